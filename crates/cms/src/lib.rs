@@ -1,0 +1,1 @@
+//! CMS as streams: sign, verify, encrypt and decrypt (RFC 5652, 5083, 5753).

@@ -1,0 +1,1 @@
+//! Primitives behind one small API; the only crate with unsafe code.

@@ -1,0 +1,1 @@
+//! The gateway role: mail in, plan, protect or open, mail out.

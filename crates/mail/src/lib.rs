@@ -1,0 +1,1 @@
+//! Byte-exact MIME index, headers and addresses; never rebuilds what it did not change.

@@ -1,0 +1,1 @@
+//! Drivers for wire: listeners, TLS, DNS, SMTP client, limits, shutdown and clock.

@@ -1,0 +1,1 @@
+//! Certificates: issuing, path checking and the reasons for each verdict (RFC 5280).

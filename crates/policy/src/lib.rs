@@ -1,0 +1,1 @@
+//! Facts in, decision with its reasons out; typed, versioned, no IO.

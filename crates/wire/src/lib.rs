@@ -1,0 +1,1 @@
+//! SMTP and LMTP as machines without IO (RFC 5321, 2033, 3030).

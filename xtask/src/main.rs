@@ -1,0 +1,2 @@
+//! Work on the tree: tidy, test, gen, bench, ci.
+fn main() {}
