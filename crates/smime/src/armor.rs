@@ -1,0 +1,1 @@
+//! Streaming base64 with 76-column lines.

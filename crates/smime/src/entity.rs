@@ -1,0 +1,1 @@
+//! Finds the header and the body of an entity in a stream.

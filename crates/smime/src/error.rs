@@ -1,0 +1,204 @@
+//! Errors of this crate, and the stable codes of everything a verdict can complain about.
+
+use std::io;
+
+use chancery_fault::{Code, Coded, Fault, Retry};
+
+/// The result of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a message could not be protected, signed or looked at.
+///
+/// A bad message is not an error: [`open`](crate::open()) tells about it in its verdict. An error means that the work
+/// could not be done at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A CMS structure could not be made.
+    #[error("cannot make the CMS structure: {0}")]
+    Cms(#[source] chancery_cms::Error),
+    /// Reading the message, writing the result or using the spool failed.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is nobody to encrypt to.
+    #[error("cannot protect a message for nobody")]
+    NoRecipient,
+    /// A recipient's certificate cannot be used for encryption.
+    #[error("cannot encrypt to certificate {fingerprint}: {why}")]
+    RecipientCertificate {
+        /// SHA-256 of the certificate.
+        fingerprint: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Our own key and certificate cannot be used.
+    #[error("cannot use our own key: {why}")]
+    OwnKey {
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, source }
+    }
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Cms(error) => error.code(),
+            Self::Io { .. } => &IO,
+            Self::NoRecipient => &NO_RECIPIENT,
+            Self::OwnKey { .. } => &OWN_KEY,
+            Self::RecipientCertificate { .. } => &RECIPIENT_CERTIFICATE,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident: $id:literal, $fault:ident, $retry:ident, $reply:literal, $summary:literal, $help:literal;)*) => {
+        $(
+            pub(crate) static $name: Code = Code {
+                id: $id,
+                fault: Fault::$fault,
+                retry: Retry::$retry,
+                reply: $reply,
+                summary: $summary,
+                help: $help,
+            };
+        )*
+        /// All codes of this crate, for `chancery explain` and the reference.
+        pub const CODES: &[&Code] = &[$(&$name),*];
+    };
+}
+
+codes! {
+    CERTIFICATE_EXPIRED: "smime.certificate_expired", Partner, Later, "550 5.7.1",
+        "the signer's certificate is out of its time",
+        "The signature is mathematically right, but the certificate of the signer, or of the authority that issued it, \
+         was not valid at the time of checking. Ask the partner for a new card; the partner renews with `chancery init --renew` \
+         or the tool it uses. Until then its mail is shown as unverified.";
+    CIPHER_UNAUTHENTICATED: "smime.cipher_unauthenticated", Partner, Never, "550 5.7.7",
+        "the cipher does not notice changes",
+        "The message came as enveloped-data with a CBC cipher. Such a cipher hides the text but does not notice when \
+         somebody changes it on the way; only a good signature inside does. Ask the partner to state AES-256-GCM in its card.";
+    CONTENT_WITHHELD: "smime.content_withheld", Partner, Never, "550 5.7.7",
+        "the decrypted content was changed and is not released",
+        "The message was decrypted with a cipher that does not notice changes, and the signature inside does not fit or \
+         is damaged. This is what an attack on the encryption looks like, so the content is not released to anybody. \
+         Ask the sender to send it again; compare the two decision records if it happens again.";
+    FROM_AMBIGUOUS: "smime.from_ambiguous", Sender, Never, "550 5.7.1",
+        "the message has no single clear From",
+        "From is missing, occurs more than once or cannot be read, so that mail programs may show different senders. \
+         No signature is believed for it. Ask the sender to mend the program that wrote the message.";
+    FROM_DIFFERS: "smime.from_differs", Sender, Never, "550 5.7.1",
+        "From inside and outside of the protection differ",
+        "The protected message has another From than the wrapper it came in. The verdict speaks only about the From that \
+         is shown. Mailing lists and forwarders cause this without bad intent; see the form and the signer in the verdict.";
+    HEADER_TOO_LARGE: "smime.header_too_large", Sender, Never, "550 5.6.0",
+        "the header is too large to be looked at",
+        "The header of the message, or of a layer inside it, is larger than 256 KiB. The message is not opened and counts \
+         as unprotected. Ask the sender what writes such headers.";
+    IO: "smime.io", Us, Later, "451 4.3.0",
+        "reading or writing the message failed",
+        "The spool or the store could not be read or written while a message was protected or opened. Look at the disk \
+         space and the system log; the message stays in the queue and is tried again.";
+    LINE_ENDINGS: "smime.line_endings", Partner, Never, "550 5.7.7",
+        "the signature fits only after line ends were made CRLF",
+        "A relay changed the line ends of the signed part. RFC 8551 section 3.1.1 has text signed with CRLF line ends, and with \
+         these the signature is right, so it counts. Nothing needs to be done.";
+    MALFORMED: "smime.malformed", Partner, Never, "550 5.6.0",
+        "the S/MIME structure is damaged",
+        "The message says that it is S/MIME, but the structure inside cannot be read to its end: it was cut, re-encoded or \
+         never right. Ask the sender to send it again and look for a relay that changes messages.";
+    MICALG: "smime.micalg", Partner, Never, "550 5.6.0",
+        "the micalg parameter does not fit the signature",
+        "The multipart/signed header announces another digest than the signature uses. The signature's own digest counts. \
+         Nothing needs to be done.";
+    NESTED_NOT_OPENED: "smime.nested_not_opened", Sender, Never, "550 5.7.1",
+        "an encrypted part inside an unprotected message was not opened",
+        "An encrypted part lies beside unprotected parts. Opening it there would let whoever wrote the other parts read \
+         it (the Efail attack), so it stays closed. Ask the sender to encrypt the whole message.";
+    NO_RECIPIENT: "smime.no_recipient", Us, Never, "451 4.3.0",
+        "there is nobody to encrypt to",
+        "A message was to be encrypted without any recipient certificate. This is a fault of the program: report it with \
+         the decision record. The message is kept.";
+    NOT_FOR_US: "smime.not_for_us", Partner, Never, "550 5.7.5",
+        "the message is encrypted to somebody else's certificate",
+        "None of our certificates is among the recipients of the encryption. Send the partner our current card with \
+         `chancery partner card`, or keep the old key on the ring if the partner used an old certificate. A message that \
+         is encrypted to a person's own certificate is meant to be opened by that person's mail program.";
+    NOT_SIGNED: "smime.not_signed", Partner, Never, "550 5.7.1",
+        "the encrypted message is not signed",
+        "Anybody who has our certificate can encrypt to us, so encryption alone says nothing about the sender. Ask the \
+         partner to sign before encrypting.";
+    OWN_KEY: "smime.own_key", Us, Never, "451 4.3.5",
+        "our own key or certificate cannot be used",
+        "The private key and the certificate do not belong together or cannot be read. Run `chancery check`.";
+    PARTIALLY_PROTECTED: "smime.partially_protected", Sender, Never, "550 5.7.1",
+        "only a part of what is shown is signed",
+        "The signed part lies beside parts that nobody signed, such as a mailing list's footer. What is shown is more than \
+         what was signed, so the signature is not believed for the message.";
+    PATH_FAILED: "smime.path_failed", Partner, Never, "550 5.7.1",
+        "the signer's certificate breaks a rule",
+        "The signer's certificate leads to the partner's authority, but it or a certificate on the way breaks a rule, for example \
+         it may not sign mail. The reason is in the verdict. Ask the partner for a right certificate.";
+    RECIPIENT_CERTIFICATE: "smime.recipient_certificate", Partner, Never, "451 4.7.5",
+        "a recipient's certificate cannot be used for encryption",
+        "The certificate in the partner's card cannot be read, or its key cannot be used for encryption. Ask the partner \
+         for a new card; the message is held until then.";
+    SIGNATURE_BAD: "smime.signature_bad", Sender, Never, "550 5.7.7",
+        "the signature does not fit the message",
+        "The message was changed after it was signed, or the signature is a forgery. Relays that rewrite messages (footers, \
+         re-encoding) cause this too. Ask the sender to send it again encrypted, which relays cannot rewrite.";
+    SIGNATURE_MALFORMED: "smime.signature_malformed", Sender, Never, "550 5.6.0",
+        "the signed message is not built as RFC 1847 says",
+        "A multipart/signed must have exactly two parts, of which the second is the signature. Here a part is missing, empty \
+         or too many, or the signature cannot be read. Ask the sender to send it again.";
+    SIGNED_OUTSIDE: "smime.signed_outside", Partner, Never, "550 5.7.1",
+        "only the encrypted bytes are signed, not the content",
+        "The signature lies around the encryption. Its maker need not have known the content (RFC 8551 section 3.7), so it \
+         does not vouch for the author. Ask the partner to sign first and encrypt then.";
+    SIGNER_MISMATCH: "smime.signer_mismatch", Sender, Never, "550 5.7.1",
+        "a known partner signed, but not one that may speak for From",
+        "The signature is right and its maker is known, but the address in From is not one this signer may speak for. Look \
+         whether the partner has a domain that its card does not list yet; else treat the message as a forgery.";
+    SIGNER_UNKNOWN: "smime.signer_unknown", Partner, Later, "550 5.7.1",
+        "nobody we know vouches for the signer",
+        "The signature is right, but its certificate does not lead to any partner's authority. Ask the sender's organisation \
+         for its card, compare the fingerprint by telephone and run `chancery partner add`.";
+    TOO_DEEP: "smime.too_deep", Sender, Never, "550 5.6.0",
+        "there are too many layers of protection",
+        "More than eight layers of signatures and encryption lie in each other. What lies deeper is not opened.";
+    UNDECIPHERABLE: "smime.undecipherable", Partner, Never, "550 5.7.5",
+        "the message cannot be decrypted",
+        "The message is encrypted to us, but it cannot be decrypted: it was damaged on the way, or is an attack on the \
+         encryption. All causes look the same on purpose. Ask the sender to send it again.";
+    WEAK_ALGORITHM: "smime.weak_algorithm", Partner, Never, "550 5.7.1",
+        "the signature uses an algorithm that is no longer safe",
+        "The signature uses SHA-1 or MD5, for which forgeries can be made. It does not count as verified. Ask the partner to \
+         sign with SHA-256 or better.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_sorted_and_belong_here() {
+        assert!(CODES.windows(2).all(|pair| pair[0].id < pair[1].id), "sorted by id, each once");
+        for code in CODES {
+            assert!(code.id.starts_with("smime."), "{}", code.id);
+            assert!(code.help.len() > 60 && code.help.ends_with('.'), "{}", code.id);
+            assert!(!code.summary.ends_with('.') && code.summary.starts_with(char::is_lowercase), "{}", code.id);
+            assert!(!code.help.contains("  "), "{}: stray indentation", code.id);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Keys in the form that protecting and opening use many times: prepared once, checked once.
+
+use chancery_crypto::PrivateKey;
+
+use crate::error::{Error, Result};
+
+/// What a recipient's software reads, from its card or its certificate.
+///
+/// The default is what every S/MIME 3.1 and later program reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Content ciphers, in the recipient's order of liking.
+    pub content: Vec<ContentAlgorithm>,
+    /// Ways of RSA key transport; certificates with elliptic keys use ECDH whatever is said here.
+    pub key_transport: Vec<KeyTransport>,
+}
+
+/// A content cipher that we write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentAlgorithm {
+    /// AES-256-CBC in enveloped-data (RFC 8551 section 2.7).
+    Aes256Cbc,
+    /// AES-256-GCM in authEnveloped-data (RFC 5083, RFC 5084).
+    Aes256Gcm,
+}
+
+/// A way to carry the content key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyTransport {
+    /// Ephemeral-static ECDH (RFC 5753).
+    Ecdh,
+    /// RSAES-OAEP with SHA-256 (RFC 3560).
+    RsaOaepSha256,
+    /// RSAES-PKCS1-v1_5, which everything reads.
+    RsaPkcs1v15,
+}
+
+/// Our organisation's signing key, ready for use.
+#[derive(Debug)]
+pub struct Signer {
+    key: PrivateKey,
+    certificate: Vec<u8>,
+    chain: Vec<Vec<u8>>,
+    fingerprint: String,
+}
+
+/// One recipient's encryption certificate, ready for use.
+#[derive(Clone, Debug)]
+pub struct RecipientKey {
+    certificate: Vec<u8>,
+    capabilities: Capabilities,
+    fingerprint: String,
+}
+
+/// One of our keys that opens messages.
+#[derive(Debug)]
+pub struct OpeningKey {
+    key: PrivateKey,
+    certificate: Vec<u8>,
+    fingerprint: String,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self { content: vec![ContentAlgorithm::Aes256Cbc], key_transport: vec![KeyTransport::RsaPkcs1v15] }
+    }
+}
+
+impl Capabilities {
+    /// Reads the words of a partner card; unknown words are ignored, because newer peers may say more.
+    pub fn parse<'a>(
+        content: impl IntoIterator<Item = &'a str>,
+        key_transport: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        Self {
+            content: content.into_iter().filter_map(ContentAlgorithm::from_word).collect(),
+            key_transport: key_transport.into_iter().filter_map(KeyTransport::from_word).collect(),
+        }
+    }
+
+    /// Returns what this software reads.
+    pub fn ours() -> Self {
+        Self {
+            content: vec![ContentAlgorithm::Aes256Gcm, ContentAlgorithm::Aes256Cbc],
+            key_transport: vec![KeyTransport::RsaOaepSha256, KeyTransport::Ecdh, KeyTransport::RsaPkcs1v15],
+        }
+    }
+}
+
+impl ContentAlgorithm {
+    /// Returns the word used in cards, records and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aes256Cbc => "aes256-cbc",
+            Self::Aes256Gcm => "aes256-gcm",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Aes256Cbc, Self::Aes256Gcm].into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+impl KeyTransport {
+    /// Returns the word used in cards, records and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ecdh => "ecdh",
+            Self::RsaOaepSha256 => "rsa-oaep-sha256",
+            Self::RsaPkcs1v15 => "rsa-pkcs1v15",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Ecdh, Self::RsaOaepSha256, Self::RsaPkcs1v15].into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+impl Signer {
+    /// Prepares a signer; `chain` holds the certificates above it (DER) that receivers may lack.
+    pub fn new(key: PrivateKey, certificate: &[u8], chain: &[Vec<u8>]) -> Result<Self> {
+        let fingerprint = own_fingerprint(&key, certificate)?;
+        Ok(Self { key, certificate: certificate.to_vec(), chain: chain.to_vec(), fingerprint })
+    }
+
+    /// Returns the certificate (DER).
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// Returns the SHA-256 of the certificate in hexadecimal.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+impl RecipientKey {
+    /// Prepares a recipient's certificate (DER); fails if its key cannot encrypt.
+    pub fn new(certificate: &[u8], capabilities: Capabilities) -> Result<Self> {
+        todo!()
+    }
+
+    /// Returns what the recipient's software reads.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Returns the SHA-256 of the certificate in hexadecimal.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+impl OpeningKey {
+    /// Prepares a key that opens; the certificate (DER) tells which messages are for it.
+    pub fn new(key: PrivateKey, certificate: &[u8]) -> Result<Self> {
+        let fingerprint = own_fingerprint(&key, certificate)?;
+        Ok(Self { key, certificate: certificate.to_vec(), fingerprint })
+    }
+
+    /// Returns the SHA-256 of the certificate in hexadecimal.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+fn own_fingerprint(key: &PrivateKey, certificate: &[u8]) -> Result<String> {
+    todo!()
+}

@@ -1,0 +1,172 @@
+//! The verdict on one received message: how it was protected, by whom, and what is wrong with it.
+
+use chancery_fault::Code;
+use serde::Serialize;
+
+/// What opening a message found out; its JSON form is stable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// The answer in one word.
+    pub result: Outcome,
+    /// How the message was protected on its way.
+    pub protection: ProtectionKind,
+    /// The layers from the outside in, such as `authenveloped-data > multipart/signed > message/rfc822`.
+    pub form: String,
+    /// The address or addresses of From that the reader will see; the verdict speaks about these.
+    pub from: Vec<String>,
+    /// Every signer of every layer, innermost layer first.
+    pub signers: Vec<SignerVerdict>,
+    /// The innermost encryption, if there was one.
+    pub encryption: Option<EncryptionVerdict>,
+    /// Everything that is wrong or worth knowing, in the order it was found.
+    pub problems: Vec<Problem>,
+}
+
+/// The answer in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Signed over all that is shown, by somebody who may speak for From.
+    Verified,
+    /// Readable, but nobody we can believe vouches for all of it.
+    Unverified,
+    /// There is a signature and it is wrong: the message was changed, or is a forgery.
+    Failed,
+    /// Encrypted, and it cannot be opened; nothing is released.
+    Undecipherable,
+    /// Not an S/MIME message.
+    Unprotected,
+}
+
+/// How a message was protected on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ProtectionKind {
+    /// Not at all.
+    #[serde(rename = "none")]
+    None,
+    /// Signed in clear.
+    #[serde(rename = "signed")]
+    Signed,
+    /// Encrypted by an unknown hand.
+    #[serde(rename = "encrypted")]
+    Encrypted,
+    /// Signed and encrypted.
+    #[serde(rename = "signed+encrypted")]
+    SignedEncrypted,
+}
+
+/// What is known of one signer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SignerVerdict {
+    /// Subject of the certificate, or the identifier in the signature if there is no certificate.
+    pub subject: String,
+    /// Issuer of the certificate.
+    pub issuer: String,
+    /// Serial number in hexadecimal.
+    pub serial: String,
+    /// E-mail addresses in the certificate.
+    pub emails: Vec<String>,
+    /// SHA-256 of the certificate in hexadecimal.
+    pub fingerprint: String,
+    /// Signature algorithm.
+    pub algorithm: String,
+    /// Digest algorithm.
+    pub digest: String,
+    /// The time the signer states, in Unix seconds; nobody vouches for it.
+    pub signing_time: Option<i64>,
+    /// True if the signature says that it is an organisation's (RFC 3183 section 3.1).
+    pub is_domain_signature: bool,
+    /// True if the mathematics of the signature are right.
+    pub signature_ok: bool,
+    /// True if the signature is under the encryption, so that its maker knew the content.
+    pub covers_content: bool,
+    /// Subjects of the certificates from the signer to the anchor.
+    pub path: Vec<String>,
+    /// What the path says about the signer.
+    pub trust: SignerTrust,
+    /// The partner whose anchor the path ends in.
+    pub partner: Option<String>,
+    /// True if this signer may speak for From.
+    pub speaks_for_from: bool,
+    /// The reason for `trust` and `speaks_for_from` in words.
+    pub why: String,
+}
+
+/// What the path of a signer's certificate says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignerTrust {
+    /// The path ends at a partner's anchor.
+    Partner,
+    /// The path ends at our own anchor.
+    Own,
+    /// The path ends at an anchor, but the certificate or an issuer is out of its time.
+    Expired,
+    /// The path ends at an anchor, but breaks a rule.
+    PathFailed,
+    /// No anchor we know.
+    Stranger,
+    /// The signature does not come with the signer's certificate.
+    NoCertificate,
+}
+
+/// What is known of the encryption.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EncryptionVerdict {
+    /// Content cipher, such as `aes256-gcm`.
+    pub cipher: String,
+    /// How the content key reached us, such as `rsa-oaep` or `ecdh`.
+    pub key_management: String,
+    /// True if the cipher notices every change (RFC 5083).
+    pub authenticated: bool,
+    /// SHA-256 of our certificate that opened it, in hexadecimal; none if it could not be opened.
+    pub recipient: Option<String>,
+}
+
+/// One thing that is wrong or worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// A code of [`CODES`](crate::CODES) or of a layer below.
+    pub code: &'static str,
+    /// What was found, in words.
+    pub text: String,
+}
+
+impl Verdict {
+    /// Returns true if the list of problems has this code.
+    pub fn has_problem(&self, code: &Code) -> bool {
+        self.problems.iter().any(|problem| problem.code == code.id)
+    }
+}
+
+impl Outcome {
+    /// Returns the word used in JSON, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Unverified => "unverified",
+            Self::Failed => "failed",
+            Self::Undecipherable => "undecipherable",
+            Self::Unprotected => "unprotected",
+        }
+    }
+}
+
+impl ProtectionKind {
+    /// Returns the word used in JSON, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Signed => "signed",
+            Self::Encrypted => "encrypted",
+            Self::SignedEncrypted => "signed+encrypted",
+        }
+    }
+}
+
+impl Problem {
+    /// Makes a problem of a code and what was found.
+    pub(crate) fn new(code: &'static Code, text: impl Into<String>) -> Self {
+        Self { code: code.id, text: text.into() }
+    }
+}
