@@ -1,0 +1,1 @@
+//! Plain text as a MIME body: wrapped, 7 bit clean.
