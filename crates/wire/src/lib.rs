@@ -1,1 +1,30 @@
 //! SMTP and LMTP as machines without IO (RFC 5321, 2033, 3030).
+//!
+//! It is the grammar and the rules of the dialogue: bytes and the time go in, events and bytes to send come out.
+//! It is **not** a server or a client: `net` owns sockets, TLS, DNS and timers, the gateway owns what a message means.
+//!
+//! ```text
+//!   bytes, now ─► smtp::server::Session ─► Event (Mail, Rcpt, Body, End …)   the driver asks its handler
+//!                        ▲                                                   and answers with a Reply
+//!   Reply ───────────────┘──► output bytes
+//! ```
+//!
+//! ```
+//! use chancery_wire::smtp::server::{Config, Event, Session};
+//!
+//! let mut session = Session::new(Config::new("mx.acme.example"), 0);
+//! let input = b"EHLO client.example\r\n";
+//! let (consumed, event) = session.step(input, 0);
+//! assert_eq!(consumed, input.len());
+//! assert!(matches!(event, Event::Hello { name: "client.example", .. }));
+//! assert!(session.output().starts_with(b"220 mx.acme.example ESMTP"));
+//! ```
+//!
+//! RFC 5321 (SMTP), 2033 (LMTP), 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8), 3030 (CHUNKING),
+//! 2034 and 3463 (enhanced status codes), 3461 (DSN), 3207 (STARTTLS), 4954 (AUTH).
+#![warn(clippy::indexing_slicing)]
+
+pub mod codes;
+pub mod smtp;
+
+pub use codes::CODES;
