@@ -1,0 +1,132 @@
+//! Fuzz targets with libFuzzer on the stable compiler.
+//!
+//! `cargo fuzz` asks for nightly because of its sanitizers. Our code is safe Rust, so what we look for are panics,
+//! overflows, endless loops and memory without a limit; coverage alone finds those, and the compiler's coverage pass is
+//! reachable with stable flags. Each crash found becomes a seed or a test vector.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::run::{Result, cargo, command, output, root, succeed, target, variable};
+
+/// What to fuzz, and for how long.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// One target; all of them when left out
+    target: Option<String>,
+    /// How long each target runs
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+}
+
+/// Edge coverage as libFuzzer reads it: eight-bit counters beside a table of places, and the operands of comparisons.
+/// Overflow checks and debug assertions stay on, so that an overflow is a crash and not a wrong number.
+const FLAGS: &str = "--cfg fuzzing -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 \
+    -C llvm-args=-sanitizer-coverage-inline-8bit-counters -C llvm-args=-sanitizer-coverage-pc-table \
+    -C llvm-args=-sanitizer-coverage-trace-compares -C debug-assertions -C overflow-checks -C codegen-units=1";
+
+/// Seconds a target gets in the test run.
+const SMOKE_SECONDS: u32 = 10;
+
+/// No input may need more than this, in seconds; the slowest honest one takes milliseconds.
+const TIMEOUT_SECONDS: u32 = 10;
+
+/// The targets must be bounded in memory: MIB for the process, of which libFuzzer itself needs about a hundred.
+const MEMORY_MIB: u32 = 1024;
+
+/// The largest input tried; larger ones are covered by the property and end-to-end tests.
+const LONGEST_INPUT: u32 = 65_536;
+
+/// Runs one target or all.
+pub(crate) fn run(options: &Options) -> Result {
+    let all = targets()?;
+    let chosen: Vec<&String> = all
+        .iter()
+        .filter(|name| options.target.as_ref().is_none_or(|wanted| wanted == *name))
+        .collect();
+    if chosen.is_empty() {
+        return Err(format!("there are these targets: {}", all.join(", ")));
+    }
+    let folder = build()?;
+    let mut crashed = Vec::new();
+    for name in chosen {
+        println!("fuzzing {name} for {} s", options.seconds);
+        if let Err(message) = fuzz(&folder, name, options.seconds) {
+            println!("{message}");
+            crashed.push(name.as_str());
+        }
+    }
+    if crashed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("found a fault in {}; the input is in fuzz/artifacts", crashed.join(", ")))
+    }
+}
+
+/// Runs every target for a few seconds.
+pub(crate) fn smoke() -> Result {
+    run(&Options { target: None, seconds: SMOKE_SECONDS })
+}
+
+/// Builds all targets with coverage and returns the folder with the programs.
+fn build() -> Result<PathBuf> {
+    let version = output(command("rustc").arg("-vV"))?;
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .ok_or("rustc does not name its host")?;
+    let folder = target().join("fuzz");
+    let mut build = cargo();
+    // A target given by name keeps the flags away from build scripts and derive macros, which could not link.
+    build
+        .args(["build", "--release", "--locked", "--target", host])
+        .arg("--manifest-path")
+        .arg(root().join("fuzz/Cargo.toml"));
+    succeed(build.env("RUSTFLAGS", FLAGS).env("CARGO_TARGET_DIR", &folder))?;
+    Ok(folder.join(host).join("release"))
+}
+
+/// Runs one target on its seeds and what earlier runs found.
+fn fuzz(folder: &Path, name: &str, seconds: u32) -> Result {
+    let corpus = root().join("fuzz/corpus").join(name);
+    let artifacts = root().join("fuzz/artifacts").join(name);
+    for folder in [&corpus, &artifacts] {
+        fs::create_dir_all(folder)
+            .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+    }
+    let mut fuzzer = command(folder.join(name));
+    fuzzer.arg(&corpus).arg(root().join("fuzz/seeds").join(name));
+    fuzzer
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-artifact_prefix={}/", artifacts.display()));
+    fuzzer.arg(format!("-timeout={TIMEOUT_SECONDS}")).arg(format!("-rss_limit_mb={MEMORY_MIB}"));
+    fuzzer.arg(format!("-max_len={LONGEST_INPUT}")).args(["-print_final_stats=1", "-verbosity=0"]);
+    if let Some(seed) = variable("CHANCERY_FUZZ_SEED") {
+        fuzzer.arg(format!("-seed={seed}"));
+    }
+    succeed(&mut fuzzer)
+}
+
+/// Returns the names of the targets, from the manifest.
+fn targets() -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        bin: Vec<Binary>,
+    }
+    #[derive(Deserialize)]
+    struct Binary {
+        name: String,
+    }
+
+    let path = root().join("fuzz/Cargo.toml");
+    let text = fs::read_to_string(&path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let manifest: Manifest = toml::from_str(&text)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(manifest.bin.into_iter().map(|binary| binary.name).collect())
+}

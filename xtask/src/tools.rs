@@ -1,0 +1,119 @@
+//! Installs what the tests need: mail servers from the distribution, cargo tools from source, both outside the tree.
+//!
+//! A machine that has everything is left alone, so a contributor without root installs the packages once by hand.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::run::{Result, cache, cargo, command, exists, output, succeed};
+
+/// Programs the tests start, and the Debian package that brings each.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("cc", "gcc"),
+    ("openssl", "openssl"),
+    ("postfix", "postfix"),
+    ("smtp-sink", "postfix"),
+    ("smtp-source", "postfix"),
+    ("swaks", "swaks"),
+];
+
+/// Cargo tools: the subcommand, its version, and what its installation needs beyond `--locked`.
+///
+/// They are built without optimisation: cargo-deny takes a minute and a half of two cores so, and runs once or twice.
+const CARGO_TOOLS: &[(&str, &str, &[&str])] = &[
+    ("cargo-nextest", "0.9.143", &["--no-default-features", "--features", "default-no-update"]),
+    ("cargo-deny", "0.20.2", &["--no-default-features"]),
+];
+
+/// Installs everything that is missing.
+pub(crate) fn install() -> Result {
+    install_programs()?;
+    for (name, version, options) in CARGO_TOOLS {
+        if !exists(name) {
+            install_cargo_tool(name, version, options)?;
+        }
+    }
+    Ok(())
+}
+
+/// Installs distribution packages without starting their services.
+fn install_programs() -> Result {
+    let missing = PROGRAMS.iter().filter(|(program, _)| !exists(program));
+    let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    packages.dedup();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let wanted = packages.join(" ");
+    if !exists("apt-get") || output(command("id").arg("-u"))?.trim() != "0" {
+        return Err(format!("install these packages and run this again: {wanted}"));
+    }
+    println!("installing {wanted}");
+    let _services = NoServices::hold()?;
+    let apt = || {
+        let mut apt = command("apt-get");
+        // A new Postfix asks what kind of mail server this is; the default of no answer is to configure nothing.
+        apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-y", "-o", "Dpkg::Use-Pty=0"]);
+        apt
+    };
+    succeed(apt().arg("update"))?;
+    succeed(apt().args(["install", "--no-install-recommends"]).args(&packages))
+}
+
+/// Builds a cargo tool into the cache folder.
+fn install_cargo_tool(name: &str, version: &str, options: &[&str]) -> Result {
+    println!("building {name} {version}");
+    let folder = cache()?;
+    let build = folder.join("build");
+    let mut install = cargo();
+    install
+        .env_remove("RUSTFLAGS")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_TARGET_DIR", &build);
+    install.args([
+        "install",
+        "--quiet",
+        "--locked",
+        "--profile",
+        "dev",
+        "--version",
+        version,
+        "--root",
+    ]);
+    succeed(install.arg(&folder).args(options).arg(name))?;
+    fs::remove_dir_all(&build)
+        .map_err(|error| format!("cannot remove {}: {error}", build.display()))
+}
+
+/// Tells Debian's packages not to start services while it lives.
+struct NoServices {
+    /// The file we wrote; none if the machine had a policy of its own.
+    policy: Option<PathBuf>,
+}
+
+impl NoServices {
+    fn hold() -> Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let path = Path::new("/usr/sbin/policy-rc.d");
+        if path.exists() {
+            return Ok(Self { policy: None });
+        }
+        let written = fs::write(path, "#!/bin/sh\nexit 101\n")
+            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o755)));
+        written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Ok(Self { policy: Some(path.into()) })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(path) = &self.policy
+            && let Err(error) = fs::remove_file(path)
+        {
+            println!("cannot remove {}: {error}", path.display());
+        }
+    }
+}
