@@ -58,8 +58,10 @@ pub(super) fn mentioned_documents_exist(tree: &Tree) -> Vec<Finding> {
             let words = line
                 .split(|letter: char| !letter.is_ascii_alphanumeric() && !"/._-".contains(letter));
             for word in words.map(|word| word.trim_end_matches('.')) {
-                let named =
-                    known.contains(&word) || (word.starts_with("docs/") && word.ends_with(".md"));
+                let guide = word
+                    .strip_prefix("docs/")
+                    .is_some_and(|rest| Path::new(rest).extension().is_some_and(|end| end == "md"));
+                let named = guide || known.contains(&word);
                 if named && tree.file(word).is_none() && !tree.exists(word) {
                     findings.push(Finding::new(
                         format!("{}:{}", file.path, index + 1),
