@@ -1,0 +1,359 @@
+//! The checked policy: rules in their order, each with its conditions, and what holds when none matches.
+
+use crate::decision::Demand;
+use crate::document::Mistake;
+use crate::facts::{Form, Message, Sensitivity};
+use crate::pattern::{DomainPattern, Glob};
+
+/// A policy file that was read without a mistake.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) version: u32,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) outbound: OutboundPolicy,
+    pub(crate) inbound: InboundPolicy,
+    pub(crate) warnings: Vec<Mistake>,
+}
+
+/// What holds for all outgoing mail, whatever rule matched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboundPolicy {
+    /// Whether encryption by the user's own mail program is enough.
+    pub desktop_protected: DesktopProtected,
+    /// What `protect-if-possible` does for a partner whose key cannot be used.
+    pub unusable_partner_key: UnusablePartnerKey,
+}
+
+/// Whether encryption by the user's own mail program satisfies a demand for protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DesktopProtected {
+    /// It does: the message leaves with its bytes unchanged.
+    Pass,
+    /// It does not: the gateway protects it once more.
+    Wrap,
+}
+
+/// What `protect-if-possible` does when there is a partner and its key is expired, not yet valid or unsuitable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnusablePartnerKey {
+    /// The message leaves as it is.
+    Clear,
+    /// The message waits for a new key: a partner who was promised protection does not lose it silently.
+    Hold,
+}
+
+/// What happens to incoming mail that no rule decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboundPolicy {
+    /// The signature or the integrity check is wrong.
+    pub bad_signature: InboundAction,
+    /// Encrypted, and none of the keys it names is ours.
+    pub encrypted_to_others: InboundAction,
+    /// Domains whose mail must arrive encrypted and verified.
+    pub(crate) require_protection_from: Vec<DomainPattern>,
+    /// Encrypted to us, and it cannot be opened.
+    pub undecipherable: InboundAction,
+    /// Signed correctly by nobody we trust.
+    pub unknown_signer: InboundAction,
+    /// A domain of `require-protection-from` sent it without.
+    pub unprotected: InboundAction,
+}
+
+/// What to do with an incoming message that is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InboundAction {
+    /// Deliver it; the result field tells what was found.
+    Deliver,
+    /// Deliver it with a warning that the reader sees.
+    DeliverWithWarning,
+    /// Keep it until an administrator decides.
+    Hold,
+    /// Refuse it.
+    Reject,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) line: usize,
+    pub(crate) when: Conditions,
+    pub(crate) then: Demand,
+    pub(crate) reason: Option<String>,
+}
+
+/// The conditions of one rule; all must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    pub(crate) directions: Directions,
+    pub(crate) sender: Vec<Glob>,
+    pub(crate) recipient: Vec<Glob>,
+    pub(crate) sender_domain: Vec<DomainPattern>,
+    pub(crate) recipient_domain: Vec<DomainPattern>,
+    pub(crate) size_over: Option<u64>,
+    pub(crate) size_under: Option<u64>,
+    pub(crate) headers: Vec<HeaderCondition>,
+    pub(crate) sensitivity: Vec<Sensitivity>,
+    pub(crate) desktop: Vec<Desktop>,
+}
+
+/// The ways a message can go; a rule that names none is about outgoing mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Directions {
+    pub(crate) inbound: bool,
+    pub(crate) internal: bool,
+    pub(crate) outbound: bool,
+}
+
+/// The way one message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Inbound,
+    Internal,
+    Outbound,
+}
+
+/// A field that must be there, with a value that fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeaderCondition {
+    pub(crate) name: String,
+    /// Empty: any value.
+    pub(crate) matches: Vec<Glob>,
+}
+
+/// What the user's own mail program did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Desktop {
+    Encrypted,
+    None,
+    Signed,
+}
+
+impl Policy {
+    /// Returns what the author should know although the file is valid, such as a rule that can never match.
+    pub fn warnings(&self) -> &[Mistake] {
+        &self.warnings
+    }
+
+    /// Returns the version of the policy language that the file is written in.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Returns what holds for all outgoing mail.
+    pub fn outbound(&self) -> &OutboundPolicy {
+        &self.outbound
+    }
+
+    /// Returns what holds for incoming mail.
+    pub fn inbound(&self) -> &InboundPolicy {
+        &self.inbound
+    }
+}
+
+impl Default for Policy {
+    /// Returns the policy of an empty file: protect whenever possible.
+    fn default() -> Self {
+        Self {
+            version: 1,
+            rules: Vec::new(),
+            outbound: OutboundPolicy::default(),
+            inbound: InboundPolicy::default(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl Default for OutboundPolicy {
+    fn default() -> Self {
+        Self {
+            desktop_protected: DesktopProtected::Pass,
+            unusable_partner_key: UnusablePartnerKey::Hold,
+        }
+    }
+}
+
+impl Default for InboundPolicy {
+    fn default() -> Self {
+        Self {
+            bad_signature: InboundAction::DeliverWithWarning,
+            encrypted_to_others: InboundAction::Hold,
+            require_protection_from: Vec::new(),
+            undecipherable: InboundAction::Hold,
+            unknown_signer: InboundAction::DeliverWithWarning,
+            unprotected: InboundAction::Hold,
+        }
+    }
+}
+
+impl InboundPolicy {
+    /// Returns true if mail from this domain must arrive encrypted and verified.
+    pub fn requires_protection_from(&self, domain: &str) -> bool {
+        self.require_protection_from.iter().any(|pattern| pattern.matches(domain))
+    }
+}
+
+impl Directions {
+    pub(crate) const OUTBOUND: Self = Self { inbound: false, internal: false, outbound: true };
+
+    pub(crate) fn has(self, direction: Direction) -> bool {
+        match direction {
+            Direction::Inbound => self.inbound,
+            Direction::Internal => self.internal,
+            Direction::Outbound => self.outbound,
+        }
+    }
+
+    /// Returns true if every direction of `other` is one of ours.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        (self.inbound || !other.inbound)
+            && (self.internal || !other.internal)
+            && (self.outbound || !other.outbound)
+    }
+}
+
+impl Direction {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Internal => "internal",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+impl Desktop {
+    fn of(form: Form) -> Self {
+        if form.is_encrypted() {
+            Self::Encrypted
+        } else if form.is_signed_only() {
+            Self::Signed
+        } else {
+            Self::None
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Encrypted => "encrypted",
+            Self::None => "none",
+            Self::Signed => "signed",
+        }
+    }
+}
+
+impl Conditions {
+    /// Returns why the message does not fit; `None` if it does.
+    ///
+    /// The text never quotes a header value: it goes to the decision record, which more people may read than the mail.
+    pub(crate) fn mismatch(&self, direction: Direction, message: &Message<'_>) -> Option<String> {
+        let sender = Address::of(message.sender);
+        let recipient = Address::of(message.recipient);
+        if !self.directions.has(direction) {
+            return Some(format!("direction: this message is {}", direction.as_str()));
+        }
+        if !self.sender.is_empty() && !self.sender.iter().any(|glob| glob.matches(&sender.text)) {
+            return Some(format!("sender: {} does not fit", shown(&sender.text)));
+        }
+        if !self.sender_domain.is_empty()
+            && !self.sender_domain.iter().any(|one| one.matches(sender.domain()))
+        {
+            return Some(format!("sender-domain: {} does not fit", shown(sender.domain())));
+        }
+        if !self.recipient.is_empty()
+            && !self.recipient.iter().any(|glob| glob.matches(&recipient.text))
+        {
+            return Some(format!("recipient: {} does not fit", shown(&recipient.text)));
+        }
+        if !self.recipient_domain.is_empty()
+            && !self.recipient_domain.iter().any(|one| one.matches(recipient.domain()))
+        {
+            return Some(format!("recipient-domain: {} does not fit", shown(recipient.domain())));
+        }
+        self.mismatch_of_content(message)
+    }
+
+    fn mismatch_of_content(&self, message: &Message<'_>) -> Option<String> {
+        if let Some(limit) = self.size_over.filter(|limit| message.size <= *limit) {
+            return Some(format!("size-over: {} octets are not over {limit}", message.size));
+        }
+        if let Some(limit) = self.size_under.filter(|limit| message.size >= *limit) {
+            return Some(format!("size-under: {} octets are not under {limit}", message.size));
+        }
+        if !self.sensitivity.is_empty() && !self.sensitivity.contains(&message.sensitivity) {
+            return Some(format!(
+                "sensitivity: this message is marked {}",
+                message.sensitivity.as_str()
+            ));
+        }
+        let desktop = Desktop::of(message.form);
+        if !self.desktop.is_empty() && !self.desktop.contains(&desktop) {
+            return Some(format!("desktop: this message has {}", desktop.as_str()));
+        }
+        self.headers.iter().find_map(|condition| condition.mismatch(message))
+    }
+
+    /// Returns true if nothing but the direction is asked.
+    pub(crate) fn is_unconditional(&self) -> bool {
+        *self == Self { directions: self.directions, ..Self::any() }
+    }
+
+    pub(crate) fn any() -> Self {
+        Self {
+            directions: Directions::OUTBOUND,
+            sender: Vec::new(),
+            recipient: Vec::new(),
+            sender_domain: Vec::new(),
+            recipient_domain: Vec::new(),
+            size_over: None,
+            size_under: None,
+            headers: Vec::new(),
+            sensitivity: Vec::new(),
+            desktop: Vec::new(),
+        }
+    }
+}
+
+impl HeaderCondition {
+    fn mismatch(&self, message: &Message<'_>) -> Option<String> {
+        let values = (message.header)(&self.name);
+        if values.is_empty() {
+            return Some(format!("header: there is no {} field", self.name));
+        }
+        let fits = self.matches.is_empty()
+            || values
+                .iter()
+                .any(|value| self.matches.iter().any(|glob| glob.matches(value.trim())));
+        (!fits).then(|| format!("header: no {} field fits", self.name))
+    }
+}
+
+/// An address in the one spelling that patterns are compared with.
+struct Address {
+    text: String,
+    domain_at: usize,
+}
+
+impl Address {
+    fn of(address: &str) -> Self {
+        if address.is_empty() || address == "<>" {
+            return Self { text: "<>".to_owned(), domain_at: 2 };
+        }
+        let text = crate::pattern::normal_address(address);
+        let domain_at = text.rfind('@').map_or(text.len(), |at| at + 1);
+        Self { text, domain_at }
+    }
+
+    fn domain(&self) -> &str {
+        self.text.get(self.domain_at..).unwrap_or_default()
+    }
+}
+
+/// Returns text from outside in a form that is safe to show and store.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 320; // an address of 64 + 1 + 255 octets (RFC 5321 section 4.5.3.1)
+    if text.is_empty() {
+        return "nothing".to_owned();
+    }
+    text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
