@@ -1,1 +1,48 @@
 //! Primitives behind one small API; the only crate with unsafe code.
+//!
+//! It is **not** a toolbox: it has what mail protection needs and no more, and every choice that could be made wrong
+//! (nonces, padding checks, key lengths, comparison in constant time) is made here. There is no ASN.1 beyond keys and
+//! algorithm identifiers, no IO, no clock.
+//!
+//! ```text
+//! digest   Hasher, Digest                        random   fill
+//! key      PrivateKey, PublicKey                 seal     secrets at rest: MasterKey, seal, open
+//! transport  RSA key transport, ECDH, key wrap   cipher   Encryptor, Decryptor: AES-CBC and AES-GCM as streams
+//!                                                └─ shim  streaming GCM over aws-lc-sys (the unsafe module)
+//! ```
+//!
+//! Key pairs are parsed once, when a [`PrivateKey`] is made; every later operation uses the parsed form. Keys are
+//! cheap to clone and may be used from many threads at once.
+//!
+//! ```
+//! use chancery_crypto::{DigestAlgorithm, KeyKind, PrivateKey};
+//!
+//! # fn main() -> Result<(), chancery_crypto::Error> {
+//! let key = PrivateKey::generate(KeyKind::EcP256)?;
+//! let algorithm = key.signature_algorithm(DigestAlgorithm::Sha256)?;
+//! let signature = key.sign(algorithm, b"message")?;
+//! key.public_key().verify(algorithm, b"message", &signature)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! RFC 8017 (RSA), RFC 5480 and 5915 (EC keys), RFC 8410 (Ed25519), SEC 1 section 3.6.1 (X9.63 KDF), RFC 3394 (AES key
+//! wrap), RFC 3218 (RSA v1.5 without an oracle), NIST SP 800-38A and 800-38D (CBC, GCM), RFC 8018 (PBKDF2).
+
+pub mod algorithm;
+pub mod cipher;
+pub mod digest;
+pub mod error;
+pub mod key;
+pub mod random;
+pub mod seal;
+mod shim;
+pub mod transport;
+
+pub use algorithm::{KeyKind, SignatureAlgorithm};
+pub use cipher::{ContentCipher, ContentKey, Decryptor, Encryptor};
+pub use digest::{Digest, DigestAlgorithm, Hasher};
+pub use error::{CODES, Error};
+pub use key::{PrivateKey, PublicKey};
+pub use transport::{KeyTransport, KeyWrap};
+pub use zeroize::Zeroizing;
