@@ -1,0 +1,267 @@
+//! Bodies: written as a stream, in the row while small, else in a file beside the database.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::mem;
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use crate::database::Db;
+use crate::error::{Doing, Error, Result};
+use crate::id::MessageId;
+use crate::layout::Layout;
+
+/// Where the body of a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyRef {
+    /// The message whose body it is: itself, or its parent.
+    pub(crate) owner: MessageId,
+    /// A trace header that comes first.
+    pub(crate) prefix: Vec<u8>,
+}
+
+/// Takes a body as it comes; what is not finished is forgotten.
+///
+/// Writing and [`finish`](Self::finish) may wait for the disk once the body is larger than 128 KiB.
+#[derive(Debug)]
+pub struct BodyWriter {
+    layout: Arc<Layout>,
+    memory: Vec<u8>,
+    file: Option<(File, String)>,
+    size: u64,
+}
+
+/// A body that is complete and on disk, or small; it goes into the store with the message.
+#[derive(Debug)]
+pub struct NewBody {
+    content: NewContent,
+}
+
+#[derive(Debug)]
+enum NewContent {
+    File(BodyFile),
+    Memory(Vec<u8>),
+}
+
+/// A published file that no row names yet; removed when dropped.
+#[derive(Debug)]
+struct BodyFile {
+    layout: Arc<Layout>,
+    name: String,
+    size: u64,
+    is_settled: bool,
+}
+
+/// Reads a body.
+#[derive(Debug)]
+pub struct BodyReader {
+    prefix: Vec<u8>,
+    content: Content,
+    position: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    File(File, u64),
+    Memory(Arc<[u8]>),
+}
+
+impl BodyWriter {
+    pub(crate) fn new(layout: Arc<Layout>) -> Self {
+        Self { layout, memory: Vec::new(), file: None, size: 0 }
+    }
+
+    /// Returns how many bytes were written.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Completes the body; when this returns, a large one survives a power cut.
+    pub fn finish(mut self) -> Result<NewBody> {
+        let content = match self.file.take() {
+            None => NewContent::Memory(mem::take(&mut self.memory)),
+            Some((file, name)) => {
+                // Made first, so that it is removed if publishing fails.
+                let body = BodyFile {
+                    layout: Arc::clone(&self.layout),
+                    name,
+                    size: self.size,
+                    is_settled: false,
+                };
+                self.layout.publish(&file, &body.name).doing("store a body file")?;
+                NewContent::File(body)
+            }
+        };
+        Ok(NewBody { content })
+    }
+}
+
+impl Write for BodyWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.file.is_none() && self.memory.len() + bytes.len() > MEMORY_LIMIT {
+            let (mut file, name) = self.layout.create_temporary()?;
+            let written = file.write_all(&self.memory);
+            self.file = Some((file, name));
+            written?;
+            self.memory = Vec::new();
+        }
+        let written = match &mut self.file {
+            None => self.memory.write(bytes)?,
+            Some((file, _)) => file.write(bytes)?,
+        };
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for BodyWriter {
+    fn drop(&mut self) {
+        if let Some((_, name)) = self.file.take() {
+            self.layout.remove_temporary(&name);
+        }
+    }
+}
+
+impl NewBody {
+    /// Returns the number of bytes.
+    pub fn size(&self) -> u64 {
+        match &self.content {
+            NewContent::File(file) => file.size,
+            NewContent::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+
+    /// Leaves the file to the row that names it, or to the next sweep if that is uncertain.
+    pub(crate) fn settle(&mut self) {
+        if let NewContent::File(file) = &mut self.content {
+            file.layout.settle(&file.name);
+            file.is_settled = true;
+        }
+    }
+}
+
+impl Drop for BodyFile {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.layout.remove_temporary(&self.name);
+            self.layout.remove_body(&self.name);
+        }
+    }
+}
+
+impl BodyReader {
+    pub(crate) fn new(prefix: Vec<u8>, content: Content) -> Self {
+        Self { prefix, content, position: 0 }
+    }
+
+    /// Returns the number of bytes, the trace header included.
+    pub fn size(&self) -> u64 {
+        let size = match &self.content {
+            Content::File(_, size) => *size,
+            Content::Memory(bytes) => bytes.len() as u64,
+        };
+        self.prefix.len() as u64 + size
+    }
+
+    /// Returns all of it; nothing is copied if it is in memory and has no trace header.
+    pub fn read_all(mut self) -> Result<Arc<[u8]>> {
+        if self.prefix.is_empty() {
+            if let Content::Memory(bytes) = self.content {
+                return Ok(bytes);
+            }
+        }
+        self.position = 0;
+        let mut bytes = Vec::with_capacity(usize::try_from(self.size()).unwrap_or(0));
+        self.read_to_end(&mut bytes).doing("read a body")?;
+        Ok(bytes.into())
+    }
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let prefix_size = self.prefix.len() as u64;
+        let read = if self.position < prefix_size {
+            read_at(&self.prefix, self.position, buffer)?
+        } else {
+            let offset = self.position - prefix_size;
+            match &mut self.content {
+                Content::Memory(bytes) => read_at(bytes, offset, buffer)?,
+                Content::File(file, _) => {
+                    std::os::unix::fs::FileExt::read_at(file, buffer, offset)?
+                }
+            }
+        };
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for BodyReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(offset) => self.size().checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+/// Opens the body of a message, without a trace header.
+pub(crate) fn load(db: &Db<'_>, layout: &Layout, owner: MessageId) -> Result<Content> {
+    let row = db.one("SELECT data, file, size FROM body WHERE id = $1", [owner.0], |row| {
+        let size: i64 = row.get(2)?;
+        match row.get::<_, Option<String>>(1)? {
+            Some(name) => Ok(Err((name, size.unsigned_abs()))),
+            None => Ok(Ok(Content::Memory(row.get_ref(0)?.as_blob()?.into()))),
+        }
+    })?;
+    match row {
+        None => Err(Error::BodyGone { message: owner }),
+        Some(Ok(content)) => Ok(content),
+        Some(Err((name, size))) => layout
+            .open_body(&name)
+            .map(|file| Content::File(file, size))
+            .map_err(|error| gone(owner, &error)),
+    }
+}
+
+/// Writes the row of a body.
+pub(crate) fn insert(
+    db: &Db<'_>,
+    organisation: i64,
+    owner: MessageId,
+    body: &NewBody,
+) -> Result<()> {
+    let (data, file) = match &body.content {
+        NewContent::File(file) => (None, Some(&file.name)),
+        NewContent::Memory(bytes) => (Some(bytes), None),
+    };
+    let size = body.size().cast_signed();
+    let sql = "INSERT INTO body (id, organisation, size, file, data) VALUES ($1, $2, $3, $4, $5)";
+    db.run(sql, params![owner.0, organisation, size, file, data]).map(|_| ())
+}
+
+/// Returns the error for a body that is not there.
+fn gone(message: MessageId, error: &io::Error) -> Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        Error::BodyGone { message }
+    } else {
+        Error::file("open a body file", error)
+    }
+}
+
+fn read_at(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut cursor = Cursor::new(bytes);
+    cursor.set_position(offset);
+    cursor.read(buffer)
+}
+
+/// What is not larger stays in memory and in its row: 99 % of mail, and one fsync instead of four.
+pub(crate) const MEMORY_LIMIT: usize = 128 * 1024;

@@ -1,0 +1,16 @@
+//! Accepts a message: one commit for body, envelope and recipients.
+
+use crate::body::NewBody;
+use crate::error::Result;
+use crate::id::MessageId;
+use crate::queue::message::NewMessage;
+use crate::store::Store;
+
+impl Store {
+    /// Accepts a message; when this returns, it is on disk and 250 may be said.
+    ///
+    /// If the caller stops waiting, the message may be accepted all the same.
+    pub async fn accept(&self, _message: NewMessage, _body: NewBody) -> Result<MessageId> {
+        todo!()
+    }
+}

@@ -1,0 +1,92 @@
+//! Who works on what: leases within one process.
+//!
+//! One process serves a data directory (see [`ServeLock`](crate::ServeLock)), so leases live in memory and end with it.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::Result;
+use crate::id::MessageId;
+use crate::queue::message::{Message, Recipient, Work};
+use crate::store::Store;
+
+/// Keeps others from working on a message until it is dropped.
+#[derive(Debug)]
+pub struct Lease {
+    message: MessageId,
+    leases: Arc<Leases>,
+}
+
+/// Work that nobody else has.
+#[derive(Debug)]
+pub struct Claim {
+    /// What there is to do.
+    pub work: Work,
+    /// Keeps others from it; drop it after the commit.
+    pub lease: Lease,
+}
+
+/// Open recipients that nobody else has.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The message that came in, or the child.
+    pub message: Message,
+    /// Its queued and held recipients.
+    pub recipients: Vec<Recipient>,
+    /// Keeps others from it; drop it after the commit.
+    pub lease: Lease,
+}
+
+impl Store {
+    /// Takes the work that is due for a message, or returns `None` if somebody has it or nothing is due.
+    ///
+    /// The rows are read after the lease is taken, so what is returned is still to be done.
+    pub fn claim(&self, _message: MessageId, _now_ms: i64) -> Result<Option<Claim>> {
+        todo!()
+    }
+
+    /// Takes every open recipient of a message, due or not, to give up ([`Store::expired`]) or to send a notice
+    /// ([`Store::delayed`]); or returns `None` if somebody has it or none is open.
+    pub fn claim_waiting(&self, _message: MessageId) -> Result<Option<Waiting>> {
+        todo!()
+    }
+}
+
+impl Lease {
+    /// Returns the message that is leased.
+    pub fn message(&self) -> MessageId {
+        self.message
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases.set().remove(&self.message);
+    }
+}
+
+/// The messages that are being worked on.
+#[derive(Debug, Default)]
+pub(crate) struct Leases(Mutex<HashSet<MessageId>>);
+
+impl Leases {
+    /// Takes a message, unless somebody has it.
+    pub(crate) fn take(self: &Arc<Self>, message: MessageId) -> Option<Lease> {
+        self.set().insert(message).then(|| Lease { message, leases: Arc::clone(self) })
+    }
+
+    /// Returns true if somebody has the message.
+    pub(crate) fn has(&self, message: MessageId) -> bool {
+        self.set().contains(&message)
+    }
+
+    /// Returns how many are being worked on.
+    pub(crate) fn len(&self) -> usize {
+        self.set().len()
+    }
+
+    fn set(&self) -> std::sync::MutexGuard<'_, HashSet<MessageId>> {
+        // A set cannot be left half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
