@@ -1,0 +1,112 @@
+//! Which addresses a certificate speaks for, and which it encrypts for.
+//!
+//! A mailbox certificate speaks for its own addresses. A gateway certificate speaks for a whole domain: RFC 3183 names
+//! it `domain-signing-authority@domain` for signing and `domain-confidentiality-authority@domain` for encryption.
+//! Neither counts outside the domains that its anchor is trusted for: a partner's authority can write any name into a
+//! certificate, but it does not speak for us or for another partner.
+
+use crate::certificate::Certificate;
+use crate::extension::{ExtendedKeyUsage, KeyUsage};
+
+/// What the trust anchor of the certificate's path is trusted for.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// These domains only: the anchor is a partner's, from its card.
+    Domains(&'a [String]),
+    /// Mailboxes of any domain: a public authority that checks each mailbox. Such an anchor never vouches for domain
+    /// signatures, because whoever may open the mailbox `domain-signing-authority` would speak for everybody.
+    Mailboxes,
+}
+
+/// In which way a certificate belongs to an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// As the organisation that runs the domain (RFC 3183).
+    Domain(String),
+    /// As the mailbox itself.
+    Mailbox(String),
+}
+
+/// Returns how the certificate speaks for the address, or `None` if it does not.
+///
+/// It says nothing about the path, which [`crate::path::check`] does; `scope` is that of the anchor it ended at.
+pub fn speaks_for(certificate: &Certificate, address: &str, scope: Scope<'_>) -> Option<Speaks> {
+    belongs(certificate, address, scope, SIGNING_AUTHORITY)
+}
+
+/// Returns how messages to the address may be encrypted to the certificate, or `None` if they may not.
+pub fn encrypts_for(certificate: &Certificate, address: &str, scope: Scope<'_>) -> Option<Speaks> {
+    if !can_encrypt(certificate) {
+        return None;
+    }
+    belongs(certificate, address, scope, CONFIDENTIALITY_AUTHORITY)
+}
+
+fn belongs(
+    certificate: &Certificate,
+    address: &str,
+    scope: Scope<'_>,
+    authority: &str,
+) -> Option<Speaks> {
+    let (local, domain) = address.rsplit_once('@')?;
+    if let Scope::Domains(domains) = scope
+        && !domains.iter().any(|trusted| trusted.eq_ignore_ascii_case(domain))
+    {
+        return None;
+    }
+    let mut by_domain = None;
+    for email in certificate.emails() {
+        let Some((email_local, email_domain)) = email.rsplit_once('@') else { continue };
+        // RFC 5280 section 7.5: the local part counts letter by letter, the domain without case.
+        if email_local == local && email_domain.eq_ignore_ascii_case(domain) {
+            return Some(Speaks::Mailbox(email.clone()));
+        }
+        let is_authority =
+            email_local.eq_ignore_ascii_case(authority) && matches!(scope, Scope::Domains(_));
+        if is_authority && is_same_or_below(domain, email_domain) && by_domain.is_none() {
+            by_domain = Some(Speaks::Domain(email_domain.to_ascii_lowercase()));
+        }
+    }
+    by_domain
+}
+
+/// Returns true if the certificate may be used to encrypt: key usage for key management, and mail not excluded
+/// (RFC 8550 sections 4.4.2 and 4.4.4).
+fn can_encrypt(certificate: &Certificate) -> bool {
+    let managing = KeyUsage::KEY_ENCIPHERMENT.and(KeyUsage::KEY_AGREEMENT);
+    certificate.key_usage().is_none_or(|usage| usage.permits(managing))
+        && certificate.extended_key_usage().is_none_or(|purposes| {
+            purposes.iter().any(|purpose| {
+                matches!(purpose, ExtendedKeyUsage::Any | ExtendedKeyUsage::EmailProtection)
+            })
+        })
+}
+
+/// Returns true if `domain` is `above` or lies below it (RFC 3183: the authority's domain is the same or an ascendant).
+fn is_same_or_below(domain: &str, above: &str) -> bool {
+    let Some(start) = domain.len().checked_sub(above.len()) else { return false };
+    let (Some(head), Some(tail)) = (domain.get(..start), domain.get(start..)) else { return false };
+    tail.eq_ignore_ascii_case(above)
+        && !above.is_empty()
+        && (head.is_empty() || head.ends_with('.'))
+}
+
+/// Returns true if the text is a mail domain as we write it: lower-case ASCII labels, two at least (RFC 1035 section 2.3.1).
+pub fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let all_digits = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 253
+        && text.contains('.')
+        && text.split('.').all(is_label)
+        && !text.rsplit('.').next().is_some_and(all_digits)
+}
+
+/// The local part under which a gateway signs for its domain (RFC 3183).
+pub const SIGNING_AUTHORITY: &str = "domain-signing-authority";
+/// The local part under which a gateway decrypts for its domain (RFC 3183).
+pub const CONFIDENTIALITY_AUTHORITY: &str = "domain-confidentiality-authority";

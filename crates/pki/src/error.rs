@@ -1,0 +1,140 @@
+//! What can go wrong with certificates, each cause with its stable code.
+
+use chancery_fault::{Code, Coded, Fault, Retry};
+use thiserror::Error;
+
+use crate::path::Rule;
+
+/// Why a certificate, a key file or an issuing request was refused.
+///
+/// A path that does not hold is not an error: see [`crate::path::Verdict`].
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The cryptography refused a key or an operation.
+    #[error("cannot {doing}: {source}")]
+    Crypto {
+        /// What was being done, such as `sign the certificate`.
+        doing: &'static str,
+        /// The cause.
+        source: chancery_crypto::Error,
+    },
+    /// A private key in a file is protected by a passphrase, which we do not read.
+    #[error("cannot read the private key: it is encrypted with a passphrase")]
+    KeyEncrypted,
+    /// The bytes are not the DER structure that they should be.
+    #[error("cannot read {what}: {reason} at byte {offset}")]
+    Malformed {
+        /// Which structure was being read.
+        what: &'static str,
+        /// Offset of the offending byte.
+        offset: usize,
+        /// What was wrong there.
+        reason: String,
+    },
+    /// The text holds no usable PEM block.
+    #[error("cannot read PEM at byte {offset}: {reason}")]
+    Pem {
+        /// Offset of the offending line or of the end of the text.
+        offset: usize,
+        /// What was wrong there.
+        reason: &'static str,
+    },
+    /// A certificate or list cannot be issued as asked.
+    #[error("cannot issue: {reason}")]
+    Request {
+        /// What is wrong with the request.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Wraps an error of the ASN.1 layer, keeping the place.
+    pub(crate) fn malformed(what: &'static str, error: der::Error) -> Self {
+        let offset = error.position().map_or(0, u32::from);
+        Self::Malformed {
+            what,
+            offset: usize::try_from(offset).unwrap_or(usize::MAX),
+            reason: error.kind().to_string(),
+        }
+    }
+
+    /// Says why a request to issue cannot be met.
+    pub(crate) fn request(reason: impl Into<String>) -> Self {
+        Self::Request { reason: reason.into() }
+    }
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Crypto { source, .. } => source.code(),
+            Self::KeyEncrypted => &KEY_ENCRYPTED,
+            Self::Malformed { .. } => &MALFORMED,
+            Self::Pem { .. } => &PEM,
+            Self::Request { .. } => &REQUEST,
+        }
+    }
+}
+
+/// All codes of this crate: its errors and the rules of path checking.
+pub const CODES: &[&Code] = &[
+    &KEY_ENCRYPTED,
+    &MALFORMED,
+    &PEM,
+    &REQUEST,
+    Rule::Algorithm.code(),
+    Rule::BasicConstraints.code(),
+    Rule::Budget.code(),
+    Rule::Expired.code(),
+    Rule::ExtendedKeyUsage.code(),
+    Rule::KeyCertSign.code(),
+    Rule::KeyUsage.code(),
+    Rule::NameConstraints.code(),
+    Rule::NoAnchor.code(),
+    Rule::NotYetValid.code(),
+    Rule::PathLength.code(),
+    Rule::Policy.code(),
+    Rule::Signature.code(),
+    Rule::UnknownCriticalExtension.code(),
+];
+
+static KEY_ENCRYPTED: Code = Code {
+    id: "pki.key_encrypted",
+    fault: Fault::Us,
+    retry: Retry::Never,
+    reply: "451 4.3.5",
+    summary: "the private key file is protected by a passphrase",
+    help: "Convert the key with `openssl pkcs8 -topk8 -nocrypt -in key.pem -out plain.pem`, import it, and delete the plain copy; \
+           Chancery seals keys under its own master key.",
+};
+
+static MALFORMED: Code = Code {
+    id: "pki.malformed",
+    fault: Fault::Partner,
+    retry: Retry::Never,
+    reply: "550 5.7.5",
+    summary: "a certificate or key is not valid DER",
+    help: "Ask for the certificate again, in PEM or DER. The message names the structure and the byte where reading stopped; \
+           `openssl asn1parse -inform DER -in FILE` shows what is there.",
+};
+
+static PEM: Code = Code {
+    id: "pki.pem",
+    fault: Fault::Partner,
+    retry: Retry::Never,
+    reply: "550 5.7.5",
+    summary: "a text holds no usable PEM block",
+    help: "Check that the file has complete `-----BEGIN …-----` and `-----END …-----` lines with the same label and that mail or an \
+           editor did not change the lines between them (RFC 7468).",
+};
+
+static REQUEST: Code = Code {
+    id: "pki.request",
+    fault: Fault::Us,
+    retry: Retry::Never,
+    reply: "451 4.3.5",
+    summary: "a certificate cannot be issued as asked",
+    help: "Correct the organisation name, the domains or the validity that the message names: domains are lower-case ASCII names such \
+           as `acme.example` (use the `xn--` form for others), and the end of a validity lies after its start.",
+};

@@ -1,0 +1,245 @@
+//! Distinguished names and subject alternative names, as read from foreign certificates.
+//!
+//! The original bytes are kept: what an issuer wrote is copied byte for byte into the next certificate, and comparing
+//! follows RFC 5280 section 7.1 (case and white space do not count).
+
+use std::fmt;
+
+use const_oid::ObjectIdentifier;
+use der::asn1::{Any, AnyRef, BmpString};
+use der::{Decode, Encode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+
+use crate::error::Error;
+
+/// A subject or issuer name.
+#[derive(Clone, Debug)]
+pub struct DistinguishedName {
+    der: Vec<u8>,
+    text: String,
+    /// One sorted list of (type, prepared value) for each relative name; what comparing looks at.
+    prepared: Vec<Vec<(ObjectIdentifier, Vec<u8>)>>,
+    emails: Vec<String>,
+}
+
+/// One name of a subject alternative name extension (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlternativeName {
+    /// `directoryName`.
+    Directory(DistinguishedName),
+    /// `dNSName`.
+    Dns(String),
+    /// `rfc822Name`, or `SmtpUTF8Mailbox` (RFC 9598).
+    Email(String),
+    /// `iPAddress`, with a mask when it is a constraint.
+    Ip(Vec<u8>),
+    /// Any other form, known only by its tag number.
+    Other(u8),
+    /// `uniformResourceIdentifier`.
+    Uri(String),
+}
+
+impl DistinguishedName {
+    /// Builds a name from attributes in order, each of its own relative name.
+    pub fn new(attributes: &[(ObjectIdentifier, &str)]) -> Result<Self, Error> {
+        let mut names = Vec::with_capacity(attributes.len());
+        for (oid, value) in attributes {
+            // RFC 5280 section 4.1.2.4: UTF8String, except country, which is a PrintableString.
+            let tag = if *oid == COUNTRY { Tag::PrintableString } else { Tag::Utf8String };
+            let value = Any::new(tag, value.as_bytes())
+                .map_err(|error| Error::malformed("a name", error))?;
+            let attribute = AttributeTypeAndValue { oid: *oid, value };
+            names.push(
+                RelativeDistinguishedName::try_from(vec![attribute])
+                    .map_err(|error| Error::malformed("a name", error))?,
+            );
+        }
+        let der =
+            RdnSequence::from(names).to_der().map_err(|error| Error::malformed("a name", error))?;
+        Self::from_der(&der).map_err(|error| Error::malformed("a name", error))
+    }
+
+    /// Reads a name, keeping its bytes.
+    pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
+        let mut prepared = Vec::new();
+        let mut emails = Vec::new();
+        let mut reader = SliceReader::new(der)?;
+        reader.sequence(|reader| {
+            while !reader.is_finished() {
+                let header = Header::decode(reader)?;
+                header.tag().assert_eq(Tag::Set)?;
+                let mut relative = reader.read_nested(header.length(), |reader| {
+                    let mut attributes = Vec::new();
+                    while !reader.is_finished() {
+                        let (oid, value) = reader.sequence(|reader| {
+                            der::Result::Ok((
+                                reader.decode::<ObjectIdentifier>()?,
+                                reader.decode::<AnyRef<'_>>()?,
+                            ))
+                        })?;
+                        if oid == EMAIL_ADDRESS {
+                            emails
+                                .extend(std::str::from_utf8(value.value()).ok().map(str::to_owned));
+                        }
+                        attributes.push((oid, prepare(value)));
+                    }
+                    der::Result::Ok(attributes)
+                })?;
+                relative.sort();
+                prepared.push(relative);
+            }
+            der::Result::Ok(())
+        })?;
+        reader.finish()?;
+        let text = printable(&Name::from_der(der)?.to_string());
+        Ok(Self { der: der.to_vec(), text, prepared, emails })
+    }
+
+    /// Returns the DER encoding as it was read.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Returns true if the name has no attribute at all.
+    pub fn is_empty(&self) -> bool {
+        self.prepared.is_empty()
+    }
+
+    /// Returns the values of the old `emailAddress` attribute.
+    pub(crate) fn emails(&self) -> &[String] {
+        &self.emails
+    }
+
+    /// Returns true if this name lies in the subtree below `base` (RFC 5280 section 7.1).
+    pub(crate) fn is_within(&self, base: &Self) -> bool {
+        self.prepared.starts_with(&base.prepared)
+    }
+}
+
+impl PartialEq for DistinguishedName {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der || self.prepared == other.prepared
+    }
+}
+
+impl Eq for DistinguishedName {}
+
+impl fmt::Display for DistinguishedName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl AlternativeName {
+    /// Reads the value of a subject alternative name extension.
+    pub(crate) fn list_from_der(der: &[u8]) -> der::Result<Vec<Self>> {
+        let mut names = Vec::new();
+        let mut reader = SliceReader::new(der)?;
+        reader.sequence(|reader| {
+            while !reader.is_finished() {
+                names.push(Self::read(reader)?);
+            }
+            der::Result::Ok(())
+        })?;
+        reader.finish()?;
+        Ok(names)
+    }
+
+    /// Reads one `GeneralName`; forms that we do not know are kept as their number, so that they neither match nor hide.
+    pub(crate) fn read<'a>(reader: &mut impl Reader<'a>) -> der::Result<Self> {
+        let any = AnyRef::decode(reader)?;
+        let number = match any.tag() {
+            Tag::ContextSpecific { number, .. } => number,
+            other => return Err(other.unexpected_error(None).into()),
+        };
+        Ok(match number {
+            TagNumber(0) => smtp_utf8_mailbox(any.value()).map_or(Self::Other(0), Self::Email),
+            TagNumber(1) => Self::Email(ia5(any)?),
+            TagNumber(2) => Self::Dns(ia5(any)?),
+            TagNumber(4) => Self::Directory(DistinguishedName::from_der(any.value())?),
+            TagNumber(6) => Self::Uri(ia5(any)?),
+            TagNumber(7) => Self::Ip(any.value().to_vec()),
+            TagNumber(number) => Self::Other(u8::try_from(number).unwrap_or(u8::MAX)),
+        })
+    }
+}
+
+/// Makes foreign text safe to print on a terminal and in a log: control and direction characters become visible,
+/// and the length is limited.
+pub(crate) fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len().min(MAX_TEXT));
+    for character in text.chars() {
+        if safe.len() >= MAX_TEXT {
+            safe.push('…');
+            break;
+        }
+        // The ranges are the invisible and the bidirectional format characters, with which one name can look like another.
+        let is_format = matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if character.is_control() || is_format {
+            safe.extend(character.escape_unicode());
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
+}
+
+/// Reads an `IA5String`: ASCII or refused.
+fn ia5(any: AnyRef<'_>) -> der::Result<String> {
+    match std::str::from_utf8(any.value()) {
+        Ok(text) if text.is_ascii() => Ok(text.to_owned()),
+        _ => Err(Tag::Ia5String.value_error().into()),
+    }
+}
+
+/// Reads an `otherName` that is an internationalised mailbox (RFC 9598 section 3).
+fn smtp_utf8_mailbox(other_name: &[u8]) -> Option<String> {
+    let mut reader = SliceReader::new(other_name).ok()?;
+    if reader.decode::<ObjectIdentifier>().ok()? != SMTP_UTF8_MAILBOX {
+        return None;
+    }
+    let explicit = AnyRef::decode(&mut reader).ok()?;
+    let mut inner = SliceReader::new(explicit.value()).ok()?;
+    let mailbox = inner.decode::<String>().ok()?;
+    (reader.is_finished() && inner.is_finished()).then_some(mailbox)
+}
+
+/// Prepares one attribute value for comparing (RFC 5280 section 7.1, after RFC 4518): strings of all types lose case and
+/// superfluous white space; everything else is compared as it is.
+fn prepare(value: AnyRef<'_>) -> Vec<u8> {
+    let text = match value.tag() {
+        Tag::Utf8String
+        | Tag::PrintableString
+        | Tag::Ia5String
+        | Tag::NumericString
+        | Tag::VisibleString => std::str::from_utf8(value.value()).ok().map(str::to_owned),
+        // In practice a TeletexString holds Latin-1.
+        Tag::TeletexString => Some(value.value().iter().copied().map(char::from).collect()),
+        Tag::BmpString => {
+            BmpString::from_ucs2(value.value().to_vec()).ok().map(|text| text.to_string())
+        }
+        _ => None,
+    };
+    match text {
+        Some(text) => {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            words.join(" ").to_lowercase().into_bytes()
+        }
+        // The first byte 0xff is not UTF-8, so that no binary value equals a text.
+        None => [&[0xff], value.to_der().unwrap_or_default().as_slice()].concat(),
+    }
+}
+
+/// `id-at-commonName`.
+pub(crate) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+/// `id-at-countryName`.
+const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
+/// `id-at-organizationName`.
+pub(crate) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
+/// `id-emailAddress` (PKCS #9), the place of addresses before alternative names.
+const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
+/// `id-on-SmtpUTF8Mailbox` (RFC 9598).
+const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
+/// A name longer than this is no name; it would fill screens and logs.
+const MAX_TEXT: usize = 512;
