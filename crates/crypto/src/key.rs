@@ -287,4 +287,4 @@ fn rsa_encoding(algorithm: SignatureAlgorithm) -> Result<&'static dyn RsaEncodin
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
