@@ -196,7 +196,7 @@ fn pss_from_parameters(parameters: Option<AnyRef<'_>>) -> Result<SignatureAlgori
         Some(mask) if mask.oid == MGF1 => {
             let hash = mask
                 .parameters
-                .map(|any| any.decode_as::<AlgorithmIdentifierRef<'_>>())
+                .map(AnyRef::decode_as::<AlgorithmIdentifierRef<'_>>)
                 .transpose();
             digest_or_default(hash.map_err(|error| rejected("MGF1 parameters", &error))?)?
         }

@@ -1,4 +1,5 @@
 //! Tests of keys and signatures.
+#![expect(clippy::disallowed_methods, reason = "the openssl command is the independent witness")]
 
 use std::path::Path;
 use std::process::Command;
@@ -160,9 +161,9 @@ fn damaged_keys_are_refused() {
 proptest! {
     #[test]
     fn foreign_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = PrivateKey::from_pkcs8_der(&bytes);
-        let _ = PublicKey::from_spki_der(&bytes);
-        let _ = SignatureAlgorithm::from_der(&bytes);
+        let _private = PrivateKey::from_pkcs8_der(&bytes);
+        let _public = PublicKey::from_spki_der(&bytes);
+        let _algorithm = SignatureAlgorithm::from_der(&bytes);
     }
 
     #[test]
