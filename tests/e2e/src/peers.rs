@@ -1,0 +1,36 @@
+//! The other side: real mail servers and tools, and two recorders that stand in for the internet.
+
+mod dialogue;
+mod openssl;
+mod postfix;
+mod sink;
+mod swaks;
+mod tap;
+
+pub use dialogue::{Dialogue, stuffed};
+pub use openssl::{Identity, OpenSsl};
+pub use postfix::{Filter, Postfix, Role};
+pub use sink::{Accepted, Answer, Script, SmtpSink, Stage};
+pub use swaks::{Swaks, swaks};
+pub use tap::Tap;
+
+use std::process::{Command, Output, Stdio};
+
+/// Runs a program to its end with the given standard input, and panics if it cannot be started.
+pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
+    use std::io::Write as _;
+
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child =
+        command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let input = input.to_vec();
+    // Written beside the reading of its output, so that neither side waits for the other; a program that does not
+    // read all of it says so by its exit code.
+    let writer = std::thread::spawn(move || stdin.write_all(&input).ok());
+    let output = child
+        .wait_with_output()
+        .unwrap_or_else(|error| panic!("cannot wait for {command:?}: {error}"));
+    writer.join().ok();
+    output
+}
