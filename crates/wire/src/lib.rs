@@ -1,10 +1,10 @@
 //! SMTP and LMTP as machines without IO (RFC 5321, 2033, 3030).
 //!
-//! It is the grammar and the rules of the dialogue: bytes and the time go in, events and bytes to send come out.
+//! It is the grammar and the rules of the dialogue: bytes go in, events and bytes to send come out.
 //! It is **not** a server or a client: `net` owns sockets, TLS, DNS and timers, the gateway owns what a message means.
 //!
 //! ```text
-//!   bytes, now ─► smtp::server::Session ─► Event (Mail, Rcpt, Body, End …)   the driver asks its handler
+//!        bytes ─► smtp::server::Session ─► Event (Mail, Rcpt, Body, End …)   the driver asks its handler
 //!                        ▲                                                   and answers with a Reply
 //!   Reply ───────────────┘──► output bytes
 //! ```
@@ -12,9 +12,9 @@
 //! ```
 //! use chancery_wire::smtp::server::{Config, Event, Session};
 //!
-//! let mut session = Session::new(Config::new("mx.acme.example"), 0);
+//! let mut session = Session::new(Config::new("mx.acme.example"));
 //! let input = b"EHLO client.example\r\n";
-//! let (consumed, event) = session.step(input, 0);
+//! let (consumed, event) = session.step(input);
 //! assert_eq!(consumed, input.len());
 //! assert!(matches!(event, Event::Hello { name: "client.example", .. }));
 //! assert!(session.output().starts_with(b"220 mx.acme.example ESMTP"));
