@@ -79,9 +79,11 @@ impl Gateway {
             command.args([option, &value]);
         }
         outcome(command.args(options), b"").demand("init");
-        // Nothing in a test asks a name server; what has no route of its own stays in the queue.
         gateway.configure(|configuration| {
+            // Nothing in a test asks a name server; what has no route of its own stays in the queue.
             section(configuration, "dns").insert("servers".into(), vec!["127.0.0.1:9"].into());
+            // A test that waits for a retry does not want to wait for a minute.
+            section(configuration, "queue").insert("retry".into(), vec!["1s"].into());
         });
         gateway
     }
@@ -131,6 +133,14 @@ impl Gateway {
         self.configure(|configuration| {
             let routes = section(section(configuration, "route"), "domains");
             routes.insert(domain.into(), format!("smtp:{server}").into());
+        });
+    }
+
+    /// Sends all mail for other organisations to a server.
+    pub fn route_outside(&self, server: SocketAddr) {
+        self.configure(|configuration| {
+            section(configuration, "route")
+                .insert("outside".into(), format!("smtp:{server}").into());
         });
     }
 

@@ -41,7 +41,7 @@ pub enum Filter {
     Relay(SocketAddr),
 }
 
-/// A running Postfix.
+/// One Postfix.
 #[derive(Debug)]
 pub struct Postfix {
     folder: Folder,
@@ -50,18 +50,21 @@ pub struct Postfix {
 }
 
 impl Postfix {
-    /// Starts one and returns when it accepts connections.
-    pub fn start(role: &Role) -> Self {
-        let postfix =
-            Self { folder: Folder::new(), submission: Port::pick(), inside: Port::pick() };
-        postfix.write_configuration(role);
-        let output = run(&mut postfix.control("start"), b"");
+    /// Prepares one: its ports are known, and nothing runs yet.
+    #[expect(clippy::new_without_default, reason = "taking ports is not a default")]
+    pub fn new() -> Self {
+        Self { folder: Folder::new(), submission: Port::pick(), inside: Port::pick() }
+    }
+
+    /// Starts it and returns when it accepts connections.
+    pub fn start(&self, role: &Role) {
+        self.write_configuration(role);
+        let output = run(&mut self.control("start"), b"");
+        let log = self.log();
         assert!(
             output.status.success(),
-            "postfix does not start (it needs root): {output:?}\n{}",
-            postfix.log()
+            "postfix does not start (it needs root): {output:?}\n{log}"
         );
-        postfix
     }
 
     /// Returns where the organisation's users hand in mail.

@@ -12,7 +12,8 @@ use chancery_e2e::{
 #[test]
 fn postfix_keeps_mail_of_its_domain_and_refuses_the_rest() {
     let role = Role { domain: "globex.example".into(), filter: Filter::None };
-    let postfix = Postfix::start(&role);
+    let postfix = Postfix::new();
+    postfix.start(&role);
     let mail = message::rich("alice@acme.example", "bob@globex.example", "m1");
     let answer = Dialogue::greeted(postfix.inside()).deliver(
         "alice@acme.example",
@@ -30,7 +31,8 @@ fn postfix_keeps_mail_of_its_domain_and_refuses_the_rest() {
 fn postfix_hands_outgoing_mail_to_the_next_hop_both_ways() {
     let sink = SmtpSink::start();
     for filter in [Filter::Relay(sink.address()), Filter::Content(sink.address())] {
-        let postfix = Postfix::start(&Role { domain: "acme.example".into(), filter });
+        let postfix = Postfix::new();
+        postfix.start(&Role { domain: "acme.example".into(), filter });
         let mail = message::plain("alice@acme.example", "bob@globex.example", "m2");
         let answer = Dialogue::greeted(postfix.submission()).deliver(
             "alice@acme.example",
