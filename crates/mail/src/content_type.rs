@@ -1,5 +1,11 @@
 //! Content-Type, Content-Disposition and Content-Transfer-Encoding (RFC 2045, 2183, 2231).
 
+use crate::content_type::parameters::Scanner;
+
+mod parameters;
+
+pub(crate) use parameters::hex_pair;
+
 /// A media type with its parameters; type, subtype and parameter names are in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentType {
@@ -52,7 +58,41 @@ pub enum TransferEncoding {
 impl ContentType {
     /// Reads the value of a Content-Type field; `None` if it has no type and subtype.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        todo!("{value:?}")
+        let mut scanner = Scanner::new(value);
+        let kind = scanner.token()?;
+        if !scanner.take(b'/') {
+            return None;
+        }
+        let subtype = scanner.token()?;
+        let raw = scanner.parameters();
+        let boundary = parameters::joined(&raw, "boundary").map(|boundary| boundary.trim_ascii_end().to_vec());
+        Some(Self {
+            kind,
+            subtype,
+            parameters: parameters::decoded(raw),
+            boundary: boundary.filter(|boundary| !boundary.is_empty()),
+        })
+    }
+
+    pub(crate) fn text() -> Self {
+        Self::bare("text", "plain")
+    }
+
+    pub(crate) fn message() -> Self {
+        Self::bare("message", "rfc822")
+    }
+
+    pub(crate) fn opaque() -> Self {
+        Self::bare("application", "octet-stream")
+    }
+
+    fn bare(kind: &str, subtype: &str) -> Self {
+        Self { kind: kind.to_owned(), subtype: subtype.to_owned(), parameters: Vec::new(), boundary: None }
+    }
+
+    /// Returns true for a whole message (RFC 2046 section 5.2.1, RFC 6532 section 3.7).
+    pub fn is_message(&self) -> bool {
+        self.kind == "message" && matches!(self.subtype.as_str(), "rfc822" | "global")
     }
 
     /// Returns true for this type and subtype; write both in lower case.
@@ -79,7 +119,9 @@ impl ContentType {
 impl Disposition {
     /// Reads the value of a Content-Disposition field; `None` if it is empty.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        todo!("{value:?}")
+        let mut scanner = Scanner::new(value);
+        let kind = scanner.token()?;
+        Some(Self { kind, parameters: parameters::decoded(scanner.parameters()) })
     }
 
     /// Returns the first parameter of this name; write it in lower case.
@@ -91,7 +133,15 @@ impl Disposition {
 impl TransferEncoding {
     /// Reads the value of a Content-Transfer-Encoding field.
     pub fn parse(value: &[u8]) -> Self {
-        todo!("{value:?}")
+        let Some(token) = Scanner::new(value).token() else { return Self::Unknown };
+        match token.as_str() {
+            "7bit" => Self::SevenBit,
+            "8bit" => Self::EightBit,
+            "binary" => Self::Binary,
+            "base64" => Self::Base64,
+            "quoted-printable" => Self::QuotedPrintable,
+            _ => Self::Unknown,
+        }
     }
 
     /// Returns true if the body is what is meant, with nothing to decode.

@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::{memchr, memchr_iter, memchr2};
+
+use crate::encoded_word;
+
 /// The header block at the start of a message.
 ///
 /// It ends at the first empty line, whatever stands before it. Lines that are no fields are skipped: a mail reader
@@ -29,7 +33,15 @@ pub struct Field<'a> {
 impl<'a> HeaderBlock<'a> {
     /// Finds the header block at the start of `message`; never fails.
     pub fn parse(message: &'a [u8]) -> Self {
-        todo!("{message:?}")
+        let mut line = 0;
+        for newline in memchr_iter(b'\n', message) {
+            let content = message.get(line..newline).unwrap_or_default();
+            if content.is_empty() || content == b"\r" {
+                return Self { raw: message.get(..line).unwrap_or_default(), body: newline + 1 };
+            }
+            line = newline + 1;
+        }
+        Self { raw: message, body: message.len() }
     }
 
     /// Returns the bytes of the block, with the line end of its last field, without the empty line.
@@ -81,12 +93,19 @@ impl<'a> Field<'a> {
 
     /// Returns the value on one line (RFC 5322 section 2.2.3), without white space around it.
     pub fn unfolded(&self) -> Cow<'a, [u8]> {
-        todo!()
+        if memchr2(b'\r', b'\n', self.value).is_none() {
+            return Cow::Borrowed(self.value.trim_ascii());
+        }
+        let mut line: Vec<u8> = Vec::with_capacity(self.value.len());
+        for piece in self.value.split_inclusive(|&byte| byte == b'\n') {
+            line.extend_from_slice(without_line_end(piece));
+        }
+        Cow::Owned(line.trim_ascii().to_vec())
     }
 
     /// Returns the value for people: unfolded, encoded words decoded, never failing.
     pub fn text(&self) -> String {
-        todo!()
+        encoded_word::decode(&self.unfolded())
     }
 }
 
@@ -101,6 +120,68 @@ impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        todo!("{:?} {}", self.raw, self.offset)
+        while let Some(line) = line_at(self.raw, self.offset) {
+            let start = self.offset;
+            self.offset += line.len();
+            let Some((name, _)) = split_name(line) else { continue };
+            while let Some(next @ [b' ' | b'\t', ..]) = line_at(self.raw, self.offset) {
+                self.offset += next.len();
+            }
+            let raw = self.raw.get(start..self.offset)?;
+            let (_, value) = split_name(raw)?;
+            return Some(Field { name, raw, value: without_line_end(value), offset: start });
+        }
+        None
     }
+}
+
+/// Returns the line at `offset` with its line end, if there is one more.
+fn line_at(bytes: &[u8], offset: usize) -> Option<&[u8]> {
+    let rest = bytes.get(offset..)?;
+    let end = memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
+    rest.get(..end).filter(|line| !line.is_empty())
+}
+
+/// Splits a line at its colon if it begins a field: printable ASCII, then white space at most (RFC 5322 sections 2.2
+/// and 4.5). Returns the name and everything after the colon.
+pub(crate) fn split_name(line: &[u8]) -> Option<(&str, &[u8])> {
+    let colon = line.iter().position(|byte| !matches!(byte, b'!'..=b'9' | b';'..=b'~' | b' ' | b'\t'))?;
+    let (name, value) = line.split_at_checked(colon)?;
+    let name = name.trim_ascii_end();
+    if name.is_empty() || name.iter().any(u8::is_ascii_whitespace) {
+        return None;
+    }
+    Some((std::str::from_utf8(name).ok()?, value.strip_prefix(b":")?))
+}
+
+/// Splits a header block as the most careless reader might: a lone CR ends a line too. Returns the offset and the
+/// bytes of each line.
+///
+/// For questions of the kind "could anybody see such a field here".
+pub(crate) fn loose_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut offset = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(offset..).filter(|rest| !rest.is_empty())?;
+        let end = match memchr2(b'\r', b'\n', rest) {
+            None => rest.len(),
+            Some(at) if rest.get(at..at + 2) == Some(b"\r\n") => at + 2,
+            Some(at) => at + 1,
+        };
+        let line = rest.get(..end)?;
+        let start = offset;
+        offset += end;
+        Some((start, line))
+    })
+}
+
+/// Returns the field name that a careless reader might see in a line: white space, control characters and bytes that
+/// are not ASCII dropped, in lower case. `None` without a colon.
+pub(crate) fn loose_name(line: &[u8]) -> Option<String> {
+    let name = line.get(..memchr(b':', line)?)?;
+    Some(name.iter().filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(byte.to_ascii_lowercase())).collect())
+}
+
+pub(crate) fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }

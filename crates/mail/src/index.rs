@@ -1,6 +1,7 @@
 //! Where every part of a message is: byte ranges found in one pass, with constant memory for each part.
 
 use crate::content_type::{ContentType, Disposition, TransferEncoding};
+use crate::encoded_word;
 
 mod builder;
 
@@ -138,7 +139,8 @@ impl Index {
 
     /// Returns the message itself.
     pub fn root(&self) -> &Part {
-        todo!()
+        #[expect(clippy::expect_used, reason = "the builder makes the root first and never removes a part")]
+        self.parts.first().expect("the builder makes the root first")
     }
 
     /// Returns one part by its number.
@@ -184,12 +186,38 @@ impl Index {
     /// Returns what the signature of a `multipart/signed` covers: its first part, header and body, byte for byte
     /// (RFC 1847 section 2.1). `None` if the part is something else or has no first part.
     pub fn signed_content(&self, part: &Part) -> Option<Span> {
-        todo!("{part:?}")
+        if !part.content_type.is("multipart", "signed") {
+            return None;
+        }
+        self.children(part).next().map(Part::whole)
     }
 
     /// Returns the pieces that cover the whole message, in order, without gaps or overlaps.
     pub fn tiles(&self) -> Vec<Tile> {
-        todo!()
+        let mut tiles = Vec::with_capacity(self.parts.len().saturating_mul(4));
+        for (number, part) in self.parts.iter().enumerate() {
+            let mut add = |start, end, kind| {
+                let span = Span { start, end };
+                if !span.is_empty() {
+                    tiles.push(Tile { span, part: number, kind });
+                }
+            };
+            add(part.delimiter.start, part.delimiter.end, TileKind::Delimiter);
+            add(part.header.start, part.header.end, TileKind::Header);
+            add(part.header.end, part.body.start, TileKind::Separator);
+            let first = self.children(part).next();
+            let close = part.close.unwrap_or(Span { start: part.body.end, end: part.body.end });
+            match first {
+                Some(child) if child.delimiter.is_empty() => {}
+                Some(child) => add(part.body.start, child.delimiter.start, TileKind::Preamble),
+                None if part.close.is_some() => add(part.body.start, close.start, TileKind::Preamble),
+                None => add(part.body.start, part.body.end, TileKind::Body),
+            }
+            add(close.start, close.end, TileKind::Delimiter);
+            add(close.end, part.body.end, TileKind::Epilogue);
+        }
+        tiles.sort_by_key(|tile| tile.span.start);
+        tiles
     }
 }
 
@@ -201,7 +229,10 @@ impl Part {
 
     /// Returns the file name from Content-Disposition, or else the `name` of the media type.
     pub fn file_name(&self) -> Option<String> {
-        todo!()
+        let disposition = self.disposition.as_ref().and_then(|disposition| disposition.parameter("filename"));
+        let name = disposition.or_else(|| self.content_type.parameter("name"))?;
+        // RFC 2047 section 5 forbids encoded words here; many programs write them all the same.
+        Some(encoded_word::decode(name.as_bytes()))
     }
 
     /// Returns true if nothing is inside this part.

@@ -47,5 +47,11 @@ impl<R: Read> Read for Decoder<R> {
 
 /// Decodes a whole body that is in memory.
 pub fn decode(encoding: TransferEncoding, body: &[u8]) -> Vec<u8> {
-    todo!("{encoding:?} {body:?}")
+    let mut decoded = Vec::with_capacity(body.len());
+    // Reading from memory cannot fail, and the decoders have no errors of their own.
+    let _ = Decoder::new(encoding, body).read_to_end(&mut decoded);
+    decoded
 }
+
+#[cfg(test)]
+mod tests;

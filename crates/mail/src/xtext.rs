@@ -1,11 +1,36 @@
 //! xtext (RFC 3461 section 4): how ENVID and ORCPT carry other characters in SMTP commands.
 
+use std::fmt::Write as _;
+
+use crate::content_type::hex_pair;
+
 /// Encodes bytes.
 pub fn encode(bytes: &[u8]) -> String {
-    todo!("{bytes:?}")
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if is_plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "+{byte:02X}");
+        }
+    }
+    text
 }
 
 /// Decodes xtext; `None` if it is not well formed.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    todo!("{text}")
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'+' => decoded.push(hex_pair(bytes.next()?, bytes.next()?)?),
+            byte if is_plain(byte) => decoded.push(byte),
+            _ => return None,
+        }
+    }
+    Some(decoded)
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'+' | b'=')
 }

@@ -2,50 +2,205 @@
 
 use std::io::{self, Read, Write};
 
+use base64_simd::{AsOut as _, STANDARD, STANDARD_NO_PAD};
+use memchr::memchr2;
+
 /// Writes base64 in lines of 76 characters that end in CRLF.
 #[derive(Debug)]
-pub struct Base64Encoder<W: Write> {
+pub struct Base64Encoder<W> {
     sink: W,
+    /// Less than one line of input.
+    pending: Vec<u8>,
+    /// Finished lines, written in large pieces.
+    lines: Vec<u8>,
 }
 
 impl<W: Write> Base64Encoder<W> {
     /// Writes to `sink`.
     pub fn new(sink: W) -> Self {
-        Self { sink }
+        Self { sink, pending: Vec::with_capacity(LINE_BYTES), lines: Vec::with_capacity(BLOCK + LINE_CHARS + 2) }
     }
 
     /// Writes what is left and the last CRLF, and returns the sink. Without it the text is cut short.
-    pub fn finish(self) -> io::Result<W> {
-        todo!()
+    pub fn finish(mut self) -> io::Result<W> {
+        let pending = std::mem::take(&mut self.pending);
+        if !pending.is_empty() {
+            self.push_line(&pending);
+        }
+        self.write_lines()?;
+        Ok(self.sink)
+    }
+
+    fn push_line(&mut self, bytes: &[u8]) {
+        let start = self.lines.len();
+        self.lines.resize(start + STANDARD.encoded_length(bytes.len()), 0);
+        if let Some(room) = self.lines.get_mut(start..) {
+            let _ = STANDARD.encode(bytes, room.as_out());
+        }
+        self.lines.extend_from_slice(b"\r\n");
+    }
+
+    fn write_lines(&mut self) -> io::Result<()> {
+        self.sink.write_all(&self.lines)?;
+        self.lines.clear();
+        Ok(())
     }
 }
 
 impl<W: Write> Write for Base64Encoder<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        todo!("{bytes:?}")
+        // Written first, so that an error says that none of these bytes was taken.
+        if self.lines.len() >= BLOCK {
+            self.write_lines()?;
+        }
+        let bytes = bytes.get(..BLOCK / 2).unwrap_or(bytes);
+        let mut rest = bytes;
+        if !self.pending.is_empty() {
+            let (head, tail) = rest.split_at_checked(LINE_BYTES - self.pending.len()).unwrap_or((rest, &[]));
+            self.pending.extend_from_slice(head);
+            rest = tail;
+            if self.pending.len() == LINE_BYTES {
+                let pending = std::mem::take(&mut self.pending);
+                self.push_line(&pending);
+                self.pending = pending;
+                self.pending.clear();
+            }
+        }
+        let whole = rest.chunks_exact(LINE_BYTES);
+        self.pending.extend_from_slice(whole.remainder());
+        for line in whole {
+            self.push_line(line);
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.write_lines()?;
         self.sink.flush()
     }
 }
 
 /// Reads base64, skipping everything outside its alphabet (RFC 2045 section 6.8); ends at the padding.
+///
+/// What follows the padding is not looked at: mailing lists append their text there, and others their attacks.
 #[derive(Debug)]
 pub struct Base64Decoder<R> {
     source: R,
+    input: Vec<u8>,
+    /// Characters of the alphabet that are not decoded yet.
+    symbols: Vec<u8>,
+    output: Vec<u8>,
+    taken: usize,
+    has_ended: bool,
 }
 
 impl<R: Read> Base64Decoder<R> {
     /// Reads from `source`.
     pub fn new(source: R) -> Self {
-        Self { source }
+        Self {
+            source,
+            input: vec![0; BLOCK],
+            symbols: Vec::with_capacity(BLOCK),
+            output: Vec::with_capacity(BLOCK),
+            taken: 0,
+            has_ended: false,
+        }
+    }
+
+    /// Returns the source, which may have been read further than what was decoded.
+    pub fn into_inner(self) -> R {
+        self.source
+    }
+
+    /// Decodes the next piece of the source.
+    fn fill(&mut self) -> io::Result<()> {
+        let length = loop {
+            match self.source.read(&mut self.input) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        let piece = self.input.get(..length).unwrap_or_default();
+        self.has_ended |= length == 0;
+        self.output.clear();
+        self.taken = 0;
+        let carried = self.symbols.len();
+        push_without_line_ends(&mut self.symbols, piece);
+        let whole = self.symbols.len() / 4 * 4;
+        if decode_whole(self.symbols.get(..whole).unwrap_or_default(), &mut self.output) {
+            self.symbols.drain(..whole);
+        } else {
+            self.symbols.truncate(carried);
+            for &byte in piece {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => self.symbols.push(byte),
+                    b'=' => {
+                        self.has_ended = true;
+                        break;
+                    }
+                    _ => {}
+                }
+            }
+            let whole = self.symbols.len() / 4 * 4;
+            decode_whole(self.symbols.get(..whole).unwrap_or_default(), &mut self.output);
+            self.symbols.drain(..whole);
+        }
+        if self.has_ended {
+            decode_last(&self.symbols, &mut self.output);
+            self.symbols.clear();
+        }
+        Ok(())
     }
 }
 
 impl<R: Read> Read for Base64Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.source.read(buffer)?;
-        todo!()
+        while self.taken == self.output.len() {
+            if self.has_ended || buffer.is_empty() {
+                return Ok(0);
+            }
+            self.fill()?;
+        }
+        let mut ready = self.output.get(self.taken..).unwrap_or_default();
+        let length = ready.read(buffer)?;
+        self.taken += length;
+        Ok(length)
     }
 }
+
+fn push_without_line_ends(symbols: &mut Vec<u8>, mut piece: &[u8]) {
+    while let Some(at) = memchr2(b'\r', b'\n', piece) {
+        symbols.extend_from_slice(piece.get(..at).unwrap_or_default());
+        piece = piece.get(at + 1..).unwrap_or_default();
+    }
+    symbols.extend_from_slice(piece);
+}
+
+/// Decodes groups of four characters; false (and nothing added) if one is not of the alphabet.
+fn decode_whole(symbols: &[u8], output: &mut Vec<u8>) -> bool {
+    let start = output.len();
+    output.resize(start + symbols.len() / 4 * 3, 0);
+    let Some(room) = output.get_mut(start..) else { return false };
+    let is_good = STANDARD_NO_PAD.decode(symbols, room.as_out()).is_ok();
+    if !is_good {
+        output.truncate(start);
+    }
+    is_good
+}
+
+/// Decodes the two or three characters before the padding; bits left over are dropped, one character alone is too.
+fn decode_last(symbols: &[u8], output: &mut Vec<u8>) {
+    let mut padded = symbols.to_vec();
+    padded.resize(4, b'A');
+    let mut bytes = Vec::with_capacity(3);
+    if decode_whole(&padded, &mut bytes) {
+        output.extend(bytes.into_iter().take(symbols.len().saturating_sub(1)));
+    }
+}
+
+/// 57 bytes make 76 characters, the longest line that RFC 2045 section 6.8 allows.
+const LINE_BYTES: usize = 57;
+const LINE_CHARS: usize = 76;
+
+/// How much is handled at a time: enough to hide the cost of a call, little enough for the second-level cache.
+const BLOCK: usize = 32 * 1024;
