@@ -45,9 +45,11 @@ impl Address {
     /// # Ok::<(), chancery_mail::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let (local, at) = if text.starts_with('"') { quoted_local(text)? } else { plain_local(text)? };
+        let (local, at) =
+            if text.starts_with('"') { quoted_local(text)? } else { plain_local(text)? };
         let domain = text.get(at + 1..).filter(|_| text.as_bytes().get(at) == Some(&b'@'));
-        let domain = domain.ok_or(Error::Address { offset: at, why: "there is no @ after the local part" })?;
+        let domain = domain
+            .ok_or(Error::Address { offset: at, why: "there is no @ after the local part" })?;
         check_domain(domain).map_err(|why| Error::Address { offset: at + 1, why })?;
         Ok(Self { local, domain: domain.to_lowercase() })
     }
@@ -146,7 +148,9 @@ fn quoted_local(text: &str) -> Result<(String, usize), Error> {
     let mut chars = text.char_indices().skip(1);
     while let Some((offset, c)) = chars.next() {
         let c = match c {
-            '"' if local.is_empty() => return Err(Error::Address { offset, why: "the local part is empty" }),
+            '"' if local.is_empty() => {
+                return Err(Error::Address { offset, why: "the local part is empty" });
+            }
             '"' if local.len() > MAX_LOCAL => {
                 return Err(Error::Address { offset, why: "the local part is too long" });
             }
@@ -188,7 +192,9 @@ fn check_literal(literal: &str) -> Result<(), &'static str> {
     let inner = literal.strip_suffix(']').ok_or("the address literal is not closed")?;
     let prefix = inner.get(..5).filter(|prefix| prefix.eq_ignore_ascii_case("ipv6:"));
     let is_address = match prefix {
-        Some(_) => inner.get(5..).is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
+        Some(_) => {
+            inner.get(5..).is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
+        }
         None => inner.parse::<std::net::Ipv4Addr>().is_ok(),
     };
     if is_address { Ok(()) } else { Err("the address literal is no IP address") }
@@ -198,7 +204,8 @@ fn check_literal(literal: &str) -> Result<(), &'static str> {
 fn is_local_char(c: char) -> bool {
     match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' => true,
-        '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_' | '`' | '{' | '|' | '}' | '~' => true,
+        '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_'
+        | '`' | '{' | '|' | '}' | '~' => true,
         '.' => true,
         c => !c.is_ascii() && !is_deceptive(c),
     }
@@ -218,7 +225,10 @@ fn is_label_char(c: char) -> bool {
 pub(crate) fn is_deceptive(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
-        || matches!(c, '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}')
+        || matches!(
+            c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        )
         || matches!(c, '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}')
         || matches!(c, '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}')
         || matches!(c, '\u{FFF0}'..='\u{FFFD}' | '\u{E0000}'..='\u{E0FFF}')

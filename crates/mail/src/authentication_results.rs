@@ -106,7 +106,8 @@ fn is_ours(field: &[u8], ours: &str) -> bool {
     match first_word(&value) {
         Some(id) => normal_domain(&id) == ours,
         None => {
-            let squeezed: String = value.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+            let squeezed: String =
+                value.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
             squeezed.to_lowercase().contains(ours)
         }
     }
@@ -148,14 +149,19 @@ fn first_word(value: &str) -> Option<String> {
 
 /// RFC 8601 section 2.2: keywords are letters, digits and hyphens.
 fn keyword(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(MAX_VALUE).collect()
+    text.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        .take(MAX_VALUE)
+        .collect()
 }
 
 /// RFC 8601 section 2.2, pvalue: a token, or a mailbox without odd characters; else a quoted string.
 fn value(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`{|}~".contains(c);
     let mut halves = text.split('@');
-    let is_token = halves.next().is_some_and(|local| !local.is_empty() && local.chars().all(is_plain))
+    let is_token = halves
+        .next()
+        .is_some_and(|local| !local.is_empty() && local.chars().all(is_plain))
         && halves.next().is_none_or(|domain| !domain.is_empty() && domain.chars().all(is_plain))
         && halves.next().is_none();
     if is_token && text.len() <= MAX_VALUE { text.to_owned() } else { quoted(text) }

@@ -65,7 +65,8 @@ impl ContentType {
         }
         let subtype = scanner.token()?;
         let raw = scanner.parameters();
-        let boundary = parameters::joined(&raw, "boundary").map(|boundary| boundary.trim_ascii_end().to_vec());
+        let boundary =
+            parameters::joined(&raw, "boundary").map(|boundary| boundary.trim_ascii_end().to_vec());
         Some(Self {
             kind,
             subtype,
@@ -87,7 +88,12 @@ impl ContentType {
     }
 
     fn bare(kind: &str, subtype: &str) -> Self {
-        Self { kind: kind.to_owned(), subtype: subtype.to_owned(), parameters: Vec::new(), boundary: None }
+        Self {
+            kind: kind.to_owned(),
+            subtype: subtype.to_owned(),
+            parameters: Vec::new(),
+            boundary: None,
+        }
     }
 
     /// Returns true for a whole message (RFC 2046 section 5.2.1, RFC 6532 section 3.7).

@@ -18,7 +18,8 @@ pub fn format(unix: i64) -> String {
 /// Reads a date, old forms (RFC 5322 section 4.3) included; `None` if it is not one. Without a zone it is UTC.
 pub fn parse(value: &[u8]) -> Option<i64> {
     let text = without_comments(value.get(..MAX_LENGTH).unwrap_or(value))?;
-    let mut words = text.split(|c: char| c.is_ascii_whitespace() || c == ',').filter(|word| !word.is_empty());
+    let mut words =
+        text.split(|c: char| c.is_ascii_whitespace() || c == ',').filter(|word| !word.is_empty());
     let mut word = words.next()?;
     if !word.starts_with(|c: char| c.is_ascii_digit()) {
         // The name of the day adds nothing; a wrong one is common and does not matter.
@@ -26,7 +27,9 @@ pub fn parse(value: &[u8]) -> Option<i64> {
     }
     let day = number(word, 1..=31)?;
     let month_name = words.next()?.get(..3)?;
-    let month = 1 + i64::try_from(MONTHS.iter().position(|month| month.eq_ignore_ascii_case(month_name))?).ok()?;
+    let month =
+        1 + i64::try_from(MONTHS.iter().position(|month| month.eq_ignore_ascii_case(month_name))?)
+            .ok()?;
     let year = year(words.next()?)?;
     let seconds = time(words.next()?)?;
     let zone = words.next().map_or(Some(0), zone)?;
@@ -124,7 +127,8 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
@@ -134,7 +138,8 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// 1 January 0000 and 31 December 9999: a year is written with four digits.
 const FIRST: i64 = -62_167_219_200;
@@ -165,9 +170,15 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_none() {
-        for text in
-            ["", "Fri", "31 Feb 2024 00:00:00 +0000", "1 Foo 2020 00:00", "1 Jan 2020 24:00", "1 Jan 2020 00:00 +1", "\u{e9}"]
-        {
+        for text in [
+            "",
+            "Fri",
+            "31 Feb 2024 00:00:00 +0000",
+            "1 Foo 2020 00:00",
+            "1 Jan 2020 24:00",
+            "1 Jan 2020 00:00 +1",
+            "\u{e9}",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }
     }

@@ -67,8 +67,12 @@ impl<'a> Word<'a> {
     /// Reads the encoded word at the start of `text`; returns it and its length.
     fn parse(text: &'a [u8]) -> Option<(Self, usize)> {
         let mut pieces = text.strip_prefix(b"=?")?.splitn(4, |&byte| byte == b'?');
-        let (charset, encoding, encoded, after) = (pieces.next()?, pieces.next()?, pieces.next()?, pieces.next()?);
-        if after.first() != Some(&b'=') || charset.is_empty() || charset.iter().any(|byte| !byte.is_ascii_graphic()) {
+        let (charset, encoding, encoded, after) =
+            (pieces.next()?, pieces.next()?, pieces.next()?, pieces.next()?);
+        if after.first() != Some(&b'=')
+            || charset.is_empty()
+            || charset.iter().any(|byte| !byte.is_ascii_graphic())
+        {
             return None;
         }
         let bytes = match encoding {
@@ -110,7 +114,10 @@ impl Run {
         if self.is_open {
             let bytes = std::mem::take(&mut self.bytes);
             let decoded = charset::decode(&self.charset, &bytes);
-            push_line(text, &decoded.unwrap_or_else(|| String::from_utf8_lossy(&bytes).into_owned()));
+            push_line(
+                text,
+                &decoded.unwrap_or_else(|| String::from_utf8_lossy(&bytes).into_owned()),
+            );
             self.is_open = false;
         }
     }
@@ -121,7 +128,10 @@ fn decode_q(encoded: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some((&first, tail)) = rest.split_first() {
-        let pair = tail.first_chunk::<2>().filter(|_| first == b'=').and_then(|&[high, low]| hex_pair(high, low));
+        let pair = tail
+            .first_chunk::<2>()
+            .filter(|_| first == b'=')
+            .and_then(|&[high, low]| hex_pair(high, low));
         decoded.push(pair.unwrap_or(if first == b'_' { b' ' } else { first }));
         rest = if pair.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
     }

@@ -145,7 +145,8 @@ fn line_at(bytes: &[u8], offset: usize) -> Option<&[u8]> {
 /// Splits a line at its colon if it begins a field: printable ASCII, then white space at most (RFC 5322 sections 2.2
 /// and 4.5). Returns the name and everything after the colon.
 pub(crate) fn split_name(line: &[u8]) -> Option<(&str, &[u8])> {
-    let colon = line.iter().position(|byte| !matches!(byte, b'!'..=b'9' | b';'..=b'~' | b' ' | b'\t'))?;
+    let colon =
+        line.iter().position(|byte| !matches!(byte, b'!'..=b'9' | b';'..=b'~' | b' ' | b'\t'))?;
     let (name, value) = line.split_at_checked(colon)?;
     let name = name.trim_ascii_end();
     if name.is_empty() || name.iter().any(u8::is_ascii_whitespace) {
@@ -178,7 +179,12 @@ pub(crate) fn loose_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> 
 /// are not ASCII dropped, in lower case. `None` without a colon.
 pub(crate) fn loose_name(line: &[u8]) -> Option<String> {
     let name = line.get(..memchr(b':', line)?)?;
-    Some(name.iter().filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(byte.to_ascii_lowercase())).collect())
+    Some(
+        name.iter()
+            .filter(|byte| byte.is_ascii_graphic())
+            .map(|byte| char::from(byte.to_ascii_lowercase()))
+            .collect(),
+    )
 }
 
 pub(crate) fn without_line_end(line: &[u8]) -> &[u8] {

@@ -139,7 +139,10 @@ impl Index {
 
     /// Returns the message itself.
     pub fn root(&self) -> &Part {
-        #[expect(clippy::expect_used, reason = "the builder makes the root first and never removes a part")]
+        #[expect(
+            clippy::expect_used,
+            reason = "the builder makes the root first and never removes a part"
+        )]
         self.parts.first().expect("the builder makes the root first")
     }
 
@@ -210,7 +213,9 @@ impl Index {
             match first {
                 Some(child) if child.delimiter.is_empty() => {}
                 Some(child) => add(part.body.start, child.delimiter.start, TileKind::Preamble),
-                None if part.close.is_some() => add(part.body.start, close.start, TileKind::Preamble),
+                None if part.close.is_some() => {
+                    add(part.body.start, close.start, TileKind::Preamble)
+                }
                 None => add(part.body.start, part.body.end, TileKind::Body),
             }
             add(close.start, close.end, TileKind::Delimiter);
@@ -229,7 +234,8 @@ impl Part {
 
     /// Returns the file name from Content-Disposition, or else the `name` of the media type.
     pub fn file_name(&self) -> Option<String> {
-        let disposition = self.disposition.as_ref().and_then(|disposition| disposition.parameter("filename"));
+        let disposition =
+            self.disposition.as_ref().and_then(|disposition| disposition.parameter("filename"));
         let name = disposition.or_else(|| self.content_type.parameter("name"))?;
         // RFC 2047 section 5 forbids encoded words here; many programs write them all the same.
         Some(encoded_word::decode(name.as_bytes()))

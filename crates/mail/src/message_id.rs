@@ -13,7 +13,10 @@ pub fn parse_all(value: &[u8]) -> Vec<String> {
 /// Makes a message id from something unique and a domain, leaving out what may not stand in one.
 pub fn make(unique: &str, domain: &str) -> String {
     let clean = |text: &str| -> String {
-        text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')).take(MAX_MADE).collect()
+        text.chars()
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+            .take(MAX_MADE)
+            .collect()
     };
     format!("<{}@{}>", clean(unique), clean(domain))
 }
@@ -21,7 +24,9 @@ pub fn make(unique: &str, domain: &str) -> String {
 fn ids(value: &[u8]) -> impl Iterator<Item = String> {
     value.split(|&byte| byte == b'<').skip(1).filter_map(|piece| {
         let id = piece.get(..memchr::memchr(b'>', piece)?)?;
-        let is_clear = !id.is_empty() && id.len() <= MAX_READ && id.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 128);
+        let is_clear = !id.is_empty()
+            && id.len() <= MAX_READ
+            && id.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 128);
         let id = std::str::from_utf8(id).ok().filter(|_| is_clear)?;
         Some(format!("<{id}>"))
     })

@@ -62,10 +62,13 @@ impl Received<'_> {
         };
         let tls = self.tls.map(|tls| format!("\r\n\t(using {})", comment(tls))).unwrap_or_default();
         let recipient = self.recipient.filter(|address| address.is_ascii());
-        let recipient = recipient.map(|address| format!("\r\n\tfor <{address}>")).unwrap_or_default();
+        let recipient =
+            recipient.map(|address| format!("\r\n\tfor <{address}>")).unwrap_or_default();
         let (by, with, id) = (clean(self.by), clean(self.with), clean(self.id));
         let at = date::format(self.at);
-        format!("Received: from {helo}{client}{tls}\r\n\tby {by} with {with} id {id}{recipient};\r\n\t{at}\r\n")
+        format!(
+            "Received: from {helo}{client}{tls}\r\n\tby {by} with {with} id {id}{recipient};\r\n\t{at}\r\n"
+        )
     }
 }
 
@@ -75,12 +78,16 @@ pub fn hops(header: &HeaderBlock<'_>) -> usize {
 }
 
 fn clean(text: &str) -> String {
-    let is_clean = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    let is_clean =
+        |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
     text.chars().filter(is_clean).take(MAX_WORD).collect()
 }
 
 fn comment(text: &str) -> String {
-    text.chars().filter(|c| (c.is_ascii_graphic() || *c == ' ') && !matches!(c, '(' | ')' | '\\')).take(MAX_WORD).collect()
+    text.chars()
+        .filter(|c| (c.is_ascii_graphic() || *c == ' ') && !matches!(c, '(' | ')' | '\\'))
+        .take(MAX_WORD)
+        .collect()
 }
 
 /// A domain name is not longer (RFC 5321 section 4.5.3.1.2).

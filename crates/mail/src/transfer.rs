@@ -49,8 +49,9 @@ impl<R: Read> Read for Decoder<R> {
 pub fn decode(encoding: TransferEncoding, body: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(body.len());
     // Reading from memory cannot fail, and the decoders have no errors of their own.
-    let _ = Decoder::new(encoding, body).read_to_end(&mut decoded);
-    decoded
+    match Decoder::new(encoding, body).read_to_end(&mut decoded) {
+        Ok(_) | Err(_) => decoded,
+    }
 }
 
 #[cfg(test)]

@@ -94,9 +94,12 @@ pub fn parse_mailbox_list(value: &[u8]) -> MailboxList {
 /// This is what a signature is bound to, so anything that two programs could read differently is an error: a second
 /// From field, also one that only a careless reader would see as such, or an entry that is not clear.
 pub fn authors(header: &HeaderBlock<'_>) -> Result<Vec<Mailbox>, Error> {
-    let is_continued = |offset: usize, line: &[u8]| offset > 0 && matches!(line.first(), Some(b' ' | b'\t'));
+    let is_continued =
+        |offset: usize, line: &[u8]| offset > 0 && matches!(line.first(), Some(b' ' | b'\t'));
     let visible = loose_lines(header.raw())
-        .filter(|(offset, line)| !is_continued(*offset, line) && loose_name(line).as_deref() == Some("from"))
+        .filter(|(offset, line)| {
+            !is_continued(*offset, line) && loose_name(line).as_deref() == Some("from")
+        })
         .count();
     if visible > 1 {
         return Err(Error::Author { why: "there is more than one From field" });
@@ -118,9 +121,12 @@ impl Mailbox {
     ///
     /// `"boss@acme.example" <eve@evil.example>` is the usual deception; many readers show only the name.
     pub fn misleading_address(&self) -> Option<Address> {
-        let mut words = self.display.split(|c: char| c.is_whitespace() || "<>()[],;:\"'".contains(c));
-        let address = words.find_map(|word| word.contains('@').then(|| Address::parse(word).ok())?)?;
-        (!address.same_mailbox_by(&self.address, crate::address::LocalPart::IgnoreAsciiCase)).then_some(address)
+        let mut words =
+            self.display.split(|c: char| c.is_whitespace() || "<>()[],;:\"'".contains(c));
+        let address =
+            words.find_map(|word| word.contains('@').then(|| Address::parse(word).ok())?)?;
+        (!address.same_mailbox_by(&self.address, crate::address::LocalPart::IgnoreAsciiCase))
+            .then_some(address)
     }
 }
 
@@ -141,8 +147,12 @@ impl MailboxList {
 
 fn mailbox(entry: &[Token]) -> Result<Mailbox, &'static str> {
     let Some(open) = entry.iter().position(|token| token.kind == Kind::Special(b'<')) else {
-        let comment = entry.iter().rev().find_map(|token| token.comment_after.as_deref()).unwrap_or_default();
-        return Ok(Mailbox { display: encoded_word::decode(comment.as_bytes()), address: address(entry)? });
+        let comment =
+            entry.iter().rev().find_map(|token| token.comment_after.as_deref()).unwrap_or_default();
+        return Ok(Mailbox {
+            display: encoded_word::decode(comment.as_bytes()),
+            address: address(entry)?,
+        });
     };
     let (name, rest) = entry.split_at_checked(open).unwrap_or_default();
     let [_, inner @ .., last] = rest else { return Err("an angle bracket is not closed") };
@@ -151,7 +161,8 @@ fn mailbox(entry: &[Token]) -> Result<Mailbox, &'static str> {
     }
     let address = address(inner)?;
     // `a@b <a@b>` is common and clear; any other name with an @ outside quotes is not.
-    let repeats = !is_phrase(name) && self::address(name).is_ok_and(|name| name.same_mailbox(&address));
+    let repeats =
+        !is_phrase(name) && self::address(name).is_ok_and(|name| name.same_mailbox(&address));
     if !is_phrase(name) && !repeats {
         return Err("the display name is not a phrase");
     }
@@ -167,11 +178,15 @@ fn address(tokens: &[Token]) -> Result<Address, &'static str> {
     let mut text = String::new();
     for token in tokens {
         match &token.kind {
-            Kind::Atom(atom) if is_encoded_word(atom) => return Err("there is an encoded word in the address"),
+            Kind::Atom(atom) if is_encoded_word(atom) => {
+                return Err("there is an encoded word in the address");
+            }
             Kind::Atom(atom) | Kind::Literal(atom) => text.push_str(atom),
             Kind::Quoted { raw, .. } => text.push_str(raw),
             Kind::Special(special @ (b'@' | b'.')) => text.push(char::from(*special)),
-            Kind::Special(_) => return Err("there is a character that may not stand in an address"),
+            Kind::Special(_) => {
+                return Err("there is a character that may not stand in an address");
+            }
         }
     }
     Address::parse(&text).map_err(|problem| match problem {
@@ -186,7 +201,9 @@ fn is_encoded_word(atom: &str) -> bool {
 
 /// RFC 5322 section 3.2.5 with the dots of section 4.1.
 fn is_phrase(tokens: &[Token]) -> bool {
-    tokens.iter().all(|token| matches!(token.kind, Kind::Atom(_) | Kind::Quoted { .. } | Kind::Special(b'.')))
+    tokens.iter().all(|token| {
+        matches!(token.kind, Kind::Atom(_) | Kind::Quoted { .. } | Kind::Special(b'.'))
+    })
 }
 
 fn display(name: &[Token]) -> String {

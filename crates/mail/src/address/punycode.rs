@@ -48,7 +48,11 @@ fn push_number(encoded: &mut String, mut number: u32, bias: u32) -> Option<()> {
 
 /// RFC 3492 section 5: a to z, then 0 to 9.
 fn digit(number: u32) -> Option<char> {
-    char::from_u32(if number < 26 { number + u32::from(b'a') } else { number - 26 + u32::from(b'0') })
+    char::from_u32(if number < 26 {
+        number + u32::from(b'a')
+    } else {
+        number - 26 + u32::from(b'0')
+    })
 }
 
 /// RFC 3492 section 6.1.

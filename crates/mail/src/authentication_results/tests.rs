@@ -37,7 +37,11 @@ fn every_spelling_of_our_id_is_found() {
         let ranges = forged(message.as_bytes(), ID);
         assert_eq!(ranges.len(), 1, "{field:?}");
         let rest = without(message.as_bytes(), &ranges);
-        assert_eq!(String::from_utf8_lossy(&rest), "Subject: x\r\nTo: y\r\n\r\nbody\r\n", "{field:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&rest),
+            "Subject: x\r\nTo: y\r\n\r\nbody\r\n",
+            "{field:?}"
+        );
     }
 }
 
@@ -52,14 +56,16 @@ fn results_of_others_stay() {
         "Subject: Authentication-Results: gate.acme.example; smime=pass\r\n",
         "Subject: x\r\n Authentication-Results: gate.acme.example; smime=pass\r\n",
     ] {
-        let message = format!("{field}To: y\r\n\r\nAuthentication-Results: gate.acme.example; none\r\n");
+        let message =
+            format!("{field}To: y\r\n\r\nAuthentication-Results: gate.acme.example; none\r\n");
         assert_eq!(forged(message.as_bytes(), ID), [], "{field:?}");
     }
 }
 
 #[test]
 fn a_field_behind_a_lone_cr_or_rubbish_is_found() {
-    let message = b"Subject: x\rAuthentication-Results: gate.acme.example; smime=pass\r\nTo: y\r\n\r\n";
+    let message =
+        b"Subject: x\rAuthentication-Results: gate.acme.example; smime=pass\r\nTo: y\r\n\r\n";
     assert_eq!(without(message, &forged(message, ID)), b"Subject: x\rTo: y\r\n\r\n");
     let message = b"rubbish\r\nAuthentication-Results: gate.acme.example; smime=pass\r\n\r\n";
     assert_eq!(without(message, &forged(message, ID)), b"rubbish\r\n\r\n");

@@ -148,7 +148,8 @@ pub(super) fn decoded(raw: Vec<Raw>) -> Vec<Parameter> {
     // RFC 2231 gives no order; like browsers (RFC 6266 section 4.3) we prefer the extended form, so it comes first.
     for parameter in raw {
         if !parameter.name.contains('*') {
-            parameters.push(Parameter { name: parameter.name, value: charset::guess(&parameter.value) });
+            parameters
+                .push(Parameter { name: parameter.name, value: charset::guess(&parameter.value) });
         }
     }
     parameters
@@ -181,7 +182,8 @@ fn sections(raw: &[Raw], base: &str) -> Option<(String, Vec<u8>)> {
 fn section<'a>(raw: &'a [Raw], base: &str, number: usize) -> Option<(&'a [u8], bool)> {
     raw.iter().find_map(|raw| {
         let digits = raw.name.strip_prefix(base)?.strip_prefix('*')?;
-        let (digits, is_encoded) = digits.strip_suffix('*').map_or((digits, false), |digits| (digits, true));
+        let (digits, is_encoded) =
+            digits.strip_suffix('*').map_or((digits, false), |digits| (digits, true));
         (digits.parse() == Ok(number)).then_some((raw.value.as_slice(), is_encoded))
     })
 }
@@ -194,7 +196,9 @@ fn in_charset(charset: &str, bytes: Vec<u8>) -> String {
 fn charset_and_text(value: &[u8]) -> (String, &[u8]) {
     let mut pieces = value.splitn(3, |&byte| byte == b'\'');
     match (pieces.next(), pieces.next(), pieces.next()) {
-        (Some(charset), Some(_), Some(text)) => (String::from_utf8_lossy(charset).into_owned(), text),
+        (Some(charset), Some(_), Some(text)) => {
+            (String::from_utf8_lossy(charset).into_owned(), text)
+        }
         _ => (String::new(), value),
     }
 }
@@ -203,7 +207,10 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
-        let pair = tail.first_chunk::<2>().filter(|_| first == b'%').and_then(|&[high, low]| hex_pair(high, low));
+        let pair = tail
+            .first_chunk::<2>()
+            .filter(|_| first == b'%')
+            .and_then(|&[high, low]| hex_pair(high, low));
         decoded.push(pair.unwrap_or(first));
         rest = if pair.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
     }
@@ -218,7 +225,26 @@ pub(crate) fn hex_pair(high: u8, low: u8) -> Option<u8> {
 
 /// RFC 2045 section 5.1: a token; bytes that are not ASCII are let through, they are common in names.
 fn is_token(byte: u8) -> bool {
-    !matches!(byte, 0..=b' ' | 127 | b'(' | b')' | b'<' | b'>' | b'@' | b',' | b';' | b':' | b'\\' | b'"' | b'/' | b'[' | b']' | b'?' | b'=')
+    !matches!(
+        byte,
+        0..=b' '
+            | 127
+            | b'('
+            | b')'
+            | b'<'
+            | b'>'
+            | b'@'
+            | b','
+            | b';'
+            | b':'
+            | b'\\'
+            | b'"'
+            | b'/'
+            | b'['
+            | b']'
+            | b'?'
+            | b'='
+    )
 }
 
 /// How many parameters of one field are read: a long file name in RFC 2231 pieces needs about ten.

@@ -189,11 +189,7 @@ impl IndexBuilder {
             self.start_dashes();
             return newline + 3;
         }
-        let tail = if rest.ends_with(b"\n-") {
-            2
-        } else {
-            usize::from(rest.ends_with(b"\n"))
-        };
+        let tail = if rest.ends_with(b"\n-") { 2 } else { usize::from(rest.ends_with(b"\n")) };
         if tail > 0 {
             self.note_newline(bytes, bytes.len() - tail);
         }
@@ -246,7 +242,8 @@ impl IndexBuilder {
             return None;
         }
         let text = trim_end(content.strip_prefix(b"--")?);
-        let find = |text: &[u8]| self.boundaries.get(text).and_then(|levels| levels.last()).copied();
+        let find =
+            |text: &[u8]| self.boundaries.get(text).and_then(|levels| levels.last()).copied();
         let open = find(text).map(|level| (level, false));
         let close = text.strip_suffix(b"--").and_then(find).map(|level| (level, true));
         open.max(close)
@@ -261,7 +258,8 @@ impl IndexBuilder {
             Some(child) => self.parts.get(child.part).map(|part| part.header.start),
             None => self.parts.get(multipart).map(|part| part.body.start),
         };
-        let end = self.line.start.saturating_sub(self.line_end_before).max(floor.unwrap_or_default());
+        let end =
+            self.line.start.saturating_sub(self.line_end_before).max(floor.unwrap_or_default());
         self.end_parts(level + 1, end);
         let delimiter = Span { start: end, end: self.offset };
         if is_close {
@@ -301,13 +299,17 @@ impl IndexBuilder {
         }
         while self.open.len() > level {
             self.forget_boundary(self.open.len() - 1);
-            let Some(part) = self.open.pop().and_then(|open| self.parts.get_mut(open.part)) else { return };
+            let Some(part) = self.open.pop().and_then(|open| self.parts.get_mut(open.part)) else {
+                return;
+            };
             part.end(end);
         }
     }
 
     fn forget_boundary(&mut self, level: usize) {
-        let Some(boundary) = self.open.get_mut(level).and_then(|open| open.boundary.take()) else { return };
+        let Some(boundary) = self.open.get_mut(level).and_then(|open| open.boundary.take()) else {
+            return;
+        };
         if let Some(levels) = self.boundaries.get_mut(&boundary) {
             levels.pop();
             if levels.is_empty() {
@@ -362,7 +364,9 @@ impl IndexBuilder {
     }
 
     fn is_first_line_of_body_part(&self) -> bool {
-        self.parts.last().is_some_and(|part| !part.delimiter.is_empty() && part.header.start == self.line.start)
+        self.parts
+            .last()
+            .is_some_and(|part| !part.delimiter.is_empty() && part.header.start == self.line.start)
     }
 
     /// The header of the innermost part ends; decides how its body is read.
@@ -412,8 +416,11 @@ impl IndexBuilder {
         let Some(part) = self.parts.last_mut() else { return };
         part.header.end = header_end;
         part.body = Span { start: body_start, end: body_start };
-        part.content_type =
-            kept.content_type.as_deref().map_or(Some(default), ContentType::parse).unwrap_or_else(ContentType::text);
+        part.content_type = kept
+            .content_type
+            .as_deref()
+            .map_or(Some(default), ContentType::parse)
+            .unwrap_or_else(ContentType::text);
         part.transfer_encoding =
             kept.transfer_encoding.as_deref().map(TransferEncoding::parse).unwrap_or_default();
         part.disposition = kept.disposition.as_deref().and_then(Disposition::parse);
@@ -425,7 +432,11 @@ impl IndexBuilder {
 
     /// Returns the type of a part without Content-Type (RFC 2045 section 5.2, RFC 2046 section 5.1.5).
     fn default_type(&self) -> ContentType {
-        let parent = self.parts.last().and_then(|part| part.parent).and_then(|number| self.parts.get(number));
+        let parent = self
+            .parts
+            .last()
+            .and_then(|part| part.parent)
+            .and_then(|number| self.parts.get(number));
         if parent.is_some_and(|parent| parent.content_type.is("multipart", "digest")) {
             ContentType::message()
         } else {

@@ -18,7 +18,11 @@ pub struct Base64Encoder<W> {
 impl<W: Write> Base64Encoder<W> {
     /// Writes to `sink`.
     pub fn new(sink: W) -> Self {
-        Self { sink, pending: Vec::with_capacity(LINE_BYTES), lines: Vec::with_capacity(BLOCK + LINE_CHARS + 2) }
+        Self {
+            sink,
+            pending: Vec::with_capacity(LINE_BYTES),
+            lines: Vec::with_capacity(BLOCK + LINE_CHARS + 2),
+        }
     }
 
     /// Writes what is left and the last CRLF, and returns the sink. Without it the text is cut short.
@@ -56,7 +60,8 @@ impl<W: Write> Write for Base64Encoder<W> {
         let bytes = bytes.get(..BLOCK / 2).unwrap_or(bytes);
         let mut rest = bytes;
         if !self.pending.is_empty() {
-            let (head, tail) = rest.split_at_checked(LINE_BYTES - self.pending.len()).unwrap_or((rest, &[]));
+            let (head, tail) =
+                rest.split_at_checked(LINE_BYTES - self.pending.len()).unwrap_or((rest, &[]));
             self.pending.extend_from_slice(head);
             rest = tail;
             if self.pending.len() == LINE_BYTES {
@@ -133,7 +138,9 @@ impl<R: Read> Base64Decoder<R> {
             self.symbols.truncate(carried);
             for &byte in piece {
                 match byte {
-                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => self.symbols.push(byte),
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => {
+                        self.symbols.push(byte)
+                    }
                     b'=' => {
                         self.has_ended = true;
                         break;

@@ -76,7 +76,9 @@ impl<R: Read> QuotedPrintableDecoder<R> {
                 }
             }
             // White space, perhaps padding; it is bounded so that a body of spaces needs no memory.
-            (_, b' ' | b'\t' | b'\r') if self.pending.len() < MAX_PADDING && !self.pending.ends_with(b"\r") => {
+            (_, b' ' | b'\t' | b'\r')
+                if self.pending.len() < MAX_PADDING && !self.pending.ends_with(b"\r") =>
+            {
                 self.pending.push(byte);
             }
             // A line end: padding and soft breaks vanish, rules 3 and 5.

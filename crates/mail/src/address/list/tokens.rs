@@ -156,7 +156,18 @@ fn is_atom(byte: u8) -> bool {
         || (byte.is_ascii_graphic()
             && !matches!(
                 byte,
-                b'(' | b')' | b'<' | b'>' | b'[' | b']' | b':' | b';' | b'@' | b'\\' | b',' | b'.' | b'"'
+                b'(' | b')'
+                    | b'<'
+                    | b'>'
+                    | b'['
+                    | b']'
+                    | b':'
+                    | b';'
+                    | b'@'
+                    | b'\\'
+                    | b','
+                    | b'.'
+                    | b'"'
             ))
 }
 
