@@ -110,3 +110,94 @@ pub fn is_domain(text: &str) -> bool {
 pub const SIGNING_AUTHORITY: &str = "domain-signing-authority";
 /// The local part under which a gateway decrypts for its domain (RFC 3183).
 pub const CONFIDENTIALITY_AUTHORITY: &str = "domain-confidentiality-authority";
+
+#[cfg(test)]
+mod tests {
+    use chancery_crypto::{KeyKind, PrivateKey};
+
+    use crate::issue::{self, Authority, Organisation};
+    use crate::{Certificate, Scope, Speaks, encrypts_for, is_domain, speaks_for};
+
+    /// 2026-06-01 12:00 UTC.
+    const AT: i64 = 1_780_315_200;
+
+    /// The signing and the encryption certificate of an organisation.
+    fn gateway(domains: &[&str]) -> [Certificate; 2] {
+        let organisation = Organisation::new("Globex", domains.iter().copied()).unwrap();
+        let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let ca = issue::ca(&organisation, &key, AT, [1; 20]).unwrap();
+        let authority = Authority { key: &key, certificate: &ca };
+        [
+            issue::organisation_signing(&organisation, &authority, key.public_key(), AT, [2; 20])
+                .unwrap(),
+            issue::organisation_encryption(
+                &organisation,
+                &authority,
+                key.public_key(),
+                AT,
+                [3; 20],
+            )
+            .unwrap(),
+        ]
+    }
+
+    #[test]
+    fn a_gateway_speaks_for_its_domain_within_the_scope_of_its_anchor() {
+        let [signing, encryption] = gateway(&["globex.example", "acme.example"]);
+        let card = ["globex.example".to_owned(), "mail.globex.example".to_owned()];
+        let scope = Scope::Domains(&card);
+        let globex = Some(Speaks::Domain("globex.example".to_owned()));
+        for (address, expected) in [
+            ("bob@globex.example", globex.clone()),
+            ("BOB@Globex.EXAMPLE", globex.clone()),
+            ("bob@mail.globex.example", globex),
+            // The certificate says acme.example too, but the anchor is not trusted for it.
+            ("alice@acme.example", None),
+            ("bob@notglobex.example", None),
+            ("bob@other.globex.example", None),
+            ("bob@example", None),
+            ("globex.example", None),
+            ("", None),
+        ] {
+            assert_eq!(speaks_for(&signing, address, scope), expected, "{address}");
+            assert_eq!(encrypts_for(&encryption, address, scope), expected, "{address}");
+            assert_eq!(encrypts_for(&signing, address, scope), None, "{address}");
+            assert_eq!(speaks_for(&encryption, address, scope), None, "{address}");
+        }
+    }
+
+    #[test]
+    fn no_public_authority_vouches_for_a_domain_signature() {
+        let [signing, _] = gateway(&["globex.example"]);
+        assert_eq!(speaks_for(&signing, "bob@globex.example", Scope::Mailboxes), None);
+        let own = "domain-signing-authority@globex.example";
+        assert_eq!(
+            speaks_for(&signing, own, Scope::Mailboxes),
+            Some(Speaks::Mailbox(own.to_owned()))
+        );
+    }
+
+    #[test]
+    fn domains_are_lower_case_labels() {
+        for good in ["acme.example", "a.b.c.example", "xn--bcher-kva.example", "1.example"] {
+            assert!(is_domain(good), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "acme",
+            "Acme.example",
+            "-a.example",
+            "a-.example",
+            "a..example",
+            ".example",
+            "a.example.",
+            "192.0.2.1",
+            "bücher.example",
+            "a_b.example",
+            "*.example",
+        ] {
+            assert!(!is_domain(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Black-box tests: against the `openssl` command, over the vectors, and with hostile bytes.
+
+#![expect(clippy::disallowed_methods, reason = "these tests start openssl and read the vectors")]
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod openssl;
+#[cfg(test)]
+mod vectors;
