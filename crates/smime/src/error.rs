@@ -17,6 +17,9 @@ pub enum Error {
     /// A CMS structure could not be made.
     #[error("cannot make the CMS structure: {0}")]
     Cms(#[source] chancery_cms::Error),
+    /// The header is larger than what can be looked at.
+    #[error("cannot sign a message with a header over 256 KiB")]
+    HeaderTooLarge,
     /// Reading the message, writing the result or using the spool failed.
     #[error("cannot {doing}: {source}")]
     Io {
@@ -54,6 +57,7 @@ impl Coded for Error {
     fn code(&self) -> &'static Code {
         match self {
             Self::Cms(error) => error.code(),
+            Self::HeaderTooLarge => &HEADER_TOO_LARGE,
             Self::Io { .. } => &IO,
             Self::NoRecipient => &NO_RECIPIENT,
             Self::OwnKey { .. } => &OWN_KEY,

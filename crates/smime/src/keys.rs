@@ -1,6 +1,8 @@
 //! Keys in the form that protecting and opening use many times: prepared once, checked once.
 
+use chancery_cms::{DecryptionKey, Recipient, RsaPadding, SignerKey};
 use chancery_crypto::PrivateKey;
+use chancery_pki::Certificate;
 
 use crate::error::{Error, Result};
 
@@ -36,10 +38,9 @@ pub enum KeyTransport {
 }
 
 /// Our organisation's signing key, ready for use.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Signer {
-    key: PrivateKey,
-    certificate: Vec<u8>,
+    key: [SignerKey; 1],
     chain: Vec<Vec<u8>>,
     fingerprint: String,
 }
@@ -47,16 +48,16 @@ pub struct Signer {
 /// One recipient's encryption certificate, ready for use.
 #[derive(Clone, Debug)]
 pub struct RecipientKey {
-    certificate: Vec<u8>,
+    recipient: Recipient,
     capabilities: Capabilities,
+    key_transport: KeyTransport,
     fingerprint: String,
 }
 
 /// One of our keys that opens messages.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OpeningKey {
-    key: PrivateKey,
-    certificate: Vec<u8>,
+    key: DecryptionKey,
     fingerprint: String,
 }
 
@@ -119,25 +120,50 @@ impl KeyTransport {
 impl Signer {
     /// Prepares a signer; `chain` holds the certificates above it (DER) that receivers may lack.
     pub fn new(key: PrivateKey, certificate: &[u8], chain: &[Vec<u8>]) -> Result<Self> {
-        let fingerprint = own_fingerprint(&key, certificate)?;
-        Ok(Self { key, certificate: certificate.to_vec(), chain: chain.to_vec(), fingerprint })
+        let fingerprint = own_fingerprint(certificate)?;
+        let key = SignerKey::new(key, certificate).map_err(|error| Error::OwnKey { why: error.to_string() })?;
+        Ok(Self { key: [key], chain: chain.to_vec(), fingerprint })
     }
 
     /// Returns the certificate (DER).
     pub fn certificate(&self) -> &[u8] {
-        &self.certificate
+        let [key] = &self.key;
+        key.certificate()
     }
 
     /// Returns the SHA-256 of the certificate in hexadecimal.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
+
+    pub(crate) fn for_cms(&self) -> (&[SignerKey], &[Vec<u8>]) {
+        (&self.key, &self.chain)
+    }
 }
 
 impl RecipientKey {
     /// Prepares a recipient's certificate (DER); fails if its key cannot encrypt.
+    ///
+    /// Whether the certificate is the recipient's, and may be used, is for the caller to check before.
     pub fn new(certificate: &[u8], capabilities: Capabilities) -> Result<Self> {
-        todo!()
+        let unusable = |fingerprint: &str, why: String| Error::RecipientCertificate {
+            fingerprint: fingerprint.to_owned(),
+            why,
+        };
+        let parsed = Certificate::from_der(certificate).map_err(|error| unusable("unknown", error.to_string()))?;
+        let fingerprint = parsed.fingerprint_sha256();
+        let Some(kind) = parsed.public_key().map(chancery_crypto::PublicKey::kind) else {
+            return Err(unusable(&fingerprint, "its kind of key is not known".to_owned()));
+        };
+        let is_oaep = capabilities.key_transport.contains(&KeyTransport::RsaOaepSha256);
+        let (key_transport, padding) = match (kind.is_rsa(), is_oaep) {
+            (true, true) => (KeyTransport::RsaOaepSha256, RsaPadding::Oaep256),
+            (true, false) => (KeyTransport::RsaPkcs1v15, RsaPadding::Pkcs1v15),
+            (false, _) => (KeyTransport::Ecdh, RsaPadding::default()),
+        };
+        let recipient = Recipient::from_certificate(certificate, padding)
+            .map_err(|error| unusable(&fingerprint, error.to_string()))?;
+        Ok(Self { recipient, capabilities, key_transport, fingerprint })
     }
 
     /// Returns what the recipient's software reads.
@@ -145,25 +171,41 @@ impl RecipientKey {
         &self.capabilities
     }
 
+    /// Returns how the content key will be carried.
+    pub fn key_transport(&self) -> KeyTransport {
+        self.key_transport
+    }
+
     /// Returns the SHA-256 of the certificate in hexadecimal.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    pub(crate) fn for_cms(&self) -> Recipient {
+        self.recipient.clone()
     }
 }
 
 impl OpeningKey {
     /// Prepares a key that opens; the certificate (DER) tells which messages are for it.
     pub fn new(key: PrivateKey, certificate: &[u8]) -> Result<Self> {
-        let fingerprint = own_fingerprint(&key, certificate)?;
-        Ok(Self { key, certificate: certificate.to_vec(), fingerprint })
+        let fingerprint = own_fingerprint(certificate)?;
+        let key = DecryptionKey::new(key, certificate).map_err(|error| Error::OwnKey { why: error.to_string() })?;
+        Ok(Self { key, fingerprint })
     }
 
     /// Returns the SHA-256 of the certificate in hexadecimal.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
+
+    pub(crate) fn for_cms(&self) -> DecryptionKey {
+        self.key.clone()
+    }
 }
 
-fn own_fingerprint(key: &PrivateKey, certificate: &[u8]) -> Result<String> {
-    todo!()
+fn own_fingerprint(certificate: &[u8]) -> Result<String> {
+    Certificate::from_der(certificate)
+        .map(|certificate| certificate.fingerprint_sha256())
+        .map_err(|error| Error::OwnKey { why: error.to_string() })
 }

@@ -23,7 +23,6 @@
 
 pub mod card;
 
-mod armor;
 mod choice;
 mod entity;
 mod error;

@@ -1,11 +1,14 @@
 //! Signs and encrypts a whole message for the recipients of one child (RFC 8551 section 3.6, RFC 3183 section 3).
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
+use chancery_cms::{ContentCipher, DetachedSigner, EnvelopedWriter, Recipient, SignOptions};
+use chancery_crypto::{DigestAlgorithm, Hasher};
+use chancery_mail::transfer::Base64Encoder;
 use serde::Serialize;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     keys::{ContentAlgorithm, RecipientKey, Signer},
     outer::OuterHeaders,
 };
@@ -64,5 +67,157 @@ pub fn protect(
     protection: &Protection<'_>,
     out: &mut dyn Write,
 ) -> Result<Protected> {
-    todo!()
+    if protection.recipients.is_empty() {
+        return Err(Error::NoRecipient);
+    }
+    let (keys, chain) = protection.signer.for_cms();
+    let options =
+        SignOptions { domain_signature: true, signing_time: Some(protection.signing_time), ..SignOptions::default() };
+    let signature = DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
+    let micalg = micalg(&signature);
+    let mut header = outer.as_bytes().to_vec();
+    header.extend_from_slice(wire_header(protection.cipher).as_bytes());
+    let mut out = Counted { sink: out, written: 0 };
+    out.write_all(&header).map_err(writing)?;
+
+    let recipients: Vec<Recipient> = protection.recipients.iter().map(|recipient| recipient.for_cms()).collect();
+    let armor = Base64Encoder::new(out);
+    let envelope = EnvelopedWriter::new(armor, cipher(protection.cipher), &recipients).map_err(Error::Cms)?;
+    let boundary = boundary(protection.boundary_seed);
+    let (envelope, original_bytes) = write_signed(original, signature, &boundary, envelope)?;
+    let armor = envelope.finish().map_err(Error::Cms)?;
+    let wire_bytes = armor.finish().map_err(writing)?.written;
+    Ok(Protected {
+        cipher: protection.cipher.as_str(),
+        authenticated: protection.cipher == ContentAlgorithm::Aes256Gcm,
+        recipients: protection.recipients.iter().map(|recipient| ProtectedRecipient::of(recipient)).collect(),
+        signer: protection.signer.fingerprint().to_owned(),
+        digest: micalg,
+        original_bytes,
+        wire_bytes,
+    })
 }
+
+/// Writes the multipart/signed that is inside of the encryption (RFC 8551 section 3.5.3).
+///
+/// The original is the only content of a wrapper that says that it is no forwarded message (RFC 8551 section 3.1).
+/// Nothing in it is changed, so it is declared binary: encryption carries every byte (RFC 8551 section 3.1.3).
+fn write_signed<W: Write>(
+    original: &mut dyn Read,
+    mut signature: DetachedSigner,
+    boundary: &str,
+    mut envelope: EnvelopedWriter<W>,
+) -> Result<(EnvelopedWriter<W>, u64)> {
+    let top = format!(
+        "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\";\r\n micalg={}; \
+         boundary=\"{boundary}\"\r\nContent-Transfer-Encoding: binary\r\n\r\n--{boundary}\r\n",
+        micalg(&signature)
+    );
+    envelope.write_all(top.as_bytes()).map_err(writing)?;
+    envelope.write_all(WRAPPER).map_err(writing)?;
+    signature.update(WRAPPER);
+    let mut original_bytes = 0;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let read = match original.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::io("read the message")(error)),
+        };
+        let chunk = buffer.get(..read).unwrap_or_default();
+        signature.update(chunk);
+        envelope.write_all(chunk).map_err(writing)?;
+        original_bytes += chunk.len() as u64;
+    }
+    let der = signature.finish().map_err(Error::Cms)?;
+    let part = signature_part(boundary, &der).map_err(writing)?;
+    envelope.write_all(&part).map_err(writing)?;
+    Ok((envelope, original_bytes))
+}
+
+/// Returns the second part of a multipart/signed with the delimiters around it.
+pub(crate) fn signature_part(boundary: &str, der: &[u8]) -> io::Result<Vec<u8>> {
+    let head = format!(
+        "\r\n--{boundary}\r\nContent-Type: application/pkcs7-signature; name=\"smime.p7s\"\r\n\
+         Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"smime.p7s\"\r\n\r\n"
+    );
+    let mut armor = Base64Encoder::new(head.into_bytes());
+    armor.write_all(der)?;
+    let mut part = armor.finish()?;
+    part.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    Ok(part)
+}
+
+/// Returns the name of the digest for the micalg parameter (RFC 8551 section 3.5.3.2).
+pub(crate) fn micalg(signature: &DetachedSigner) -> &'static str {
+    signature.digests().first().map_or("unknown", |digest| digest.name())
+}
+
+/// Returns a boundary that nobody can guess who does not know the seed.
+pub(crate) fn boundary(seed: &[u8]) -> String {
+    let mut hasher = Hasher::new(DigestAlgorithm::Sha256);
+    hasher.update(b"chancery boundary\0");
+    hasher.update(seed);
+    let digest = hasher.finish();
+    let text: String = digest.as_ref().iter().take(BOUNDARY_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    // RFC 2045 section 6.7 note: "=_" cannot occur in quoted-printable or base64 text.
+    format!("=_{text}")
+}
+
+/// Returns the MIME fields of the message on the wire (RFC 8551 sections 3.3 and 3.4).
+fn wire_header(cipher: ContentAlgorithm) -> String {
+    let kind = match cipher {
+        ContentAlgorithm::Aes256Cbc => "enveloped-data",
+        ContentAlgorithm::Aes256Gcm => "authEnveloped-data",
+    };
+    format!(
+        "MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type={kind};\r\n name=\"smime.p7m\"\r\n\
+         Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n"
+    )
+}
+
+fn cipher(algorithm: ContentAlgorithm) -> ContentCipher {
+    match algorithm {
+        ContentAlgorithm::Aes256Cbc => ContentCipher::Aes256Cbc,
+        ContentAlgorithm::Aes256Gcm => ContentCipher::Aes256Gcm,
+    }
+}
+
+fn writing(error: io::Error) -> Error {
+    Error::io("write the protected message")(error)
+}
+
+/// Counts what is written.
+struct Counted<'o> {
+    sink: &'o mut dyn Write,
+    written: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.sink.write(bytes)?;
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+impl ProtectedRecipient {
+    fn of(recipient: &RecipientKey) -> Self {
+        Self { fingerprint: recipient.fingerprint().to_owned(), key_management: recipient.key_transport().as_str() }
+    }
+}
+
+/// The header of the part that wraps the original.
+const WRAPPER: &[u8] =
+    b"Content-Type: message/rfc822; forwarded=no\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+
+/// Read at once from the original.
+const CHUNK: usize = 64 * 1024;
+
+/// 192 bits: nobody guesses it, and the line stays under 76 columns.
+const BOUNDARY_BYTES: usize = 24;

@@ -1,7 +1,10 @@
 //! The verdict on one received message: how it was protected, by whom, and what is wrong with it.
 
 use chancery_fault::Code;
+use chancery_mail::authentication_results::{self, MethodResult};
 use serde::Serialize;
+
+use crate::error;
 
 /// What opening a message found out; its JSON form is stable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,6 +81,8 @@ pub struct SignerVerdict {
     pub is_domain_signature: bool,
     /// True if the mathematics of the signature are right.
     pub signature_ok: bool,
+    /// True if the algorithm or the key is too weak to be believed.
+    pub is_weak: bool,
     /// True if the signature is under the encryption, so that its maker knew the content.
     pub covers_content: bool,
     /// Subjects of the certificates from the signer to the anchor.
@@ -138,6 +143,62 @@ impl Verdict {
         self.problems.iter().any(|problem| problem.code == code.id)
     }
 }
+
+impl Verdict {
+    /// Returns the whole `Authentication-Results` field, folded, with its CRLF (RFC 8601, method `smime` of RFC 7281).
+    pub fn authentication_results(&self, authserv_id: &str) -> String {
+        authentication_results::write(authserv_id, &[self.method_result()])
+    }
+
+    /// Returns the result for the field, to write it together with those of other methods.
+    pub fn method_result(&self) -> MethodResult {
+        let shown = self.signers.iter().find(|signer| signer.speaks_for_from).or(self.signers.first());
+        let mut properties = Vec::new();
+        if let Some(signer) = shown {
+            // RFC 7281 section 3.2.
+            let identifier = signer.emails.first();
+            let texts =
+                [("smime-identifier", identifier), ("smime-serial", Some(&signer.serial)), ("smime-issuer", Some(&signer.issuer))];
+            for (property, text) in texts {
+                if let Some(text) = text.filter(|text| !text.is_empty()) {
+                    properties.push(("body".to_owned(), property.to_owned(), text.clone()));
+                }
+            }
+        }
+        MethodResult {
+            method: "smime".to_owned(),
+            result: self.result_word().to_owned(),
+            reason: self.reason(),
+            properties,
+        }
+    }
+
+    /// Returns the word of RFC 7281 section 3.1.
+    fn result_word(&self) -> &'static str {
+        match self.result {
+            Outcome::Verified => "pass",
+            Outcome::Failed if self.has_problem(&error::SIGNATURE_BAD) => "fail",
+            Outcome::Failed | Outcome::Undecipherable => "permerror",
+            Outcome::Unverified if self.signers.iter().any(|signer| signer.signature_ok) => "policy",
+            Outcome::Unprotected | Outcome::Unverified => "none",
+        }
+    }
+
+    /// Returns why, in a few words and without anything that the sender can choose.
+    fn reason(&self) -> Option<String> {
+        if self.result == Outcome::Verified {
+            let encrypted = if self.protection == ProtectionKind::SignedEncrypted { ", encrypted" } else { "" };
+            return Some(format!("{}{encrypted}", self.signers.iter().find(|it| it.speaks_for_from)?.partner.as_ref()?));
+        }
+        let decisive = |problem: &&Problem| !NOTES.iter().any(|note| note.id == problem.code);
+        let code = self.problems.iter().find(decisive).or(self.problems.first())?.code;
+        let summary = error::CODES.iter().find(|known| known.id == code).map_or("", |known| known.summary);
+        Some(format!("{code}: {summary}"))
+    }
+}
+
+/// Problems that do not make a result worse by themselves.
+const NOTES: [&Code; 3] = [&error::CIPHER_UNAUTHENTICATED, &error::LINE_ENDINGS, &error::MICALG];
 
 impl Outcome {
     /// Returns the word used in JSON, logs and metrics.

@@ -1,1 +1,0 @@
-//! Streaming base64 with 76-column lines.

@@ -1,0 +1,156 @@
+//! Decides what of an opened message is shown, and writes it.
+
+use std::io::{self, Write};
+
+use chancery_mail::{Span, address::Mailbox, header::HeaderBlock};
+
+use crate::{
+    entity::{Head, is_content_field},
+    open::{Delivered, layers::Content},
+};
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Nothing: the received bytes are delivered.
+    AsReceived,
+    /// Nothing at all.
+    Nothing,
+    /// The wrapped message at this place of the content's stream.
+    Original(Span),
+    /// The outer header with the content.
+    Rebuilt,
+}
+
+impl Plan {
+    /// Writes what is planned.
+    pub(super) fn write(self, content: &mut Content<'_>, outer: &Head, out: &mut dyn Write) -> io::Result<Delivered> {
+        let mut out = CrlfWriter { sink: out, last: 0, written: 0 };
+        match self {
+            Self::AsReceived => Ok(Delivered::AsReceived),
+            Self::Nothing => Ok(Delivered::Nothing),
+            Self::Original(span) => {
+                content.entity.copy(span, &mut out)?;
+                Ok(Delivered::Original { bytes: out.finish()? })
+            }
+            Self::Rebuilt => {
+                write_header(&mut out, outer.block(), content.head.block())?;
+                let body = Span { start: content.head.body, end: content.entity.span.end };
+                content.entity.copy(body, &mut out)?;
+                Ok(Delivered::Rebuilt { bytes: out.finish()? })
+            }
+        }
+    }
+}
+
+/// Returns true if both lists name the same mailboxes, in any order.
+pub(super) fn agree(outer: &[Mailbox], inner: &[Mailbox]) -> bool {
+    let covers = |these: &[Mailbox], those: &[Mailbox]| {
+        those.iter().all(|that| these.iter().any(|this| this.address.same_mailbox(&that.address)))
+    };
+    covers(outer, inner) && covers(inner, outer)
+}
+
+/// Writes the outer fields that describe the message, and the inner ones that describe the content.
+fn write_header(out: &mut impl Write, outer: HeaderBlock<'_>, inner: HeaderBlock<'_>) -> io::Result<()> {
+    let inner_subject = inner.first("Subject").filter(|_| has_protected_header(inner));
+    for field in outer.fields().filter(|field| !is_content_field(field)) {
+        let shown = inner_subject.filter(|_| field.is("Subject")).unwrap_or(field);
+        write_line(out, shown.raw)?;
+    }
+    write_line(out, b"MIME-Version: 1.0")?;
+    for field in inner.fields().filter(|field| is_content_field(field) && !field.is("MIME-Version")) {
+        write_line(out, field.raw)?;
+    }
+    out.write_all(b"\r\n")
+}
+
+/// Returns true if the content says that its header is the message's (RFC 9788 section 2.1.1 `hp`, or the older
+/// `protected-headers`); then the Subject outside is only a stand-in.
+fn has_protected_header(inner: HeaderBlock<'_>) -> bool {
+    let Some(field) = inner.first("Content-Type") else { return false };
+    chancery_mail::content_type::ContentType::parse(field.value)
+        .is_some_and(|it| it.parameter("hp").is_some() || it.parameter("protected-headers").is_some())
+}
+
+/// Writes a field, with a line end if it has none.
+fn write_line(out: &mut impl Write, field: &[u8]) -> io::Result<()> {
+    out.write_all(field)?;
+    if field.ends_with(b"\n") { Ok(()) } else { out.write_all(b"\r\n") }
+}
+
+/// Makes every line end CRLF.
+///
+/// What was inside of an encryption never passed the receiver that refuses bare CR and LF, and would reach the next
+/// server's DATA as it is: there a bare line end can smuggle a second message (RFC 5321 section 2.3.8).
+struct CrlfWriter<'a> {
+    sink: &'a mut dyn Write,
+    last: u8,
+    written: u64,
+}
+
+impl CrlfWriter<'_> {
+    fn finish(mut self) -> io::Result<u64> {
+        if self.last == b'\r' {
+            self.emit(b"\n")?;
+        }
+        Ok(self.written)
+    }
+
+    fn emit(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.written += bytes.len() as u64;
+        self.sink.write_all(bytes)
+    }
+}
+
+impl Write for CrlfWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(&last) = bytes.last() else { return Ok(0) };
+        if self.last == b'\r' && bytes.first() != Some(&b'\n') {
+            self.emit(b"\n")?;
+        }
+        let mut start = 0;
+        for at in memchr::memchr2_iter(b'\r', b'\n', bytes) {
+            let before = at.checked_sub(1).and_then(|at| bytes.get(at).copied()).unwrap_or(self.last);
+            let (end, missing) = match (before, bytes.get(at), bytes.get(at + 1)) {
+                (b'\r', Some(b'\n'), _) => continue,
+                (_, Some(b'\n'), _) => (at, b"\r"),
+                // A CR at the end of the chunk waits for the next one.
+                (_, _, Some(b'\n') | None) => continue,
+                _ => (at + 1, b"\n"),
+            };
+            self.emit(bytes.get(start..end).unwrap_or_default())?;
+            self.emit(missing)?;
+            start = end;
+        }
+        self.emit(bytes.get(start..).unwrap_or_default())?;
+        self.last = last;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_line_end_becomes_crlf_however_the_bytes_are_cut(text in "[ab\r\n]{0,60}", cut in 0_usize..60) {
+            let (first, second) = text.as_bytes().split_at(cut.min(text.len()));
+            let mut written = Vec::new();
+            let mut writer = CrlfWriter { sink: &mut written, last: 0, written: 0 };
+            writer.write_all(first).unwrap();
+            writer.write_all(second).unwrap();
+            let length = writer.finish().unwrap();
+            prop_assert_eq!(length, written.len() as u64);
+            let expected = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
+            prop_assert_eq!(String::from_utf8(written).unwrap(), expected);
+        }
+    }
+}

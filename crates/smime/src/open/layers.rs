@@ -1,0 +1,349 @@
+//! Peels one layer of protection after the other off a message (RFC 8551 section 3.7).
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use chancery_cms::SignedReport;
+use chancery_fault::Code;
+use chancery_mail::{
+    Index, Span,
+    form::{self, Form},
+    index::Part,
+    transfer::Decoder,
+};
+
+use crate::{
+    entity::{Entity, Head, Place},
+    error::{self, Error, Result},
+    keys::OpeningKey,
+    open::signature,
+    spool::{Spool, Spools},
+    verdict::{EncryptionVerdict, Problem},
+};
+
+/// A message without its layers.
+pub(super) struct Peeled<'m> {
+    /// What is inside of the innermost layer that could be opened; none if nothing may be shown.
+    pub(super) content: Option<Content<'m>>,
+    /// The layers from the outside in.
+    pub(super) layers: Vec<Layer>,
+    /// The names of the layers from the outside in, and of what is inside.
+    pub(super) names: Vec<&'static str>,
+    /// What was noticed.
+    pub(super) problems: Vec<Problem>,
+    /// True if a signature inside covers only a part of the content.
+    pub(super) is_partial: bool,
+    /// True if mail programs may see another structure than the one that was verified.
+    pub(super) is_ambiguous: bool,
+}
+
+/// The innermost content.
+pub(super) struct Content<'m> {
+    pub(super) entity: Entity<'m>,
+    pub(super) head: Head,
+}
+
+/// One layer of protection.
+pub(super) enum Layer {
+    /// Encryption that was opened, or not.
+    Encrypted(EncryptionVerdict),
+    /// A signature over a part of what is shown; no report if it cannot be read.
+    PartlySigned(Option<SignedReport>),
+    /// A signature over all that is inside; no report if it cannot be read.
+    Signed(Option<SignedReport>),
+}
+
+/// What one step found.
+enum Step<'m> {
+    /// A layer was taken off.
+    Deeper(Content<'m>),
+    /// There is no further layer.
+    Bottom(Content<'m>),
+    /// There is a layer that does not open.
+    Closed,
+}
+
+/// Peels off all layers that open.
+pub(super) fn peel<'m>(
+    outer: Content<'m>,
+    keys: &[OpeningKey],
+    spools: &mut dyn Spools,
+) -> Result<Peeled<'m>> {
+    let mut peeled = Peeled {
+        content: None,
+        layers: Vec::new(),
+        names: Vec::new(),
+        problems: Vec::new(),
+        is_partial: false,
+        is_ambiguous: false,
+    };
+    let mut next = outer;
+    loop {
+        match peeled.step(next, keys, spools).map_err(Error::io("open the message"))? {
+            Step::Deeper(content) => next = content,
+            Step::Bottom(content) => {
+                peeled.content = Some(content);
+                return Ok(peeled);
+            }
+            Step::Closed => return Ok(peeled),
+        }
+    }
+}
+
+impl<'m> Peeled<'m> {
+    fn step(
+        &mut self,
+        mut at: Content<'m>,
+        keys: &[OpeningKey],
+        spools: &mut dyn Spools,
+    ) -> io::Result<Step<'m>> {
+        if !at.head.is_whole {
+            self.complain(&error::HEADER_TOO_LARGE, "the header is larger than 256 KiB");
+            self.is_ambiguous = true;
+            return Ok(Step::Bottom(at));
+        }
+        if at.head.is_multipart() {
+            return self.multipart(at);
+        }
+        let form = at.head.form();
+        if !form.is_cms() {
+            self.names.push(name_of(form, &at.head));
+            return Ok(Step::Bottom(at));
+        }
+        if self.layers.len() >= MAX_LAYERS {
+            self.complain(&error::TOO_DEEP, format!("more than {MAX_LAYERS} layers"));
+            self.is_partial = true;
+            return Ok(Step::Bottom(at));
+        }
+        match kind_of(&mut at, form)? {
+            Kind::Enveloped => self.decrypt(at, keys, spools),
+            Kind::Signed => self.unpack(at, spools),
+            Kind::Other => {
+                self.names.push("application/pkcs7-mime");
+                Ok(Step::Bottom(at))
+            }
+        }
+    }
+
+    fn multipart(&mut self, mut at: Content<'m>) -> io::Result<Step<'m>> {
+        let index = at.entity.index()?;
+        let root = index.root();
+        if form::classify(&index) != Form::SmimeSignedDetached {
+            self.look_for_parts(&mut at, &index)?;
+            self.names.push(name_of(form::classify(&index), &at.head));
+            return Ok(Step::Bottom(at));
+        }
+        if self.layers.len() >= MAX_LAYERS {
+            self.complain(&error::TOO_DEEP, format!("more than {MAX_LAYERS} layers"));
+            self.is_partial = true;
+            return Ok(Step::Bottom(at));
+        }
+        self.names.push("multipart/signed");
+        if at.head.is_type_ambiguous() {
+            self.complain(&error::SIGNATURE_MALFORMED, "the header states the content type more than once");
+            self.is_ambiguous = true;
+        }
+        let found = signature::verify(&mut at.entity, &index, root)?;
+        self.problems.extend(found.problems);
+        self.layers.push(Layer::Signed(found.report));
+        let Some(span) = found.content else {
+            return Ok(Step::Bottom(at));
+        };
+        let mut entity = at.entity.narrowed(span);
+        let head = entity.head()?;
+        Ok(Step::Deeper(Content { entity, head }))
+    }
+
+    fn decrypt(
+        &mut self,
+        mut at: Content<'m>,
+        keys: &[OpeningKey],
+        spools: &mut dyn Spools,
+    ) -> io::Result<Step<'m>> {
+        let ring: Vec<_> = keys.iter().map(OpeningKey::for_cms).collect();
+        let mut spool = spools.fresh()?;
+        let opened = chancery_cms::open_enveloped(at.cms()?, &ring, &mut spool);
+        match opened {
+            Ok(report) => {
+                self.names.push(if report.authenticated { "authenveloped-data" } else { "enveloped-data" });
+                self.layers.push(Layer::Encrypted(EncryptionVerdict {
+                    cipher: report.content_cipher.name().to_owned(),
+                    key_management: report.key_management,
+                    authenticated: report.authenticated,
+                    recipient: keys.get(report.used).map(|key| key.fingerprint().to_owned()),
+                }));
+                if !report.authenticated {
+                    let text = format!("{} does not notice changes", report.content_cipher.name());
+                    self.complain(&error::CIPHER_UNAUTHENTICATED, text);
+                }
+                inner(spool)
+            }
+            Err(error) => {
+                self.names.push("enveloped-data");
+                self.closed(error)
+            }
+        }
+    }
+
+    /// Notes why a layer does not open; an error of the spool or the store is one of ours and no verdict.
+    fn closed(&mut self, error: chancery_cms::Error) -> io::Result<Step<'m>> {
+        let problem = match error {
+            chancery_cms::Error::Io(source) => return Err(source),
+            chancery_cms::Error::NotForUs { .. } => {
+                Problem::new(&error::NOT_FOR_US, "none of our certificates is among the recipients")
+            }
+            chancery_cms::Error::Malformed { .. } => Problem::new(&error::MALFORMED, error.to_string()),
+            // Every failure that depends on a key looks the same (RFC 3218, Efail).
+            _ => Problem::new(&error::UNDECIPHERABLE, "the message cannot be decrypted"),
+        };
+        self.problems.push(problem);
+        self.layers.push(Layer::Encrypted(EncryptionVerdict {
+            cipher: String::new(),
+            key_management: String::new(),
+            authenticated: false,
+            recipient: None,
+        }));
+        Ok(Step::Closed)
+    }
+
+    /// Takes the content out of an opaque signature.
+    fn unpack(&mut self, mut at: Content<'m>, spools: &mut dyn Spools) -> io::Result<Step<'m>> {
+        self.names.push("signed-data");
+        let mut spool = spools.fresh()?;
+        let opened = chancery_cms::open_signed_attached(at.cms()?, &mut spool);
+        match opened {
+            Ok(report) if report.signers.is_empty() => {
+                let is_empty = spool.seek(SeekFrom::End(0))? == 0;
+                if !is_empty {
+                    self.complain(&error::SIGNATURE_MALFORMED, "the signed data has content but no signer");
+                    self.layers.push(Layer::Signed(None));
+                }
+                Ok(Step::Bottom(at))
+            }
+            Ok(report) => {
+                let is_good = signature::is_good(&report);
+                self.layers.push(Layer::Signed(Some(report)));
+                // A bad signature in clear is shown as it came: unpacking would only hide the evidence.
+                if !is_good && at.entity.is_received() { Ok(Step::Bottom(at)) } else { inner(spool) }
+            }
+            Err(chancery_cms::Error::Io(source)) => Err(source),
+            Err(failure) => {
+                self.complain(&error::SIGNATURE_MALFORMED, format!("the signed data cannot be read: {failure}"));
+                self.layers.push(Layer::Signed(None));
+                Ok(Step::Bottom(at))
+            }
+        }
+    }
+
+    /// Looks for protected parts beside others: they are no protection of the message.
+    fn look_for_parts(&mut self, at: &mut Content<'m>, index: &Index) -> io::Result<()> {
+        if self.is_signed_inside() {
+            return Ok(());
+        }
+        let found = PartsFound::of(index);
+        if let Some(part) = found.signed {
+            self.is_partial = true;
+            self.complain(&error::PARTIALLY_PROTECTED, "a signed part lies beside parts that nobody signed");
+            let verified = signature::verify(&mut at.entity, index, part)?;
+            self.problems.extend(verified.problems);
+            self.layers.push(Layer::PartlySigned(verified.report));
+        }
+        if found.has_encrypted {
+            self.is_partial = true;
+            self.complain(&error::NESTED_NOT_OPENED, "an encrypted part lies beside other parts; it stays closed");
+        }
+        Ok(())
+    }
+
+    /// Returns the number of the first layer inside of all encryption; what is signed there, is signed as it is shown.
+    pub(super) fn inside_encryption(&self) -> usize {
+        self.layers.iter().rposition(|layer| matches!(layer, Layer::Encrypted(_))).map_or(0, |at| at + 1)
+    }
+
+    /// Returns true if a signature covers all that is inside of the encryption.
+    pub(super) fn is_signed_inside(&self) -> bool {
+        self.layers.iter().skip(self.inside_encryption()).any(|layer| matches!(layer, Layer::Signed(_)))
+    }
+
+    fn complain(&mut self, code: &'static Code, text: impl Into<String>) {
+        self.problems.push(Problem::new(code, text));
+    }
+}
+
+impl Content<'_> {
+    /// Returns a reader of the CMS structure in the body.
+    fn cms(&mut self) -> io::Result<Decoder<impl Read>> {
+        let encoding = self.head.index().root().transfer_encoding;
+        let body = Span { start: self.head.body, end: self.entity.span.end };
+        Ok(Decoder::new(encoding, self.entity.reader(body)?))
+    }
+}
+
+/// Protected parts of a multipart that is itself not protected.
+#[derive(Default)]
+struct PartsFound<'i> {
+    signed: Option<&'i Part>,
+    has_encrypted: bool,
+}
+
+impl<'i> PartsFound<'i> {
+    /// Looks at all parts but those of attached messages, which are another message's business.
+    fn of(index: &'i Index) -> Self {
+        let mut found = Self::default();
+        let mut is_attached = Vec::with_capacity(index.parts().len());
+        for part in index.parts() {
+            let parent = part.parent.and_then(|number| Some((index.part(number)?, *is_attached.get(number)?)));
+            let attached = parent.is_some_and(|(parent, attached)| attached || parent.content_type.kind == "message");
+            is_attached.push(attached);
+            if attached || part.parent.is_none() {
+                continue;
+            }
+            match form::classify_part(index, part) {
+                Form::SmimeSignedDetached if found.signed.is_none() => found.signed = Some(part),
+                Form::SmimeAuthEnveloped | Form::SmimeEnveloped => found.has_encrypted = true,
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// What kind of CMS structure a body holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Enveloped,
+    Other,
+    Signed,
+}
+
+/// Tells the kind by the content type inside; the header is often wrong (RFC 8551 section 3.2.2).
+fn kind_of(at: &mut Content<'_>, form: Form) -> io::Result<Kind> {
+    let inspected = chancery_cms::inspect(at.cms()?);
+    Ok(match inspected.as_ref().map(|it| it.content_type.as_str()) {
+        Ok("enveloped-data" | "auth-enveloped-data") => Kind::Enveloped,
+        Ok("signed-data") => Kind::Signed,
+        Ok(_) => Kind::Other,
+        Err(_) if form == Form::SmimeSignedOpaque => Kind::Signed,
+        // It says that it is encrypted, or does not say: opening it tells what is wrong with it.
+        Err(_) => Kind::Enveloped,
+    })
+}
+
+/// Takes a spool that was written as the next entity.
+fn inner<'m>(spool: Box<dyn Spool>) -> io::Result<Step<'m>> {
+    let mut entity = Entity::whole(Place::Spool(spool))?;
+    let head = entity.head()?;
+    Ok(Step::Deeper(Content { entity, head }))
+}
+
+/// Returns the name of what is inside all layers.
+fn name_of(form: Form, head: &Head) -> &'static str {
+    match form {
+        Form::PgpEncrypted | Form::PgpInlineEncrypted => "openpgp-encrypted",
+        Form::PgpInlineSigned | Form::PgpSigned => "openpgp-signed",
+        _ if head.is_wrapped_message() => "message/rfc822",
+        _ => "content",
+    }
+}
+
+/// Sign, encrypt, sign is three; gateways and lists may add some. Each costs a private key operation at most.
+const MAX_LAYERS: usize = 8;

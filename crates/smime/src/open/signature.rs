@@ -1,0 +1,191 @@
+//! Verifies a multipart/signed (RFC 1847 section 2.1, RFC 8551 section 3.5.3).
+
+use std::io::{self, Read};
+
+use chancery_cms::{DetachedVerifier, SignedReport};
+use chancery_fault::Code;
+use chancery_mail::{
+    Index, Span,
+    index::Part,
+    transfer::Decoder,
+};
+
+use crate::{
+    entity::Entity,
+    error,
+    verdict::Problem,
+};
+
+/// A multipart/signed that was looked at.
+pub(super) struct Detached {
+    /// Where the signed content is in the stream; none if the multipart has no first part.
+    pub(super) content: Option<Span>,
+    /// What the signature says; none if there is no signature that can be read.
+    pub(super) report: Option<SignedReport>,
+    /// What was noticed.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Verifies the multipart/signed `part` of an entity that begins at `base` of its stream.
+pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io::Result<Detached> {
+    let base = entity.span.start;
+    let mut found = Detached {
+        content: index.signed_content(part).map(|span| shifted(span, base)),
+        report: None,
+        problems: Vec::new(),
+    };
+    let children: Vec<&Part> = index.children(part).collect();
+    let [_, signature] = children.as_slice() else {
+        found.complain(&error::SIGNATURE_MALFORMED, format!("multipart/signed has {} parts, not 2", children.len()));
+        return Ok(found);
+    };
+    let Some(content) = found.content else { return Ok(found) };
+    let mut der = Vec::new();
+    let body = entity.reader(shifted(signature.body, base))?;
+    Decoder::new(signature.transfer_encoding, body).take(MAX_SIGNATURE + 1).read_to_end(&mut der)?;
+    if der.is_empty() {
+        found.complain(&error::SIGNATURE_MALFORMED, "the signature is empty");
+        return Ok(found);
+    }
+    if der.len() as u64 > MAX_SIGNATURE {
+        found.complain(&error::SIGNATURE_MALFORMED, "the signature is larger than 1 MiB");
+        return Ok(found);
+    }
+    match DetachedVerifier::new(&der) {
+        Ok(verifier) => {
+            let report = found.verify_content(entity, content, &der, verifier)?;
+            found.check_micalg(part, &report);
+            found.report = Some(report);
+        }
+        Err(error) => found.complain(&error::SIGNATURE_MALFORMED, format!("the signature cannot be read: {error}")),
+    }
+    Ok(found)
+}
+
+/// Returns true if at least one signature fits.
+pub(super) fn is_good(report: &SignedReport) -> bool {
+    report.signers.iter().any(|signer| signer.result.is_ok())
+}
+
+impl Detached {
+    fn complain(&mut self, code: &'static Code, text: impl Into<String>) {
+        self.problems.push(Problem::new(code, text));
+    }
+
+    /// Checks the content byte for byte first, and with CRLF line ends if that fails and it has others.
+    fn verify_content(
+        &mut self,
+        entity: &mut Entity<'_>,
+        content: Span,
+        der: &[u8],
+        mut verifier: DetachedVerifier,
+    ) -> io::Result<SignedReport> {
+        let mut ends = LineEnds::default();
+        entity.for_each_chunk(content, |chunk| {
+            verifier.update(chunk);
+            ends.look(chunk);
+        })?;
+        let report = verifier.finish();
+        if is_good(&report) || !ends.has_bare {
+            return Ok(report);
+        }
+        // RFC 8551 section 3.1.1: text is signed with CRLF line ends, whatever a relay made of them.
+        let Ok(mut verifier) = DetachedVerifier::new(der) else { return Ok(report) };
+        let mut canonical = Canonical::default();
+        entity.for_each_chunk(content, |chunk| canonical.push(chunk, |bytes| verifier.update(bytes)))?;
+        let second = verifier.finish();
+        if !is_good(&second) {
+            return Ok(report);
+        }
+        self.complain(&error::LINE_ENDINGS, "the line ends of the signed part were changed on the way");
+        Ok(second)
+    }
+
+    /// Notices a micalg that announces another digest; the one in the signature counts (RFC 8551 section 3.5.3.2).
+    fn check_micalg(&mut self, part: &Part, report: &SignedReport) {
+        let plain = |name: &str| name.to_ascii_lowercase().replace('-', "");
+        let Some(announced) = part.content_type.parameter("micalg") else { return };
+        let announced: Vec<String> = announced.split(',').map(|name| plain(name.trim())).collect();
+        for digest in report.signers.iter().filter_map(|signer| signer.digest) {
+            if !announced.contains(&plain(digest.name())) {
+                let text = format!("micalg says {}, the signature uses {digest}", announced.join(","));
+                self.complain(&error::MICALG, text);
+            }
+        }
+    }
+}
+
+/// Finds out whether there are line ends other than CRLF.
+#[derive(Default)]
+struct LineEnds {
+    last: u8,
+    has_bare: bool,
+}
+
+impl LineEnds {
+    fn look(&mut self, chunk: &[u8]) {
+        if self.has_bare {
+            return;
+        }
+        for at in memchr::memchr_iter(b'\n', chunk) {
+            let before = at.checked_sub(1).and_then(|at| chunk.get(at).copied()).unwrap_or(self.last);
+            if before != b'\r' {
+                self.has_bare = true;
+                return;
+            }
+        }
+        self.last = chunk.last().copied().unwrap_or(self.last);
+    }
+}
+
+/// Makes every line end CRLF.
+#[derive(Default)]
+struct Canonical {
+    last: u8,
+}
+
+impl Canonical {
+    /// Gives `emit` the chunk with a CR before every LF that has none.
+    fn push(&mut self, chunk: &[u8], mut emit: impl FnMut(&[u8])) {
+        let mut start = 0;
+        for at in memchr::memchr_iter(b'\n', chunk) {
+            let before = at.checked_sub(1).and_then(|at| chunk.get(at).copied()).unwrap_or(self.last);
+            if before != b'\r' {
+                emit(chunk.get(start..at).unwrap_or_default());
+                emit(b"\r");
+                start = at;
+            }
+        }
+        emit(chunk.get(start..).unwrap_or_default());
+        self.last = chunk.last().copied().unwrap_or(self.last);
+    }
+}
+
+fn shifted(span: Span, base: u64) -> Span {
+    Span { start: span.start + base, end: span.end + base }
+}
+
+/// Signatures carry a few certificates; a megabyte of them is not honest.
+const MAX_SIGNATURE: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn line_ends_become_crlf_however_the_content_is_cut(text in "[ab\r\n]{0,60}", cut in 0_usize..60) {
+            let (first, second) = text.as_bytes().split_at(cut.min(text.len()));
+            let (mut canonical, mut written, mut ends) = (Canonical::default(), Vec::new(), LineEnds::default());
+            for chunk in [first, second] {
+                canonical.push(chunk, |bytes| written.extend_from_slice(bytes));
+                ends.look(chunk);
+            }
+            let expected = text.replace("\r\n", "\n").replace('\n', "\r\n");
+            prop_assert_eq!(ends.has_bare, expected != text);
+            prop_assert_eq!(String::from_utf8(written).unwrap(), expected);
+        }
+    }
+}
