@@ -123,7 +123,7 @@ impl Error {
     }
 
     /// Translates an error of the file system.
-    pub(crate) fn file(doing: &'static str, error: &io::Error) -> Self {
+    pub fn file(doing: &'static str, error: &io::Error) -> Self {
         let why = error.to_string();
         match error.kind() {
             io::ErrorKind::StorageFull

@@ -1,5 +1,7 @@
 //! What waits to be done, and when.
 
+use std::collections::HashSet;
+
 use crate::error::Result;
 use crate::id::MessageId;
 use crate::store::Store;
@@ -15,24 +17,62 @@ pub struct Due {
 
 impl Store {
     /// Returns up to `limit` messages that are due and not leased, the longest waiting first.
-    pub fn due(&self, _now_ms: i64, _limit: usize) -> Result<Vec<Due>> {
-        todo!()
+    pub fn due(&self, now_ms: i64, limit: usize) -> Result<Vec<Due>> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.database.read("look for due messages", |db| {
+            db.find(DUE, [now_ms], |row| {
+                let due = Due { message: MessageId(row.get(0)?), due_ms: row.get(1)? };
+                if seen.insert(due.message) && !self.leases.has(due.message) {
+                    found.push(due);
+                }
+                Ok((found.len() == limit).then_some(()))
+            })
+        })?;
+        Ok(found)
     }
 
     /// Returns when the next message is due that is not leased.
     pub fn next_due(&self) -> Result<Option<i64>> {
-        todo!()
+        self.database.read("look for due messages", |db| {
+            db.find(DUE, [i64::MAX], |row| {
+                Ok(if self.leases.has(MessageId(row.get(0)?)) { None } else { Some(row.get(1)?) })
+            })
+        })
     }
 
     /// Returns messages with recipients that wait past their time, queued or held.
     ///
-    /// They are named as [`Store::due`] names them: give their recipients back with [`Store::settle`].
-    pub fn expired(&self, _now_ms: i64, _limit: usize) -> Result<Vec<MessageId>> {
-        todo!()
+    /// They are named as [`Store::due`] names them: take one with [`Store::claim_waiting`], and give its recipients
+    /// back with [`Store::settle`].
+    pub fn expired(&self, now_ms: i64, limit: usize) -> Result<Vec<MessageId>> {
+        self.late(EXPIRED, now_ms, limit)
     }
 
-    /// Returns messages whose sender is to be told that it takes longer.
-    pub fn delayed(&self, _now_ms: i64, _limit: usize) -> Result<Vec<MessageId>> {
-        todo!()
+    /// Returns messages with queued recipients whose sender is to be told that it takes longer.
+    pub fn delayed(&self, now_ms: i64, limit: usize) -> Result<Vec<MessageId>> {
+        self.late(DELAYED, now_ms, limit)
+    }
+
+    fn late(&self, sql: &str, now_ms: i64, limit: usize) -> Result<Vec<MessageId>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found = self.database.read("look for late messages", |db| {
+            db.all(sql, [now_ms, limit], |row| row.get(0).map(MessageId))
+        })?;
+        Ok(found.into_iter().filter(|message| !self.leases.has(*message)).collect())
     }
 }
+
+const DUE: &str = "SELECT COALESCE(carrier, message), due FROM recipient WHERE state = 'queued' AND due <= $1 \
+    ORDER BY due";
+
+const EXPIRED: &str = "SELECT m.id FROM recipient r JOIN message m ON m.id = COALESCE(r.carrier, r.message) \
+    WHERE r.state = 'queued' AND r.due IS NOT NULL AND m.expires_at <= $1 \
+    UNION SELECT m.id FROM recipient r JOIN message m ON m.id = COALESCE(r.carrier, r.message) \
+    WHERE r.state IN ('held', 'portal') AND r.state = 'held' AND m.expires_at <= $1 LIMIT $2";
+
+const DELAYED: &str = "SELECT DISTINCT m.id FROM recipient r JOIN message m ON m.id = COALESCE(r.carrier, r.message) \
+    WHERE r.state = 'queued' AND r.due IS NOT NULL AND m.delay_notice_at <= $1 LIMIT $2";

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::Result;
 use crate::id::MessageId;
 use crate::queue::message::{Message, Recipient, Work};
+use crate::queue::rows;
+use crate::queue::state::State;
 use crate::store::Store;
 
 /// Keeps others from working on a message until it is dropped.
@@ -41,14 +43,40 @@ impl Store {
     /// Takes the work that is due for a message, or returns `None` if somebody has it or nothing is due.
     ///
     /// The rows are read after the lease is taken, so what is returned is still to be done.
-    pub fn claim(&self, _message: MessageId, _now_ms: i64) -> Result<Option<Claim>> {
-        todo!()
+    pub fn claim(&self, message: MessageId, now_ms: i64) -> Result<Option<Claim>> {
+        let Some(Waiting { message, mut recipients, lease }) = self.claim_waiting(message)? else {
+            return Ok(None);
+        };
+        recipients.retain(|recipient| recipient.due_ms.is_some_and(|due| due <= now_ms));
+        if recipients.is_empty() {
+            return Ok(None);
+        }
+        let work = match message.route.clone() {
+            Some(route) if message.parent.is_some() => {
+                Work::Deliver { carrier: message, route, recipients }
+            }
+            _ => Work::Plan { message, recipients },
+        };
+        Ok(Some(Claim { work, lease }))
     }
 
-    /// Takes every open recipient of a message, due or not, to give up ([`Store::expired`]) or to send a notice
-    /// ([`Store::delayed`]); or returns `None` if somebody has it or none is open.
-    pub fn claim_waiting(&self, _message: MessageId) -> Result<Option<Waiting>> {
-        todo!()
+    /// Takes every queued or held recipient of a message, due or not, to give up ([`Store::expired`]) or to send a notice
+    /// ([`Store::delayed`]); or returns `None` if somebody has it or none waits.
+    pub fn claim_waiting(&self, message: MessageId) -> Result<Option<Waiting>> {
+        let Some(lease) = self.leases.take(message) else {
+            return Ok(None);
+        };
+        self.database.read("take a message from the queue", |db| {
+            let Some(message) = rows::message(db, message)? else {
+                return Ok(None);
+            };
+            let carrier = message.parent.map(|_| message.id);
+            let mut recipients = rows::recipients(db, message.parent.unwrap_or(message.id))?;
+            recipients.retain(|row| {
+                row.carrier == carrier && matches!(row.state, State::Queued(_) | State::Held(_))
+            });
+            Ok((!recipients.is_empty()).then_some(Waiting { message, recipients, lease }))
+        })
     }
 }
 

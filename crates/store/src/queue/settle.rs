@@ -1,9 +1,14 @@
 //! Commits what became of a delivery, and the notices about it.
 
 use crate::body::NewBody;
+use crate::database::Write;
 use crate::error::Result;
 use crate::id::{MessageId, RecipientId};
-use crate::queue::message::{DecisionRecord, NewMessage};
+use crate::queue::change::{Details, apply, free_body, insert_decision, insert_message};
+use crate::queue::message::{DecisionRecord, Message, NewMessage};
+use crate::queue::plan::split;
+use crate::queue::rows;
+use crate::queue::state::Event;
 use crate::store::Store;
 
 /// What became of one attempt, committed as one.
@@ -85,7 +90,92 @@ impl Settle {
 
 impl Store {
     /// Commits what became of a delivery.
-    pub async fn settle(&self, _settle: Settle) -> Result<Settled> {
-        todo!()
+    ///
+    /// An outcome that the state table forbids, because an administrator was faster, is left out and named in the
+    /// result. If all are, no notice is sent either.
+    pub async fn settle(&self, settle: Settle) -> Result<Settled> {
+        let Settle { carrier, now_ms, outcomes, notices, decisions, delay_notified } = settle;
+        let mut bodies = Vec::new();
+        let notices = split(notices, &mut bodies);
+        let moves: Vec<(RecipientId, Event, Details)> =
+            outcomes.into_iter().map(|(recipient, outcome)| outcome.into_move(recipient)).collect();
+        self.database
+            .write("settle a delivery", bodies, move |write| {
+                let mut settled = Settled::default();
+                let Some(message) = rows::message(write, carrier)? else {
+                    settled.stale = moves.iter().map(|(recipient, _, _)| *recipient).collect();
+                    return Ok(settled);
+                };
+                for (recipient, event, details) in &moves {
+                    if !settle_one(write, &message, *recipient, *event, now_ms, details)? {
+                        settled.stale.push(*recipient);
+                    }
+                }
+                if moves.is_empty() || settled.stale.len() < moves.len() {
+                    for (notice, body) in &notices {
+                        settled.notices.push(insert_message(write, notice, *body)?);
+                    }
+                    for decision in &decisions {
+                        insert_decision(write, decision)?;
+                    }
+                }
+                if delay_notified {
+                    write.run(
+                        "UPDATE message SET delay_notice_at = NULL WHERE id = $1",
+                        [carrier.0],
+                    )?;
+                }
+                let original = message.parent.unwrap_or(carrier);
+                settled.is_finished = free_body(write, original, message.body.owner)?;
+                Ok(settled)
+            })
+            .await
+    }
+}
+
+impl Outcome {
+    fn into_move(self, recipient: RecipientId) -> (RecipientId, Event, Details) {
+        let details = Details::default();
+        let (event, details) = match self {
+            Self::Bounced { reply, code } => (
+                Event::Bounced,
+                Details { code: Some(code), reply: Some(reply), is_attempt: true, ..details },
+            ),
+            Self::Delivered { reply, by } => (
+                Event::Delivered,
+                Details { reply: Some(reply), by: Some(by), is_attempt: true, ..details },
+            ),
+            Self::Hold { code, reason } => {
+                (Event::Held, Details { code: Some(code), reply: Some(reason), ..details })
+            }
+            Self::Retry { due_ms, reply, code } => (
+                Event::Retry,
+                Details {
+                    due_ms: Some(due_ms),
+                    code: Some(code),
+                    reply: Some(reply),
+                    is_attempt: true,
+                    ..details
+                },
+            ),
+        };
+        (recipient, event, details)
+    }
+}
+
+/// Writes the outcome of one recipient; returns false if it is not the carrier's any more or the state forbids it.
+fn settle_one(
+    write: &Write<'_>,
+    carrier: &Message,
+    recipient: RecipientId,
+    event: Event,
+    now_ms: i64,
+    details: &Details,
+) -> Result<bool> {
+    let row = rows::recipient(write, recipient)?;
+    let expected = (carrier.parent.unwrap_or(carrier.id), carrier.parent.map(|_| carrier.id));
+    match row.filter(|row| (row.message, row.carrier) == expected) {
+        Some(mut row) => apply(write, &mut row, event, now_ms, details.clone()),
+        None => Ok(false),
     }
 }

@@ -29,7 +29,7 @@ CREATE TABLE message (
     prefix BYTEA,
     header BYTEA
 );
-CREATE INDEX message_by_message_id ON message (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX message_by_message_id ON message (message_id) WHERE parent IS NULL;
 
 -- Either data or file is set. The id is that of the message which brought the body; children may share it.
 CREATE TABLE body (
