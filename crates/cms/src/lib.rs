@@ -1,10 +1,49 @@
 //! CMS as streams: sign, verify, encrypt and decrypt (RFC 5652, 5083, 5753).
+//!
+//! Content of any size passes through in constant memory, in both directions: the reader and the writer of the BER
+//! frame are ours, and only the small structures around the content (recipients, signers, certificates) are ever held,
+//! within limits. It is **not** S/MIME: there is no MIME, no line ends, no header; and it is **not** a PKI: whether a
+//! certificate may be believed is for `pki` to say.
+//!
+//! ```text
+//! content ──► DetachedSigner ───► signature        signature + content ──► DetachedVerifier ──► SignedReport
+//! content ──► EnvelopedWriter ──► message          message ──► open_enveloped ──► content (unverified until Ok)
+//!             sign_attached ────► message          message ──► open_signed_attached ──► content + SignedReport
+//! ```
+//!
+//! Prepare a [`SignerKey`], [`Recipient`] or [`DecryptionKey`] once and use it for every message: certificates and
+//! keys are parsed then and never again.
+//!
+//! ```no_run
+//! use std::io::Write;
+//! use chancery_cms::{ContentCipher, EnvelopedWriter, Recipient, RsaPadding};
+//!
+//! # fn example(certificate: &[u8]) -> Result<(), chancery_cms::Error> {
+//! let recipient = Recipient::from_certificate(certificate, RsaPadding::Oaep256)?;
+//! let mut writer = EnvelopedWriter::new(Vec::new(), ContentCipher::Aes256Gcm, &[recipient])?;
+//! writer.write_all(b"Content-Type: text/plain\r\n\r\nHello\r\n")?;
+//! let message = writer.finish()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Two things guard against forged messages: every failure of decryption is one [`Error::Decrypt`], reached after the
+//! same work, and RSA v1.5 substitutes a random key for a bad one (RFC 3218). RFC 3183 (domain signatures), RFC 3565 and 5084 (AES),
+//! RFC 4055 and 4056 (OAEP, PSS), RFC 5035 (signing certificate), RFC 5753 (ECDH), RFC 6211 (algorithm protection),
+//! RFC 8419 (Ed25519).
 #![warn(clippy::indexing_slicing)]
 
 pub mod enveloped;
 pub mod error;
 pub mod identity;
 pub mod signed;
+
+mod algorithms;
+mod ber;
+mod certificate;
+mod oid;
+mod time;
+mod tlv;
 
 pub use enveloped::{
     ContentCipher, DecryptionKey, EnvelopeReport, EnvelopedWriter, Inspection, Recipient,

@@ -1,0 +1,133 @@
+//! What CMS needs to know of a certificate: who issued it, its number, its key (RFC 5280 section 4.1).
+//!
+//! Nothing is validated here; that is `pki`'s work.
+
+use std::ops::Range;
+
+use chancery_crypto::{DigestAlgorithm, PublicKey};
+
+use crate::error::Error;
+use crate::identity::Identifier;
+use crate::oid;
+use crate::tlv::{Slice, Tlv, tag};
+
+/// A certificate in DER with the places of its interesting fields.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate {
+    der: Vec<u8>,
+    serial: Range<usize>,
+    issuer: Range<usize>,
+    spki: Range<usize>,
+    subject_key_identifier: Option<Vec<u8>>,
+}
+
+impl Certificate {
+    /// Reads a certificate in DER.
+    pub(crate) fn from_der(der: &[u8]) -> Result<Self, Error> {
+        let mut outer = Slice::new(der, 0);
+        let certificate = outer.expect(tag::SEQUENCE, "expected a certificate")?;
+        outer.finish()?;
+        let tbs = certificate.children().expect(tag::SEQUENCE, "expected a TBSCertificate")?;
+        let mut fields = tbs.children();
+        fields.optional(tag::context(0))?;
+        let serial = fields.expect(tag::INTEGER, "expected a serial number")?;
+        fields.expect(tag::SEQUENCE, "expected a signature algorithm")?;
+        let issuer = fields.expect(tag::SEQUENCE, "expected an issuer")?;
+        fields.expect(tag::SEQUENCE, "expected a validity")?;
+        fields.expect(tag::SEQUENCE, "expected a subject")?;
+        let spki = fields.expect(tag::SEQUENCE, "expected a public key")?;
+        fields.optional(tag::implicit(1))?;
+        fields.optional(tag::implicit(2))?;
+        let subject_key_identifier = match fields.optional(tag::context(3))? {
+            Some(extensions) => subject_key_identifier(extensions)?,
+            None => None,
+        };
+        Ok(Self {
+            serial: range(serial.content, serial.offset),
+            issuer: whole_range(issuer),
+            spki: whole_range(spki),
+            subject_key_identifier,
+            der: der.to_vec(),
+        })
+    }
+
+    /// Returns the whole certificate.
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Returns the content of the serial number.
+    pub(crate) fn serial(&self) -> &[u8] {
+        self.part(&self.serial)
+    }
+
+    /// Returns the issuer's name in DER.
+    pub(crate) fn issuer(&self) -> &[u8] {
+        self.part(&self.issuer)
+    }
+
+    /// Reads the public key.
+    pub(crate) fn public_key(&self) -> Result<PublicKey, Error> {
+        Ok(PublicKey::from_spki_der(self.part(&self.spki))?)
+    }
+
+    /// Returns the name under which messages know it.
+    pub(crate) fn identifier(&self) -> Identifier {
+        Identifier::IssuerAndSerial {
+            issuer: self.issuer().to_vec(),
+            serial: self.serial().to_vec(),
+        }
+    }
+
+    /// Returns true if the identifier names this certificate.
+    pub(crate) fn is_named_by(&self, identifier: &Identifier) -> bool {
+        match identifier {
+            Identifier::IssuerAndSerial { issuer, serial } => {
+                serial == self.serial() && crate::identity::same_name(issuer, self.issuer())
+            }
+            Identifier::SubjectKeyIdentifier(named) => match &self.subject_key_identifier {
+                Some(own) => own == named,
+                // RFC 5280 section 4.2.1.2 method 1, which senders compute if the certificate has no extension.
+                None => self.public_key().is_ok_and(|key| {
+                    DigestAlgorithm::Sha1.digest(key.key_bits()).as_ref() == named.as_slice()
+                }),
+            },
+        }
+    }
+
+    fn part(&self, range: &Range<usize>) -> &[u8] {
+        self.der.get(range.clone()).unwrap_or_default()
+    }
+}
+
+fn subject_key_identifier(extensions: Tlv<'_>) -> Result<Option<Vec<u8>>, Error> {
+    let list = extensions.children().expect(tag::SEQUENCE, "expected extensions")?;
+    let mut list = list.children();
+    while !list.is_empty() {
+        let extension = list.expect(tag::SEQUENCE, "expected an extension")?;
+        let mut fields = extension.children();
+        let id = fields.expect(tag::OID, "expected an extension's identifier")?;
+        if id.content != oid::SUBJECT_KEY_IDENTIFIER {
+            continue;
+        }
+        let _critical = fields.optional(BOOLEAN)?;
+        let value = fields.expect(tag::OCTET_STRING, "expected an extension's value")?;
+        let identifier = value.children().expect(tag::OCTET_STRING, "expected a key identifier")?;
+        return Ok(Some(identifier.content.to_vec()));
+    }
+    Ok(None)
+}
+
+fn whole_range(element: Tlv<'_>) -> Range<usize> {
+    let header = element.whole.len() - element.content.len();
+    let content = range(element.content, element.offset);
+    content.start - header..content.end
+}
+
+/// Returns where content at this offset lies; the offset counts from the start of the certificate.
+fn range(content: &[u8], offset: u64) -> Range<usize> {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    start..start.saturating_add(content.len())
+}
+
+const BOOLEAN: u8 = 0x01;

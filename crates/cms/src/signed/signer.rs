@@ -1,0 +1,226 @@
+//! Makes signatures: detached over a stream, attached over small content.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use chancery_crypto::{Digest, DigestAlgorithm, Hasher, PrivateKey, SignatureAlgorithm};
+
+use crate::algorithms;
+use crate::certificate::Certificate;
+use crate::error::Error;
+use crate::oid;
+use crate::signed::attributes::{self, Outgoing};
+use crate::tlv::{Slice, element, sequence, set_of, small_integer, tag};
+
+/// A signing key with its certificate, prepared once and used for many messages. Cheap to clone.
+#[derive(Clone)]
+pub struct SignerKey {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    key: PrivateKey,
+    certificate: Vec<u8>,
+    /// `IssuerAndSerialNumber` in DER.
+    identifier: Vec<u8>,
+    /// For the attribute signingCertificateV2.
+    certificate_digest: Digest,
+}
+
+impl SignerKey {
+    /// Prepares a key and its certificate (DER); fails if they do not belong together.
+    pub fn new(key: PrivateKey, certificate: &[u8]) -> Result<Self, Error> {
+        let parsed = Certificate::from_der(certificate)?;
+        if parsed.public_key()?.key_bits() != key.public_key().key_bits() {
+            return Err(Error::Certificate {
+                reason: "its public key is not that of the private key".to_owned(),
+            });
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                key,
+                identifier: parsed.identifier().to_der(),
+                certificate_digest: DigestAlgorithm::Sha256.digest(certificate),
+                certificate: certificate.to_vec(),
+            }),
+        })
+    }
+
+    /// Returns the certificate in DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.inner.certificate
+    }
+
+    /// Returns how this key signs under the options.
+    fn algorithm(
+        &self,
+        options: &SignOptions,
+    ) -> Result<(DigestAlgorithm, SignatureAlgorithm), Error> {
+        let key = &self.inner.key;
+        // EC keys have a digest of their own strength; only RSA leaves a choice.
+        let digest = match options.digest {
+            Some(digest) if key.kind().is_rsa() => digest,
+            _ => key.kind().digest(),
+        };
+        let algorithm = match key.signature_algorithm(digest)? {
+            SignatureAlgorithm::RsaPkcs1(_) if options.rsa_pss => {
+                // RFC 4056 section 2.2: as long as the digest.
+                let salt_length = u16::try_from(digest.output_len()).unwrap_or(32);
+                SignatureAlgorithm::RsaPss { digest, salt_length }
+            }
+            other => other,
+        };
+        Ok((digest, algorithm))
+    }
+}
+
+impl fmt::Debug for SignerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SignerKey").field(&self.inner.key).finish()
+    }
+}
+
+/// What goes into a signature besides the content.
+#[derive(Clone, Debug, Default)]
+pub struct SignOptions {
+    /// The digest for RSA keys; by default SHA-256. EC keys use that of their curve.
+    pub digest: Option<DigestAlgorithm>,
+    /// Whether to mark it as a domain signature (RFC 3183 section 3.1).
+    pub domain_signature: bool,
+    /// Whether RSA keys sign with PSS (RFC 4056) in place of PKCS#1 v1.5, which everybody reads.
+    pub rsa_pss: bool,
+    /// When it is signed, in seconds since 1970.
+    pub signing_time: Option<i64>,
+}
+
+/// Signs content that stays outside.
+#[derive(Debug)]
+pub struct DetachedSigner {
+    signers: Vec<(SignerKey, DigestAlgorithm, SignatureAlgorithm)>,
+    extra_certificates: Vec<Vec<u8>>,
+    options: SignOptions,
+    hashers: Vec<Hasher>,
+}
+
+impl DetachedSigner {
+    /// Starts; `extra_certificates` (DER) go along with the signers' own.
+    pub fn new(
+        signers: &[SignerKey],
+        extra_certificates: &[Vec<u8>],
+        options: &SignOptions,
+    ) -> Result<Self, Error> {
+        let mut prepared = Vec::with_capacity(signers.len());
+        let mut hashers: Vec<Hasher> = Vec::new();
+        for signer in signers {
+            let (digest, algorithm) = signer.algorithm(options)?;
+            if hashers.iter().all(|hasher| hasher.algorithm() != digest) {
+                hashers.push(Hasher::new(digest));
+            }
+            prepared.push((signer.clone(), digest, algorithm));
+        }
+        let (extra_certificates, options) = (extra_certificates.to_vec(), options.clone());
+        Ok(Self { signers: prepared, extra_certificates, options, hashers })
+    }
+
+    /// Returns the digest algorithms in use, for `micalg`.
+    pub fn digests(&self) -> Vec<DigestAlgorithm> {
+        self.hashers.iter().map(Hasher::algorithm).collect()
+    }
+
+    /// Adds content: in its canonical form, CRLF at the ends of lines.
+    pub fn update(&mut self, content: &[u8]) {
+        for hasher in &mut self.hashers {
+            hasher.update(content);
+        }
+    }
+
+    /// Returns the `ContentInfo` in DER.
+    pub fn finish(self) -> Result<Vec<u8>, Error> {
+        self.signed_data(&sequence(&[&oid::element(oid::DATA)]))
+    }
+
+    fn signed_data(mut self, encapsulated: &[u8]) -> Result<Vec<u8>, Error> {
+        let digests: Vec<Digest> =
+            std::mem::take(&mut self.hashers).into_iter().map(Hasher::finish).collect();
+        let digest_identifiers =
+            digests.iter().map(|digest| algorithms::digest_der(digest.algorithm())).collect();
+        let mut certificates = std::mem::take(&mut self.extra_certificates);
+        let mut signer_infos = Vec::with_capacity(self.signers.len());
+        for (signer, algorithm, signature_algorithm) in &self.signers {
+            let digest = digests
+                .iter()
+                .find(|digest| digest.algorithm() == *algorithm)
+                .ok_or(Error::SignedAttributes { reason: "a digest is missing" })?;
+            signer_infos.push(self.signer_info(signer, digest, *signature_algorithm)?);
+            certificates.push(signer.certificate().to_vec());
+        }
+        certificates.sort_unstable();
+        certificates.dedup();
+        let certificates = set_of(tag::context(0), certificates);
+        let signed_data = sequence(&[
+            // RFC 5652 section 5.1: version 1 for id-data, plain certificates and SignerInfos of version 1.
+            &small_integer(1),
+            &set_of(tag::SET, digest_identifiers),
+            encapsulated,
+            &certificates,
+            &set_of(tag::SET, signer_infos),
+        ]);
+        Ok(sequence(&[&oid::element(oid::SIGNED_DATA), &element(tag::context(0), &[&signed_data])]))
+    }
+
+    /// Returns a `SignerInfo` (RFC 5652 section 5.3).
+    fn signer_info(
+        &self,
+        signer: &SignerKey,
+        digest: &Digest,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<Vec<u8>, Error> {
+        let digest_identifier = algorithms::digest_der(digest.algorithm());
+        let signature_identifier = algorithms::signature_der(algorithm)?;
+        let attributes = attributes::to_der(&Outgoing {
+            message_digest: digest,
+            signing_time: self.options.signing_time,
+            certificate_digest: signer.inner.certificate_digest.as_ref(),
+            digest_identifier: &digest_identifier,
+            signature_identifier: &signature_identifier,
+            is_domain_signature: self.options.domain_signature,
+        });
+        let signature = signer.inner.key.sign(algorithm, &attributes)?;
+        // What is signed has the tag of SET OF; what is sent is [0] IMPLICIT.
+        let content = Slice::new(&attributes, 0).any()?.content;
+        Ok(sequence(&[
+            &small_integer(1),
+            &signer.inner.identifier,
+            &digest_identifier,
+            &element(tag::context(0), &[content]),
+            &signature_identifier,
+            &element(tag::OCTET_STRING, &[&signature]),
+        ]))
+    }
+}
+
+impl Write for DetachedSigner {
+    fn write(&mut self, content: &[u8]) -> io::Result<usize> {
+        self.update(content);
+        Ok(content.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Signs content that is small and puts it inside.
+pub fn sign_attached(
+    content: &[u8],
+    signers: &[SignerKey],
+    extra_certificates: &[Vec<u8>],
+    options: &SignOptions,
+) -> Result<Vec<u8>, Error> {
+    let mut signer = DetachedSigner::new(signers, extra_certificates, options)?;
+    signer.update(content);
+    let octets = element(tag::OCTET_STRING, &[content]);
+    signer
+        .signed_data(&sequence(&[&oid::element(oid::DATA), &element(tag::context(0), &[&octets])]))
+}
