@@ -16,6 +16,7 @@ pub mod dns;
 pub mod listener;
 pub mod shutdown;
 pub mod smtp;
+mod stream;
 pub mod tls;
 
 pub use codes::CODES;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::stream::Plain;
+
 /// A bound listening socket.
 #[derive(Debug)]
 pub enum Listener {
@@ -54,6 +56,18 @@ impl Listener {
         match self {
             Self::Tcp(listener) => listener.local_addr(),
             Self::Unix(..) => Err(io::Error::from(io::ErrorKind::Unsupported)),
+        }
+    }
+}
+
+impl Listener {
+    pub(crate) async fn accept(&self) -> io::Result<(Plain, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok((Plain::tcp(stream), Peer::Tcp(address)))
+            }
+            Self::Unix(listener, _) => Ok((Plain::Unix(listener.accept().await?.0), Peer::Unix)),
         }
     }
 }

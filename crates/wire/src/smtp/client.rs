@@ -269,8 +269,11 @@ impl Session {
 
     /// Ends the message because the connection broke, a timeout passed or the body could not be read; `code` is why.
     /// Returns one outcome for each recipient, or nothing if no message was under way.
+    ///
+    /// The driver must have cleared the output if and only if all of it has left.
     pub fn lost(&mut self, code: &'static Code) -> Vec<Outcome> {
-        let is_after_end = self.stage == Stage::Final;
+        // Output that was not cleared did not leave as a whole, and its last octets end the message.
+        let is_after_end = self.stage == Stage::Final && self.output.is_empty();
         self.stage = Stage::Closed;
         self.is_usable = false;
         let Some(mut transaction) = self.transaction.take() else { return Vec::new() };

@@ -197,6 +197,17 @@ fn loss_is_harmless_before_the_end_and_unknown_after() {
 }
 
 #[test]
+fn an_end_that_did_not_leave_is_no_end() {
+    let mut session = ready(EHLO);
+    start(&mut session, &envelope(1), b"x\r\n", false);
+    feed(&mut session, "250 ok\r\n250 ok\r\n354 go\r\n");
+    session.push_body(b"x\r\n");
+    session.end_body().unwrap();
+    assert!(session.output().ends_with(b"\r\n.\r\n"));
+    assert_eq!(letters(&session.lost(&codes::CONNECTION_LOST)), "T");
+}
+
+#[test]
 fn nonsense_after_the_end_is_unknown() {
     let mut session = ready(EHLO);
     start(&mut session, &envelope(1), b"x\r\n", false);
