@@ -29,6 +29,7 @@ use toml::de::{DeTable, DeValue};
 pub use keys::{KeyDoc, markdown};
 pub use mistake::{Mistake, Severity, one_line};
 pub use spelling::nearest;
+pub use crate::pattern::checked_domain as domain;
 pub use units::{duration, size};
 pub use value::Value;
 

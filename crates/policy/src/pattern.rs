@@ -119,8 +119,9 @@ pub(crate) fn address_glob(pattern: &str) -> Glob {
     }
 }
 
-/// Returns the normal form of a domain that is one by RFC 1035 section 2.3.4 and RFC 5890, `None` otherwise.
-pub(crate) fn checked_domain(text: &str) -> Option<String> {
+/// Returns the normal form of a domain, lower case and as A-labels; `None` if it is none by RFC 1035 section 2.3.4 and
+/// RFC 5890.
+pub fn checked_domain(text: &str) -> Option<String> {
     let domain = idna::domain_to_ascii(text).ok()?;
     let label_is_good = |label: &str| {
         (1..=63).contains(&label.len())

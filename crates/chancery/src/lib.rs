@@ -1,0 +1,3 @@
+//! One binary: command line, settings, start of roles, check, explain, demo.
+
+pub mod settings;
