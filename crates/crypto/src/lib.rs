@@ -34,6 +34,7 @@ pub mod cipher;
 pub mod digest;
 pub mod error;
 pub mod key;
+pub mod password;
 pub mod random;
 pub mod seal;
 mod shim;

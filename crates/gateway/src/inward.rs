@@ -1,0 +1,222 @@
+//! Plans a message for the organisation's own people: open, judge, deliver with the verdict, hold or refuse.
+
+use std::io::{self, Read, Seek as _, Write};
+
+use chancery_fault::Code;
+use chancery_mail::form::{self, Form as MailForm};
+use chancery_mail::{Address, HeaderBlock, address, authentication_results};
+use chancery_policy::{
+    Arrival, ArrivalResult, InboundDecision, InboundTreatment, Message, Sensitivity, inbound_decide,
+};
+use chancery_smime::{Delivered, OpenFacts, Opened, Outcome, ProtectionKind, Spools, Verdict};
+use chancery_store::{ChildBody, NewBody, Recipient, RecipientId, Spool, Store};
+
+use crate::error::Result;
+use crate::metrics::Counter;
+use crate::plan::{Draft, Subject, is_hold};
+use crate::release::Releasable;
+use crate::warning;
+
+/// Plans the message for its inside recipients.
+pub(crate) fn plan(subject: &Subject<'_>, recipients: &[&Recipient], draft: &mut Draft) -> Result<()> {
+    if subject.message.listener == crate::notices::LISTENER {
+        // Our own words need no verdict.
+        let all = recipients.iter().map(|it| it.id).collect();
+        draft.release(Releasable::inward("notice", ChildBody::SameAsParent, all), subject.message);
+        return Ok(());
+    }
+    let mut content = subject.gateway.store.spool();
+    let opened = open(subject, &mut content)?;
+    draft.record("verdict", &opened.verdict);
+    if matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. }) {
+        draft.count(Counter::Opened, 1);
+    }
+    for problem in &opened.verdict.problems {
+        draft.failures.push(problem.code);
+    }
+    let mut plainly = Vec::new();
+    let mut warned = Vec::new();
+    let mut warning_code: Option<&'static Code> = None;
+    for recipient in recipients {
+        let decision = decision(subject, &opened, recipient);
+        draft.record("inbound-policy", &decision);
+        match decision.treatment() {
+            InboundTreatment::Deliver => plainly.push(recipient.id),
+            InboundTreatment::DeliverWithWarning => {
+                warning_code = warning_code.or(stopping_code(&decision));
+                warned.push(recipient.id);
+            }
+            InboundTreatment::Hold { code } => draft.hold(recipient, code, last_reason(&decision), false),
+            InboundTreatment::Reject { code } => draft.refuse(recipient, code, last_reason(&decision)),
+        }
+    }
+    deliver(subject, &opened, &mut content, plainly, draft)?;
+    if !warned.is_empty() {
+        let body = warning::wrap(subject, &opened, &mut content, warning_code, &trace(subject, &opened))?;
+        draft.release(Releasable::inward("warning", ChildBody::New(body), warned), subject.message);
+    }
+    Ok(())
+}
+
+/// Opens and judges the message; what may be delivered is in `content` afterwards.
+fn open(subject: &Subject<'_>, content: &mut Spool) -> Result<Opened> {
+    let gateway = subject.gateway;
+    let partners = gateway.partners();
+    let mut received = gateway.store.body(&subject.message.body)?;
+    let facts = OpenFacts { at: subject.message.received_at_ms / 1000, our_domains: &gateway.settings.domains };
+    let keys = gateway.identity.opening_keys();
+    let mut spools = DiskSpools { store: &gateway.store };
+    let opened = chancery_smime::open(&mut received, keys, &*partners, &facts, &mut spools, content)?;
+    content.rewind()?;
+    Ok(opened)
+}
+
+/// Spools of the store: small ones in memory, large ones in files without a name.
+struct DiskSpools<'a> {
+    store: &'a Store,
+}
+
+impl Spools for DiskSpools<'_> {
+    fn fresh(&mut self) -> io::Result<Box<dyn chancery_smime::Spool>> {
+        Ok(Box::new(self.store.spool()))
+    }
+}
+
+/// Asks the policy about one recipient.
+fn decision(subject: &Subject<'_>, opened: &Opened, recipient: &Recipient) -> InboundDecision {
+    let header = subject.header();
+    let values = |name: &str| header.all(name).map(|field| field.text()).collect::<Vec<_>>();
+    let verdict = &opened.verdict;
+    let domains = sender_domains(&header, verdict, &subject.message.reverse_path);
+    let arrival = Arrival {
+        result: arrival_result(subject, verdict),
+        is_encrypted: verdict.encryption.as_ref().is_some_and(|it| it.recipient.is_some()),
+        speaks_for_from: verdict.signers.iter().any(|signer| signer.speaks_for_from),
+        sender_domains: &domains,
+    };
+    let message = Message {
+        sender: &subject.message.reverse_path,
+        recipient: &recipient.address,
+        size: subject.message.size,
+        form: subject.form,
+        sensitivity: Sensitivity::of_fields(values("sensitivity")),
+        released: recipient.code.as_deref().is_some_and(is_hold),
+        header: &values,
+    };
+    inbound_decide(&subject.gateway.policy(), &arrival, &message)
+}
+
+fn arrival_result(subject: &Subject<'_>, verdict: &Verdict) -> ArrivalResult {
+    match verdict.result {
+        Outcome::Failed => ArrivalResult::Failed,
+        Outcome::Undecipherable if verdict.problems.iter().any(|it| it.code == NOT_FOR_US) => ArrivalResult::EncryptedToOthers,
+        Outcome::Undecipherable => ArrivalResult::Undecipherable,
+        Outcome::Unprotected => ArrivalResult::Unprotected,
+        // A user's own signature by somebody who is no partner is no worse than no signature: the reader's mail
+        // program judges it, and the message is passed with its bytes unchanged.
+        Outcome::Unverified
+            if verdict.protection == ProtectionKind::Signed
+                && opened_by_reader(&subject.index)
+                && !verdict.signers.iter().any(|signer| signer.is_domain_signature) =>
+        {
+            ArrivalResult::Unprotected
+        }
+        Outcome::Unverified => ArrivalResult::Unverified,
+        Outcome::Verified => ArrivalResult::Verified,
+    }
+}
+
+/// Returns true if the message is signed in a form that the reader's mail program checks by itself.
+fn opened_by_reader(index: &chancery_mail::Index) -> bool {
+    matches!(form::classify(index), MailForm::SmimeSignedDetached | MailForm::SmimeSignedOpaque)
+}
+
+/// Returns the domains of the authors that the reader will see and of the envelope sender.
+fn sender_domains(header: &HeaderBlock<'_>, verdict: &Verdict, reverse_path: &str) -> Vec<String> {
+    let outer = header.all("from").flat_map(|field| address::parse_mailboxes(&field.unfolded()));
+    let inner = verdict.from.iter().filter_map(|it| Address::parse(it).ok());
+    let envelope = Address::parse(reverse_path).ok();
+    let all = outer.map(|mailbox| mailbox.address).chain(inner).chain(envelope);
+    let mut domains: Vec<String> = all.map(|address| address.ascii_domain()).collect();
+    domains.sort();
+    domains.dedup();
+    domains
+}
+
+/// Makes the child that is delivered without a warning.
+fn deliver(
+    subject: &Subject<'_>,
+    opened: &Opened,
+    content: &mut Spool,
+    recipients: Vec<RecipientId>,
+    draft: &mut Draft,
+) -> Result<()> {
+    if recipients.is_empty() {
+        return Ok(());
+    }
+    let trace = trace(subject, opened);
+    let (form, body) = match opened.delivered {
+        Delivered::Original { .. } | Delivered::Rebuilt { .. } => {
+            content.rewind()?;
+            ("opened", ChildBody::New(with_trace(subject, trace, content)?))
+        }
+        Delivered::AsReceived | Delivered::Nothing => {
+            let forged = authentication_results::forged(subject.index.header(), &subject.gateway.settings.hostname);
+            if forged.is_empty() && subject.index.is_header_whole() {
+                ("passed", ChildBody::SameWithPrefix(trace))
+            } else {
+                let mut received = subject.gateway.store.body(&subject.message.body)?;
+                ("passed", ChildBody::New(with_trace(subject, trace, &mut received)?))
+            }
+        }
+    };
+    draft.release(Releasable::inward(form, body, recipients), subject.message);
+    Ok(())
+}
+
+/// Returns the fields that go before the message: the result of our checks, our trace field, and those of the servers
+/// that handled the protected form, which the original does not have.
+pub(crate) fn trace(subject: &Subject<'_>, opened: &Opened) -> Vec<u8> {
+    let mut fields = opened.verdict.authentication_results(&subject.gateway.settings.hostname).into_bytes();
+    fields.extend_from_slice(&subject.received());
+    fields.extend_from_slice(&opened.outer_trace);
+    fields
+}
+
+/// Copies a message behind a trace, without the results that only pretend to be ours (RFC 8601 section 5).
+fn with_trace(subject: &Subject<'_>, trace: Vec<u8>, message: &mut dyn Read) -> Result<NewBody> {
+    let gateway = subject.gateway;
+    let mut out = gateway.store.body_writer();
+    out.write_all(&trace)?;
+    copy_without_forgeries(message, &gateway.settings.hostname, &mut out)?;
+    Ok(out.finish()?)
+}
+
+/// Copies a message and leaves out Authentication-Results fields that bear our name.
+pub(crate) fn copy_without_forgeries(message: &mut dyn Read, authserv_id: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut start = Vec::new();
+    (&mut *message).take(MAX_HEADER).read_to_end(&mut start)?;
+    let header_end = HeaderBlock::parse(&start).body_offset();
+    let (header, body) = start.split_at(header_end.min(start.len()));
+    let forged = authentication_results::forged(header, authserv_id);
+    out.write_all(&authentication_results::without(header, &forged))?;
+    out.write_all(body)?;
+    io::copy(message, out)?;
+    Ok(())
+}
+
+fn last_reason(decision: &InboundDecision) -> String {
+    decision.reasons().last().map(|reason| reason.text.clone()).unwrap_or_default()
+}
+
+/// Returns the code of the reason that made a warning necessary.
+fn stopping_code(decision: &InboundDecision) -> Option<&'static Code> {
+    let named = |reason: &chancery_policy::Reason| chancery_policy::CODES.iter().find(|code| code.id == reason.code);
+    decision.reasons().iter().find_map(named).copied()
+}
+
+/// The problem that says: encrypted, and none of the keys it names is ours.
+const NOT_FOR_US: &str = "smime.not_for_us";
+
+/// Forgeries are looked for in the first 8 MB of header; a longer header is no mail that anybody reads.
+const MAX_HEADER: u64 = 8 << 20;

@@ -1,0 +1,285 @@
+//! Tells senders what became of their mail: held, late, given up, passed on (RFC 3461, RFC 3464).
+//!
+//! Nobody is told anything about a message from the null sender (RFC 5321 section 4.5.5), and `NOTIFY=` is obeyed. A
+//! notice is accepted in the same commit as the fact it tells, and then goes through plan and delivery like any mail.
+
+use std::sync::Arc;
+
+use chancery_fault::{Code, Coded as _};
+use chancery_mail::address::Address;
+use chancery_mail::notice::{self, Action, Notice, Report};
+use chancery_mail::{message_id, xtext};
+use chancery_store::{
+    BodyType, Direction, Message, MessageId, NewBody, NewMessage, NewRecipient, Outcome, Recipient, Settle, Waiting,
+};
+
+use crate::codes;
+use crate::error::Result;
+use crate::metrics::Counter;
+use crate::plan::{Draft, Stopped, Subject};
+use crate::server::Gateway;
+
+/// The listener name of mail that the gateway itself writes.
+pub(crate) const LISTENER: &str = "notice";
+
+/// What happened to one recipient, as a notice tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// Who.
+    pub(crate) recipient: Recipient,
+    /// What.
+    pub(crate) action: Action,
+    /// Enhanced status code.
+    pub(crate) status: String,
+    /// The reply of the other server.
+    pub(crate) diagnostic: Option<String>,
+    /// The other server.
+    pub(crate) remote: Option<String>,
+    /// Why, in words.
+    pub(crate) reason: String,
+}
+
+impl Event {
+    /// Returns true if the sender wants to know (RFC 3461 section 4.1; without NOTIFY, failures and delays).
+    fn is_wanted(&self) -> bool {
+        let notify = self.recipient.notify.as_deref();
+        let word = match self.action {
+            Action::Failed => "FAILURE",
+            Action::Delayed => "DELAY",
+            Action::Delivered | Action::Relayed => "SUCCESS",
+        };
+        match notify {
+            None => !matches!(self.action, Action::Delivered | Action::Relayed),
+            Some(list) => list.split(',').any(|it| it.eq_ignore_ascii_case(word)),
+        }
+    }
+}
+
+/// Adds the notices that a plan makes necessary: one about what is held, one about what is refused.
+pub(crate) fn of_plan(subject: &Subject<'_>, draft: &mut Draft) -> Result<()> {
+    let gateway = subject.gateway;
+    let header = subject.index.header();
+    let refused: Vec<Event> = draft.refused.iter().map(refusal).collect();
+    let report = delivery_report(gateway, subject.message, header, &refused)?;
+    let held = held(gateway, subject.message, header, &draft.newly_held)?;
+    for notice in report.into_iter().chain(held) {
+        draft.count(Counter::Notices, 1);
+        draft.planned.notices.push(notice);
+    }
+    Ok(())
+}
+
+/// Gives up every recipient that has waited too long.
+pub(crate) async fn give_up(gateway: &Arc<Gateway>, message: MessageId) {
+    let Some(Waiting { message: waits, recipients, lease: _lease }) = claim_waiting(gateway, message) else { return };
+    let now_ms = gateway.now_ms();
+    let mut settle = Settle::new(message, now_ms);
+    let mut events = Vec::new();
+    for recipient in recipients {
+        let last = recipient.reply.clone().unwrap_or_else(|| "no attempt was possible".to_owned());
+        let reply = format!("{} {}; last: {last} ({})", codes::EXPIRED.reply, codes::EXPIRED.summary, codes::EXPIRED.id);
+        settle.outcomes.push((recipient.id, Outcome::Bounced { reply, code: codes::EXPIRED.id.to_owned() }));
+        let status = if recipient.state.word() == "held" { "5.7.5" } else { "5.4.7" };
+        events.push(Event {
+            action: Action::Failed,
+            status: status.to_owned(),
+            diagnostic: recipient.reply.clone().filter(|_| status == "5.4.7"),
+            remote: recipient.by.clone(),
+            reason: format!("It could not be delivered in time. The last problem was: {last}"),
+            recipient,
+        });
+    }
+    let counted = settle.outcomes.len() as u64;
+    if settle_with_report(gateway, &waits, settle, &events).await {
+        gateway.metrics.add(Counter::Bounced, counted);
+        gateway.metrics.failure(codes::EXPIRED.id);
+    }
+}
+
+/// Tells the sender, once, that delivery takes longer.
+pub(crate) async fn tell_delay(gateway: &Arc<Gateway>, message: MessageId) {
+    let Some(Waiting { message: waits, recipients, lease: _lease }) = claim_waiting(gateway, message) else { return };
+    let mut settle = Settle::new(message, gateway.now_ms());
+    settle.delay_notified = true;
+    // Whoever is held was told so already.
+    let events: Vec<Event> = recipients
+        .into_iter()
+        .filter(|recipient| recipient.state.word() == "queued")
+        .map(|recipient| Event {
+            action: Action::Delayed,
+            status: "4.4.1".to_owned(),
+            diagnostic: recipient.reply.clone(),
+            remote: recipient.by.clone(),
+            reason: "It has not been delivered yet. Nothing needs to be done; it is tried again by itself.".to_owned(),
+            recipient,
+        })
+        .collect();
+    settle_with_report(gateway, &waits, settle, &events).await;
+}
+
+/// Makes the delivery status notification about these events; `None` if nobody wants it.
+pub(crate) fn delivery_report(
+    gateway: &Gateway,
+    message: &Message,
+    header: &[u8],
+    events: &[Event],
+) -> Result<Option<(NewMessage, NewBody)>> {
+    let Some(parties) = Parties::of(gateway, message) else { return Ok(None) };
+    let wanted: Vec<&Event> = events.iter().filter(|event| event.is_wanted()).collect();
+    let addresses: Vec<Address> = wanted.iter().filter_map(|it| Address::parse(&it.recipient.address).ok()).collect();
+    if wanted.is_empty() || addresses.len() != wanted.len() {
+        return Ok(None);
+    }
+    let until = message.expires_at_ms / 1000;
+    let recipients: Vec<notice::Recipient<'_>> = wanted
+        .iter()
+        .zip(&addresses)
+        .map(|(event, address)| notice::Recipient {
+            address,
+            original: event.recipient.orcpt.as_deref(),
+            action: event.action,
+            status: &event.status,
+            diagnostic: event.diagnostic.as_deref(),
+            remote_mta: event.remote.as_deref(),
+            last_attempt: None,
+            retry_until: (event.action == Action::Delayed).then_some(until),
+            reason: &event.reason,
+        })
+        .collect();
+    let envelope_id = message.envid.as_deref().and_then(xtext::decode).and_then(|id| String::from_utf8(id).ok());
+    let report = Report {
+        envelope: parties.envelope(gateway, header),
+        arrived: Some(message.received_at_ms / 1000),
+        envelope_id: envelope_id.as_deref(),
+        recipients: &recipients,
+    };
+    parties.accept(gateway, &report.write()).map(Some)
+}
+
+fn held(
+    gateway: &Gateway,
+    message: &Message,
+    header: &[u8],
+    stopped: &[Stopped],
+) -> Result<Option<(NewMessage, NewBody)>> {
+    let (Some(first), Some(parties)) = (stopped.first(), Parties::of(gateway, message)) else { return Ok(None) };
+    let wants = |it: &&Stopped| it.recipient.notify.as_deref().is_none_or(|list| !list.eq_ignore_ascii_case("NEVER"));
+    let recipients: Vec<Address> =
+        stopped.iter().filter(wants).filter_map(|it| Address::parse(&it.recipient.address).ok()).collect();
+    if recipients.is_empty() {
+        return Ok(None);
+    }
+    let notice = notice::Held {
+        envelope: parties.envelope(gateway, header),
+        recipients: &recipients,
+        reason: &first.text,
+        next: "It waits here safely and was not sent to anybody. It goes on by itself as soon as that is mended; your \
+               mail administrator can release it or give it up. You need not send it again.",
+        until: Some(message.expires_at_ms / 1000),
+        code: Some(first.code.id),
+    };
+    parties.accept(gateway, &notice.write()).map(Some)
+}
+
+fn refusal(stopped: &Stopped) -> Event {
+    Event {
+        recipient: stopped.recipient.clone(),
+        action: Action::Failed,
+        status: enhanced(stopped.code).to_owned(),
+        diagnostic: None,
+        remote: None,
+        reason: format!("{} ({})", stopped.text, stopped.code.id),
+    }
+}
+
+/// Returns the enhanced status code of a code.
+pub(crate) fn enhanced(code: &Code) -> &'static str {
+    code.reply.split(' ').nth(1).unwrap_or("5.0.0")
+}
+
+/// Who writes and who reads a notice.
+struct Parties {
+    from: Address,
+    to: Address,
+    id: String,
+    date: i64,
+}
+
+impl Parties {
+    /// Returns `None` if the message has no sender that can be told.
+    fn of(gateway: &Gateway, message: &Message) -> Option<Self> {
+        let to = Address::parse(&message.reverse_path).ok()?;
+        let from = Address::parse(&gateway.settings.postmaster).ok()?;
+        let unique = chancery_crypto::random::bytes::<12>().ok()?;
+        let unique = format!("{}.{}", message.id, crate::text::hex(&unique));
+        let id = message_id::make(&unique, &gateway.settings.hostname);
+        Some(Self { from, to, id, date: gateway.now_ms() / 1000 })
+    }
+
+    fn envelope<'a>(&'a self, gateway: &'a Gateway, header: &'a [u8]) -> notice::Envelope<'a> {
+        notice::Envelope {
+            host: &gateway.settings.hostname,
+            from: &self.from,
+            to: &self.to,
+            message_id: &self.id,
+            date: self.date,
+            original_header: header,
+        }
+    }
+
+    /// Makes the rows of the notice.
+    fn accept(&self, gateway: &Gateway, notice: &Notice) -> Result<(NewMessage, NewBody)> {
+        let now_ms = self.date * 1000;
+        let patience = i64::try_from(gateway.settings.queue.expire.max(gateway.settings.queue.hold_expire).as_millis()).unwrap_or(i64::MAX);
+        let is_ours = gateway.settings.is_ours(self.to.domain());
+        let message = NewMessage {
+            received_at_ms: now_ms,
+            expires_at_ms: now_ms.saturating_add(patience),
+            direction: if is_ours { Direction::Inbound } else { Direction::Outbound },
+            listener: LISTENER.to_owned(),
+            body_type: if notice.smtputf8 { BodyType::EightBit } else { BodyType::SevenBit },
+            smtputf8: notice.smtputf8,
+            message_id: Some(self.id.clone()),
+            recipients: vec![NewRecipient { address: self.to.to_string(), notify: Some("NEVER".to_owned()), orcpt: None }],
+            ..NewMessage::default()
+        };
+        Ok((message, gateway.store.new_body(&notice.message)?))
+    }
+}
+
+fn claim_waiting(gateway: &Gateway, message: MessageId) -> Option<Waiting> {
+    match gateway.store.claim_waiting(message) {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            tracing::error!(%message, code = error.code().id, %error, "cannot read the message");
+            None
+        }
+    }
+}
+
+/// Writes an outcome together with the notice about it; returns true if it was written.
+async fn settle_with_report(gateway: &Arc<Gateway>, message: &Message, mut settle: Settle, events: &[Event]) -> bool {
+    let header = gateway.store.header(message.id).ok().flatten().unwrap_or_default();
+    match delivery_report(gateway, message, &header, events) {
+        Ok(notice) => settle.notices.extend(notice),
+        Err(error) => {
+            // Without the notice the outcome is not written either; the next round tries both again.
+            tracing::error!(message = %message.id, %error, "cannot write a notice");
+            return false;
+        }
+    }
+    let notices = settle.notices.len() as u64;
+    match gateway.store.settle(settle).await {
+        Ok(settled) => {
+            gateway.metrics.add(Counter::Notices, notices);
+            for notice in settled.notices {
+                gateway.dispatch(notice);
+            }
+            true
+        }
+        Err(error) => {
+            tracing::error!(message = %message.id, code = error.code().id, %error, "cannot write an outcome");
+            false
+        }
+    }
+}

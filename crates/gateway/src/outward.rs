@@ -1,0 +1,163 @@
+//! Plans a message for recipients outside the organisation: protect, sign, pass, hold or refuse.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use chancery_policy::{
+    ClearKind, ClearPermit, Decision, Destination, Facts, Message, PartnerKey, Sensitivity, Treatment, decide,
+};
+use chancery_smime::{OuterHeaders, OuterSubject, Protection, Signing, choose, protect, sign};
+use chancery_store::{Recipient, RecipientId};
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::metrics::Counter;
+use crate::plan::{Draft, Subject, is_hold};
+use crate::release::Releasable;
+
+/// Plans the message for every outside domain it goes to.
+pub(crate) fn plan(
+    subject: &Subject<'_>,
+    domains: &BTreeMap<String, Vec<&Recipient>>,
+    draft: &mut Draft,
+) -> Result<()> {
+    let policy = subject.gateway.policy();
+    let partners = subject.gateway.partners();
+    for (domain, recipients) in domains {
+        let key = partners.key_for(domain, subject.now_ms / 1000);
+        let mut protected = Vec::new();
+        let mut readable: BTreeMap<&'static str, Vec<(RecipientId, ClearPermit)>> = BTreeMap::new();
+        for recipient in recipients {
+            let decision = decision(subject, &policy, recipient, &key);
+            draft.record("policy", &decision);
+            match decision.treatment() {
+                Treatment::Protect => protected.push(recipient.id),
+                Treatment::Hold { code } => {
+                    draft.hold(recipient, code, last_reason(&decision), decision.notify_sender());
+                }
+                Treatment::Reject { code } => draft.refuse(recipient, code, rejection(&decision)),
+                Treatment::Clear | Treatment::Pass | Treatment::Sign => {
+                    if let Some(permit) = decision.clear_permit() {
+                        readable.entry(decision.treatment().as_str()).or_default().push((recipient.id, permit));
+                    }
+                }
+            }
+        }
+        if !protected.is_empty() {
+            protect_for(subject, domain, protected, draft)?;
+        }
+        for permits in readable.into_values() {
+            release_readable(subject, domain, permits, draft)?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks the policy about one recipient.
+fn decision(
+    subject: &Subject<'_>,
+    policy: &chancery_policy::Policy,
+    recipient: &Recipient,
+    key: &PartnerKey,
+) -> Decision {
+    let header = subject.header();
+    let values = |name: &str| header.all(name).map(|field| field.text()).collect::<Vec<_>>();
+    let facts = Facts {
+        message: Message {
+            sender: &subject.message.reverse_path,
+            recipient: &recipient.address,
+            size: subject.message.size,
+            form: subject.form,
+            sensitivity: Sensitivity::of_fields(values("sensitivity")),
+            released: recipient.code.as_deref().is_some_and(is_hold),
+            header: &values,
+        },
+        destination: Destination::Outside(key.clone()),
+    };
+    decide(policy, &facts)
+}
+
+/// What was done for one group, as the record shows it.
+#[derive(Serialize)]
+struct ProtectRecord<'a> {
+    partner: &'a str,
+    recipients: usize,
+    why: &'static str,
+    #[serde(flatten)]
+    protected: &'a chancery_smime::Protected,
+}
+
+/// Makes the protected child for one partner.
+fn protect_for(subject: &Subject<'_>, domain: &str, recipients: Vec<RecipientId>, draft: &mut Draft) -> Result<()> {
+    let gateway = subject.gateway;
+    let partners = gateway.partners();
+    let Some(partner) = partners.partner(domain) else { return Ok(()) };
+    let keys: Vec<_> = partner.encryption_keys(subject.now_ms / 1000).collect();
+    let capabilities: Vec<_> = keys.iter().map(|key| key.capabilities()).collect();
+    let choice = choose(&capabilities);
+    let seed = gateway.identity.boundary_seed(&format!("{} {domain}", subject.message.id));
+    let protection = Protection {
+        signer: gateway.identity.signer(),
+        recipients: &keys,
+        cipher: choice.cipher,
+        signing_time: subject.now_ms / 1000,
+        boundary_seed: &seed,
+    };
+    let outer = OuterHeaders::copied_from(subject.index.header(), OuterSubject::Hide);
+    let mut original = gateway.store.body(&subject.message.body)?;
+    let mut out = gateway.store.body_writer();
+    out.write_all(&subject.received())?;
+    let protected = protect(&mut original, &outer, &protection, &mut out)?;
+    let body = out.finish()?;
+    draft.count(Counter::Protected, 1);
+    draft.record(
+        "protect",
+        &ProtectRecord {
+            partner: partner.organisation(),
+            recipients: recipients.len(),
+            why: choice.why,
+            protected: &protected,
+        },
+    );
+    draft.release(Releasable::protected(&protected, body, domain, recipients), subject.message);
+    Ok(())
+}
+
+/// Makes the child for recipients that may get the message readable.
+fn release_readable(
+    subject: &Subject<'_>,
+    domain: &str,
+    permits: Vec<(RecipientId, ClearPermit)>,
+    draft: &mut Draft,
+) -> Result<()> {
+    let Some(kind) = permits.first().map(|(_, permit)| permit.kind()) else { return Ok(()) };
+    if kind != ClearKind::Sign {
+        draft.count(Counter::Clear, permits.len());
+        draft.release(Releasable::as_it_came(kind, subject.received(), domain, permits), subject.message);
+        return Ok(());
+    }
+    let gateway = subject.gateway;
+    let seed = gateway.identity.boundary_seed(&format!("{} sign", subject.message.id));
+    let signing =
+        Signing { signer: gateway.identity.signer(), signing_time: subject.now_ms / 1000, boundary_seed: &seed };
+    let mut original = gateway.store.body(&subject.message.body)?;
+    let mut out = gateway.store.body_writer();
+    out.write_all(&subject.received())?;
+    let signed = sign(&mut original, &signing, &mut out)?;
+    let body = out.finish()?;
+    draft.count(Counter::Signed, 1);
+    draft.record("sign", &signed);
+    draft.release(Releasable::signed(&signed, body, domain, permits), subject.message);
+    Ok(())
+}
+
+/// Returns the reason that stopped the message, for the sender and the administrator.
+fn last_reason(decision: &Decision) -> String {
+    decision.reasons().last().map(|reason| reason.text.clone()).unwrap_or_default()
+}
+
+/// Returns what the sender of a refused message reads: the words of the rule's author, if there are any.
+fn rejection(decision: &Decision) -> String {
+    let by_author = decision.rule().and_then(|rule| rule.reason.clone());
+    by_author.unwrap_or_else(|| "the policy of this organisation does not let this message out".to_owned())
+}

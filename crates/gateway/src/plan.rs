@@ -1,0 +1,260 @@
+//! Decides what becomes of a message and makes its children, in one commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_fault::{Code, Coded as _};
+use chancery_mail::{Address, HeaderBlock, index, trace};
+use chancery_policy::Form;
+use chancery_store::{
+    DecisionRecord, Held, Lease, Message, MessageId, Outcome, Planned, Recipient, Refused, Settle,
+};
+
+use crate::error::Result;
+use crate::metrics::{Counter, Stage};
+use crate::release::Releasable;
+use crate::server::Gateway;
+use crate::{codes, desktop, inward, notices, outward};
+
+/// Plans one message and starts the delivery of its children.
+pub(crate) async fn run(gateway: &Arc<Gateway>, message: Message, recipients: Vec<Recipient>, lease: Lease) {
+    let started = gateway.clock.monotonic_ms();
+    let id = message.id;
+    let Ok(slot) = gateway.plan_slots.acquire().await else { return };
+    let prepared = {
+        let (gateway, message, recipients) = (Arc::clone(gateway), message.clone(), recipients.clone());
+        // Signing and encrypting are work for the processor, and large bodies wait for the disk.
+        tokio::task::spawn_blocking(move || prepare(&gateway, &message, &recipients)).await
+    };
+    drop(slot);
+    let committed = match prepared {
+        Ok(Ok(draft)) => commit(gateway, &message, draft).await,
+        Ok(Err(error)) => Err(postpone(gateway, &recipients, id, error.code(), &error.to_string()).await),
+        Err(panic) => Err(postpone(gateway, &recipients, id, &codes::PLAN_FAILED, &panic.to_string()).await),
+    };
+    drop(lease);
+    gateway.metrics.observe(
+        Stage::Plan,
+        Duration::from_millis(gateway.clock.monotonic_ms().saturating_sub(started)),
+    );
+    for child in committed.unwrap_or_default() {
+        gateway.dispatch(child);
+    }
+}
+
+/// What a plan is going to write, and what it counts.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    /// The rows.
+    pub(crate) planned: Planned,
+    /// What to count once they are written.
+    pub(crate) counts: Vec<(Counter, u64)>,
+    /// Codes of what went wrong, for the metrics.
+    pub(crate) failures: Vec<&'static str>,
+    /// Recipients that are held now and were not before, with the reason in words.
+    pub(crate) newly_held: Vec<Stopped>,
+    /// Recipients that are given back.
+    pub(crate) refused: Vec<Stopped>,
+}
+
+/// A recipient that the message does not go to, or not now.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopped {
+    /// Who.
+    pub(crate) recipient: Recipient,
+    /// Why.
+    pub(crate) code: &'static Code,
+    /// In words, for the sender.
+    pub(crate) text: String,
+}
+
+/// The message as both directions see it.
+pub(crate) struct Subject<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) message: &'a Message,
+    pub(crate) index: index::Index,
+    /// How the sender's own mail program protected the message.
+    pub(crate) form: Form,
+    pub(crate) now_ms: i64,
+}
+
+impl Draft {
+    fn new(message: MessageId, now_ms: i64) -> Self {
+        Self {
+            planned: Planned::new(message, now_ms),
+            counts: Vec::new(),
+            failures: Vec::new(),
+            newly_held: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Adds a child.
+    pub(crate) fn release(&mut self, child: Releasable, message: &Message) {
+        self.planned.children.push(child.into_child(&message.reverse_path));
+    }
+
+    /// Puts a recipient on hold; the sender is told the first time.
+    pub(crate) fn hold(&mut self, recipient: &Recipient, code: &'static Code, text: String, tell: bool) {
+        self.counts.push((Counter::Held, 1));
+        self.failures.push(code.id);
+        if tell && recipient.code.as_deref().is_none_or(|before| !is_hold(before)) {
+            self.newly_held.push(Stopped { recipient: recipient.clone(), code, text: text.clone() });
+        }
+        self.planned.held.push(Held { recipient: recipient.id, code: code.id.to_owned(), reason: text });
+    }
+
+    /// Gives a recipient back to the sender.
+    pub(crate) fn refuse(&mut self, recipient: &Recipient, code: &'static Code, text: String) {
+        self.counts.push((Counter::Bounced, 1));
+        self.failures.push(code.id);
+        self.planned.bounced.push(Refused {
+            recipient: recipient.id,
+            code: code.id.to_owned(),
+            reply: format!("{} {text} ({})", code.reply, code.id),
+        });
+        self.refused.push(Stopped { recipient: recipient.clone(), code, text });
+    }
+
+    /// Records why.
+    pub(crate) fn record(&mut self, kind: &str, facts: &impl serde::Serialize) {
+        let message = self.planned.message;
+        let at_ms = self.planned.now_ms;
+        // What is recorded has text keys only, so this cannot fail; if it did, the record would say so.
+        let json = serde_json::to_string(facts).unwrap_or_else(|error| format!("{{\"unrecordable\":\"{error}\"}}"));
+        self.planned.decisions.push(DecisionRecord { message, at_ms, kind: kind.to_owned(), json });
+    }
+
+    /// Counts something once the plan is written.
+    pub(crate) fn count(&mut self, counter: Counter, amount: usize) {
+        self.counts.push((counter, amount as u64));
+    }
+}
+
+impl Subject<'_> {
+    /// Returns the header.
+    pub(crate) fn header(&self) -> HeaderBlock<'_> {
+        HeaderBlock::parse(self.index.header())
+    }
+
+    /// Returns the trace field that this gateway adds (RFC 5321 section 4.4).
+    pub(crate) fn received(&self) -> Vec<u8> {
+        let message = self.message;
+        let recipient = None;
+        let with = match (message.listener.as_str(), message.tls.is_some(), message.auth_user.is_some()) {
+            ("inside-lmtp", _, _) => "LMTP",
+            ("notice", _, _) => "local",
+            (_, true, true) => "ESMTPSA",
+            (_, true, false) => "ESMTPS",
+            (_, false, true) => "ESMTPA",
+            (_, false, false) => "ESMTP",
+        };
+        let id = message.id.to_string();
+        trace::Received {
+            helo: &message.helo,
+            client: message.peer.parse().ok().map(|it: std::net::SocketAddr| it.ip()),
+            by: &self.gateway.settings.hostname,
+            with,
+            id: &id,
+            recipient,
+            tls: message.tls.as_deref(),
+            at: message.received_at_ms / 1000,
+        }
+        .write()
+        .into_bytes()
+    }
+}
+
+/// Reads the message and decides for each recipient; nothing is changed yet.
+fn prepare(gateway: &Gateway, message: &Message, recipients: &[Recipient]) -> Result<Draft> {
+    let now_ms = gateway.now_ms();
+    let mut body = gateway.store.body(&message.body)?;
+    let index = read_index(&mut body)?;
+    let form = desktop::form(&index, &mut body)?;
+    let subject = Subject { gateway, message, index, form, now_ms };
+    let mut draft = Draft::new(message.id, now_ms);
+    let mut inside = Vec::new();
+    let mut outside: BTreeMap<String, Vec<&Recipient>> = BTreeMap::new();
+    for recipient in recipients {
+        match Address::parse(&recipient.address) {
+            Ok(address) if gateway.settings.is_ours(address.domain()) => inside.push(recipient),
+            Ok(address) => outside.entry(address.ascii_domain()).or_default().push(recipient),
+            Err(_bad) => draft.refuse(recipient, &codes::BAD_ADDRESS, codes::BAD_ADDRESS.summary.to_owned()),
+        }
+    }
+    if !inside.is_empty() {
+        inward::plan(&subject, &inside, &mut draft)?;
+    }
+    if !outside.is_empty() {
+        outward::plan(&subject, &outside, &mut draft)?;
+    }
+    notices::of_plan(&subject, &mut draft)?;
+    Ok(draft)
+}
+
+/// Indexes a message in one pass.
+fn read_index(body: &mut chancery_store::BodyReader) -> Result<index::Index> {
+    use std::io::Read as _;
+    let mut builder = index::IndexBuilder::new();
+    let mut buffer = vec![0_u8; 64 * 1024];
+    loop {
+        let read = body.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(builder.finish());
+        }
+        builder.push(buffer.get(..read).unwrap_or_default());
+    }
+}
+
+/// Writes the plan, and returns what there is to do next.
+async fn commit(gateway: &Arc<Gateway>, message: &Message, draft: Draft) -> std::result::Result<Vec<MessageId>, ()> {
+    let Draft { planned, counts, failures, .. } = draft;
+    let (children, held, bounced) = (planned.children.len(), planned.held.len(), planned.bounced.len());
+    match gateway.store.commit_plan(planned).await {
+        Ok(ids) => {
+            for (counter, amount) in counts {
+                gateway.metrics.add(counter, amount);
+            }
+            for code in failures {
+                gateway.metrics.failure(code);
+            }
+            tracing::info!(message = %message.id, children, held, bounced, "planned");
+            Ok(ids.children.into_iter().chain(ids.notices).collect())
+        }
+        Err(chancery_store::Error::Stale { .. }) => {
+            // An administrator was faster; what they did stands.
+            tracing::info!(message = %message.id, "the message was changed while it was planned");
+            Err(())
+        }
+        Err(error) => {
+            gateway.metrics.failure(error.code().id);
+            tracing::error!(message = %message.id, code = error.code().id, %error, "cannot write the plan");
+            Err(())
+        }
+    }
+}
+
+/// Puts the message off after a failure of ours.
+async fn postpone(gateway: &Arc<Gateway>, recipients: &[Recipient], message: MessageId, code: &'static Code, why: &str) {
+    gateway.metrics.failure(code.id);
+    tracing::error!(%message, code = code.id, error = why, "cannot prepare the message; it is tried again");
+    let now_ms = gateway.now_ms();
+    let mut settle = Settle::new(message, now_ms);
+    for recipient in recipients {
+        let pause = gateway.settings.queue.pause(recipient.attempts);
+        let due_ms = now_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+        let reply = format!("{} {} ({})", code.reply, code.summary, code.id);
+        settle.outcomes.push((recipient.id, Outcome::Retry { due_ms, reply, code: code.id.to_owned() }));
+    }
+    if let Err(error) = gateway.store.settle(settle).await {
+        tracing::error!(%message, code = error.code().id, %error, "cannot put the message off");
+    }
+}
+
+/// Returns true if the code of a recipient says that it was on hold.
+///
+/// A recipient that is planned and has such a code was released: by an administrator, or because its key came.
+pub(crate) fn is_hold(code: &str) -> bool {
+    chancery_policy::CODES.iter().any(|known| known.id == code)
+}

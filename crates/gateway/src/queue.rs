@@ -1,0 +1,152 @@
+//! The scheduler: which message is worked on when.
+//!
+//! Work that was just made is started at once ([`dispatch`]); everything else is found in the database. A message that
+//! finds no room simply waits there, so memory is bounded by the number of claims and nothing is ever lost with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chancery_fault::Coded as _;
+use chancery_store::{Act, Claim, MessageId, Selection, Work};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::partners::PartnerBook;
+use crate::server::{Gateway, MAX_CLAIMS};
+use crate::{deliver, notices, plan};
+
+/// Starts the work for a message if there is room; otherwise the scheduler finds it.
+pub(crate) fn dispatch(gateway: &Arc<Gateway>, message: MessageId) {
+    if gateway.shutdown.is_triggered() {
+        return;
+    }
+    match Arc::clone(&gateway.work_slots).try_acquire_owned() {
+        Ok(slot) => start(gateway, message, slot),
+        Err(_full) => gateway.wake.notify_one(),
+    }
+}
+
+/// Runs until shutdown, then waits for what is in progress.
+pub(crate) async fn run(gateway: Arc<Gateway>) {
+    let mut pause = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = gateway.shutdown.triggered() => break,
+            () = gateway.wake.notified() => {}
+            () = gateway.clock.sleep(pause) => {}
+        }
+        pause = match round(&gateway).await {
+            Ok(pause) => pause,
+            Err(error) => {
+                tracing::error!(code = error.code().id, %error, "the queue cannot be read");
+                gateway.metrics.failure(error.code().id);
+                TICK
+            }
+        };
+    }
+    // Whoever works holds a slot; having all of them means that nobody works any more.
+    let finished = gateway.work_slots.acquire_many(MAX_CLAIMS);
+    tokio::select! {
+        _ = finished => {}
+        () = gateway.clock.sleep(GRACE) => tracing::warn!("stopping with deliveries in progress; they are tried again"),
+    }
+}
+
+/// Looks at everything that can be due, and returns how long to sleep.
+async fn round(gateway: &Arc<Gateway>) -> Result<Duration, chancery_store::Error> {
+    let changed = gateway.store.changed_elsewhere().await?;
+    if changed {
+        refresh_partners(gateway).await?;
+    }
+    let now_ms = gateway.now_ms();
+    for message in gateway.store.expired(now_ms, BATCH)? {
+        notices::give_up(gateway, message).await;
+    }
+    for message in gateway.store.delayed(now_ms, BATCH)? {
+        notices::tell_delay(gateway, message).await;
+    }
+    let due = gateway.store.due(now_ms, BATCH)?;
+    let found = due.len();
+    for due in due {
+        let Ok(slot) = Arc::clone(&gateway.work_slots).acquire_owned().await else { break };
+        if gateway.shutdown.is_triggered() {
+            break;
+        }
+        start(gateway, due.message, slot);
+    }
+    if found == BATCH {
+        return Ok(Duration::ZERO);
+    }
+    Ok(TICK)
+}
+
+/// Claims the work for a message and does it in a task of its own.
+fn start(gateway: &Arc<Gateway>, message: MessageId, slot: OwnedSemaphorePermit) {
+    let gateway = Arc::clone(gateway);
+    tokio::spawn(async move {
+        let claimed = gateway.store.claim(message, gateway.now_ms());
+        match claimed {
+            Ok(Some(claim)) => work(&gateway, claim).await,
+            Ok(None) => {}
+            Err(error) => {
+                gateway.metrics.failure(error.code().id);
+                tracing::error!(%message, code = error.code().id, %error, "cannot read the message");
+            }
+        }
+        drop(slot);
+    });
+}
+
+async fn work(gateway: &Arc<Gateway>, claim: Claim) {
+    let Claim { work, lease } = claim;
+    match work {
+        Work::Plan { message, recipients } => Box::pin(plan::run(gateway, message, recipients, lease)).await,
+        Work::Deliver { carrier, route, recipients } => {
+            Box::pin(deliver::run(gateway, carrier, &route, recipients, lease)).await;
+        }
+    }
+}
+
+/// Reads the partner book again, and lets go what was held for a key that is there now.
+async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::Error> {
+    if gateway.store.partner_version()? == gateway.partners().version() {
+        return Ok(());
+    }
+    let book = match PartnerBook::read(&gateway.store, &gateway.identity, &gateway.settings) {
+        Ok(book) => Arc::new(book),
+        Err(error) => {
+            tracing::error!(code = error.code().id, %error, "cannot read the partner book; the old one stays in use");
+            return Ok(());
+        }
+    };
+    *gateway.partners.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&book);
+    tracing::info!(partners = book.len(), "partner book read again");
+    let now_ms = gateway.now_ms();
+    for domain in book.usable_domains(now_ms / 1000) {
+        for code in KEY_CODES {
+            let which = Selection::HeldForDomain { domain: domain.to_owned(), code: Some(code.id.to_owned()) };
+            let act = Act { who: "gateway".to_owned(), why: "a partner's key has come".to_owned(), at_ms: now_ms };
+            let released = gateway.store.release(which, act).await?;
+            if !released.is_empty() {
+                tracing::info!(domain, recipients = released.len(), "held mail goes on: there is a key now");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Holds that a partner's card ends.
+const KEY_CODES: [&chancery_fault::Code; 4] = [
+    &chancery_policy::NO_PARTNER,
+    &chancery_policy::KEY_EXPIRED,
+    &chancery_policy::KEY_NOT_YET_VALID,
+    &chancery_policy::KEY_UNSUITABLE,
+];
+
+/// How soon a command of an administrator in another process is noticed.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Rows read at a time.
+const BATCH: usize = 256;
+
+/// How long deliveries may take to end after the listeners have ended.
+const GRACE: Duration = Duration::from_secs(60);

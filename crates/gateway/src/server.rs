@@ -1,0 +1,260 @@
+//! The running gateway: what all its parts share, its listeners, and how it starts and stops.
+
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use chancery_net::clock::Clock;
+use chancery_net::dns::Resolver;
+use chancery_net::listener::Listener;
+use chancery_net::shutdown::Shutdown;
+use chancery_net::smtp::{self, Client, ClientConfig, ServerConfig, TlsMode};
+use chancery_net::tls;
+use chancery_policy::Policy;
+use chancery_store::{MessageId, Store};
+use chancery_wire::smtp::Protocol;
+use chancery_wire::smtp::server::{AuthOffer, Config};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::error::{Error, Result};
+use crate::identity::Identity;
+use crate::intake::{Door, Intake};
+use crate::metrics::Metrics;
+use crate::partners::PartnerBook;
+use crate::settings::Settings;
+use crate::{endpoint, queue, routes::RouteSlots};
+
+/// What the gateway is given by the one who starts it.
+pub struct Context {
+    /// The open data directory.
+    pub store: Store,
+    /// The organisation's keys.
+    pub identity: Identity,
+    /// The policy.
+    pub policy: Policy,
+    /// Certificate and key for STARTTLS.
+    pub tls: tls::Identity,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Asks for the end.
+    pub shutdown: Shutdown,
+    /// Reads the policy again when the administrator asks for it; `None` keeps what is there.
+    pub reload: Arc<dyn Fn() -> Option<Policy> + Send + Sync>,
+}
+
+/// The addresses that a gateway listens on, with the ports it was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Addresses {
+    /// SMTP from inside.
+    pub inside: Vec<String>,
+    /// LMTP from inside.
+    pub inside_lmtp: Vec<String>,
+    /// SMTP from the internet.
+    pub outside: Vec<String>,
+    /// Metrics over HTTP.
+    pub metrics: Option<String>,
+}
+
+/// A gateway whose sockets are bound and whose keys are ready; [`Server::run`] starts it.
+pub struct Server {
+    gateway: Arc<Gateway>,
+    doors: Vec<(Door, Listener)>,
+    metrics: Option<tokio::net::TcpListener>,
+    tls: Arc<rustls::ServerConfig>,
+    addresses: Addresses,
+}
+
+/// What all parts of the gateway share.
+pub(crate) struct Gateway {
+    pub(crate) settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) identity: Identity,
+    pub(crate) policy: RwLock<Arc<Policy>>,
+    pub(crate) partners: RwLock<Arc<PartnerBook>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) metrics: Metrics,
+    pub(crate) client: Client,
+    pub(crate) routes: RouteSlots,
+    /// Plans at a time: they are bound by the processor.
+    pub(crate) plan_slots: Arc<Semaphore>,
+    /// Claims at a time, waiting ones included: what bounds the memory of the queue.
+    pub(crate) work_slots: Arc<Semaphore>,
+    /// Wakes the scheduler.
+    pub(crate) wake: Notify,
+    reload: Arc<dyn Fn() -> Option<Policy> + Send + Sync>,
+}
+
+impl Server {
+    /// Binds every listener and reads the partner book; nothing is accepted yet.
+    pub async fn bind(settings: Settings, context: Context) -> Result<Self> {
+        let mut doors = Vec::new();
+        let mut addresses = Addresses::default();
+        for (door, list, bound) in [
+            (Door::Inside, &settings.inside.listen, &mut addresses.inside),
+            (Door::InsideLmtp, &settings.inside.lmtp_listen, &mut addresses.inside_lmtp),
+            (Door::Outside, &settings.outside, &mut addresses.outside),
+        ] {
+            for address in list {
+                let (listener, local) = bind(address).await?;
+                bound.push(local);
+                doors.push((door, listener));
+            }
+        }
+        let metrics = match settings.metrics {
+            None => None,
+            Some(address) => {
+                let listener = tokio::net::TcpListener::bind(address).await;
+                let listener = listener.map_err(|source| Error::Bind { address: address.to_string(), source })?;
+                addresses.metrics = listener.local_addr().ok().map(|it| it.to_string());
+                Some(listener)
+            }
+        };
+        // A client certificate is asked for only where one can be accepted; some old clients stumble over the question.
+        let ask = if settings.inside.client_authorities.is_empty() {
+            tls::ClientCertificates::Ignore
+        } else {
+            tls::ClientCertificates::Ask
+        };
+        let tls = tls::server(&context.tls, ask)?;
+        let gateway = Gateway::new(settings, context, &addresses)?;
+        Ok(Self { gateway, doors, metrics, tls, addresses })
+    }
+
+    /// Returns the addresses that are listened on.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Returns what reads the policy again.
+    pub fn reloader(&self) -> impl Fn() + Send + 'static + use<> {
+        let gateway = Arc::clone(&self.gateway);
+        move || gateway.reload_policy()
+    }
+
+    /// Serves until shutdown is asked for and everything in progress is finished or safely put down.
+    pub async fn run(self) -> Result<()> {
+        let gateway = self.gateway;
+        let mut listeners = tokio::task::JoinSet::new();
+        for (door, listener) in self.doors {
+            let config = gateway.server_config(door, &self.tls);
+            let intake = Arc::new(Intake { gateway: Arc::clone(&gateway), door });
+            listeners.spawn(smtp::serve(listener, intake, config, gateway.shutdown.clone()));
+        }
+        if let Some(listener) = self.metrics {
+            let gateway = Arc::clone(&gateway);
+            listeners.spawn(async move { endpoint::serve(listener, gateway).await });
+        }
+        let scheduler = tokio::spawn(queue::run(Arc::clone(&gateway)));
+        let mut result = Ok(());
+        while let Some(ended) = listeners.join_next().await {
+            if let Ok(Err(error)) = ended {
+                tracing::error!(%error, "a listener failed");
+                gateway.shutdown.trigger();
+                result = Err(Error::Listener(error));
+            }
+        }
+        // The listeners have ended, so no new work comes; what is being delivered is waited for.
+        if scheduler.await.is_err() {
+            tracing::error!("the scheduler stopped");
+        }
+        gateway.client.close_idle().await;
+        result
+    }
+}
+
+impl Gateway {
+    fn new(settings: Settings, context: Context, addresses: &Addresses) -> Result<Arc<Self>> {
+        let resolver = if settings.name_servers.is_empty() {
+            Resolver::system()?
+        } else {
+            Resolver::with_servers(&settings.name_servers)?
+        };
+        let listening = addresses.inside.iter().chain(&addresses.inside_lmtp).chain(&addresses.outside);
+        let mut client = ClientConfig::new(&settings.hostname, resolver)?;
+        client.own_addresses = listening.filter_map(|it| it.parse().ok()).collect();
+        client.max_idle = settings.queue.deliveries_per_route;
+        client.clock = Arc::clone(&context.clock);
+        let client = Client::new(client);
+        let partners = PartnerBook::read(&context.store, &context.identity, &settings)?;
+        let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Ok(Arc::new(Self {
+            routes: RouteSlots::new(settings.queue.deliveries, settings.queue.deliveries_per_route),
+            settings,
+            store: context.store,
+            identity: context.identity,
+            policy: RwLock::new(Arc::new(context.policy)),
+            partners: RwLock::new(Arc::new(partners)),
+            clock: context.clock,
+            shutdown: context.shutdown,
+            metrics: Metrics::default(),
+            client,
+            plan_slots: Arc::new(Semaphore::new(processors + 1)),
+            work_slots: Arc::new(Semaphore::new(MAX_CLAIMS as usize)),
+            wake: Notify::new(),
+            reload: context.reload,
+        }))
+    }
+
+    /// Returns now, in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> i64 {
+        i64::try_from(self.clock.unix_ms()).unwrap_or(i64::MAX)
+    }
+
+    /// Returns the policy in force.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the partners as they are now.
+    pub(crate) fn partners(&self) -> Arc<PartnerBook> {
+        Arc::clone(&self.partners.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Starts the work for a message at once if there is room, or leaves it to the scheduler.
+    pub(crate) fn dispatch(self: &Arc<Self>, message: MessageId) {
+        queue::dispatch(self, message);
+    }
+
+    /// Reads the policy again; a policy with mistakes changes nothing.
+    pub(crate) fn reload_policy(&self) {
+        if let Some(policy) = (self.reload)() {
+            *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+            tracing::info!("policy read again");
+        }
+    }
+
+    fn server_config(&self, door: Door, tls: &Arc<rustls::ServerConfig>) -> ServerConfig {
+        let limits = &self.settings.limits;
+        let mut session = Config::new(&self.settings.hostname);
+        session.protocol = if door == Door::InsideLmtp { Protocol::Lmtp } else { Protocol::Smtp };
+        session.max_message_size = limits.message_size;
+        session.max_recipients = limits.recipients;
+        session.command_timeout_ms = millis(limits.command_timeout);
+        session.max_errors = limits.errors;
+        session.data_timeout_ms = millis(limits.data_timeout);
+        if door.is_inside() && self.settings.inside.users.is_some() {
+            session.auth = AuthOffer::AfterTls;
+        }
+        let mut config = ServerConfig::new(session);
+        config.tls = TlsMode::StartTls(Arc::clone(tls));
+        config.max_connections = limits.connections;
+        config.max_connections_per_ip = limits.connections_per_client;
+        config.clock = Arc::clone(&self.clock);
+        config
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+async fn bind(address: &str) -> Result<(Listener, String)> {
+    let failed = |source: io::Error| Error::Bind { address: address.to_owned(), source };
+    let listener = Listener::bind(address).await.map_err(failed)?;
+    let local = listener.local().map_err(failed)?;
+    Ok((listener, local))
+}
+
+/// What waits in memory: a claim is about 2 KiB, so this is 10 MB; the rest waits in the database.
+pub(crate) const MAX_CLAIMS: u32 = 5_000;
