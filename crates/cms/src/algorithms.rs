@@ -58,7 +58,7 @@ pub(crate) fn digest_der(digest: DigestAlgorithm) -> Vec<u8> {
     sequence(&[&oid::element(digest_oid(digest))])
 }
 
-/// Returns the signature algorithm of a SignerInfo, whose digest is named apart.
+/// Returns the signature algorithm of a `SignerInfo`, whose digest is named apart.
 pub(crate) fn signature(
     identifier: &AlgorithmIdentifier<'_>,
     digest: DigestAlgorithm,
@@ -71,7 +71,7 @@ pub(crate) fn signature(
     }
 }
 
-/// Returns the identifier of a signature algorithm for a SignerInfo.
+/// Returns the identifier of a signature algorithm for a `SignerInfo`.
 pub(crate) fn signature_der(algorithm: SignatureAlgorithm) -> Result<Vec<u8>, Error> {
     match algorithm {
         // RFC 5754 section 3.2: every reader knows rsaEncryption.

@@ -128,25 +128,19 @@ impl<R: Read> Reader<R> {
 
     /// Skips the next element.
     pub(crate) fn skip(&mut self) -> Result<(), Error> {
-        let header = self.take_header()?;
-        match header.length {
-            Some(length) => self.stream(length, |_| Ok(())),
-            None => {
-                let base = self.frames.len();
-                self.push(header)?;
-                while self.frames.len() > base {
-                    match self.peek()? {
-                        None => self.leave()?,
-                        Some(_) => {
-                            let header = self.take_header()?;
-                            match header.length {
-                                Some(length) => self.stream(length, |_| Ok(()))?,
-                                None => self.push(header)?,
-                            }
-                        }
-                    }
+        let base = self.frames.len();
+        loop {
+            if self.frames.len() > base && self.peek()?.is_none() {
+                self.leave()?;
+            } else {
+                let header = self.take_header()?;
+                match header.length {
+                    Some(length) => self.stream(length, |_| Ok(()))?,
+                    None => self.push(header)?,
                 }
-                Ok(())
+            }
+            if self.frames.len() == base {
+                return Ok(());
             }
         }
     }

@@ -16,6 +16,8 @@ pub use writer::EnvelopedWriter;
 pub struct EnvelopeReport {
     /// How the content was encrypted.
     pub content_cipher: ContentCipher,
+    /// Type of the content, `data` in all of S/MIME. Nothing authenticates it.
+    pub content_type: String,
     /// How the key reached us, such as `rsa-oaep sha-256` or `ecdh sha-256 aes256-wrap`.
     pub key_management: String,
     /// The recipients' identifiers as text, the first ones.

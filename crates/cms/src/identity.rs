@@ -75,38 +75,41 @@ pub(crate) fn same_name(left: &[u8], right: &[u8]) -> bool {
     left == right || matches!((folded(left), folded(right)), (Ok(left), Ok(right)) if left == right)
 }
 
-/// One relative distinguished name after the other: identifier and folded value of each attribute.
-fn folded(name: &[u8]) -> Result<Vec<Vec<(Vec<u8>, String)>>, Error> {
-    let mut sets = Vec::new();
-    for set in attributes(name)? {
-        let mut set: Vec<_> =
-            set.into_iter().map(|(id, value)| (id.to_vec(), fold(&value))).collect();
+/// One attribute of a name, such as `CN=Acme`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Attribute<'a> {
+    kind: &'a [u8],
+    value: String,
+}
+
+/// Returns the attributes with their values folded, each relative name in an order of its own.
+fn folded(name: &[u8]) -> Result<Vec<Vec<Attribute<'_>>>, Error> {
+    let mut sets = attributes(name)?;
+    for set in &mut sets {
+        for attribute in &mut *set {
+            let words: Vec<&str> = attribute.value.split_ascii_whitespace().collect();
+            attribute.value = words.join(" ").to_ascii_lowercase();
+        }
         set.sort_unstable();
-        sets.push(set);
     }
     Ok(sets)
 }
 
-fn fold(text: &str) -> String {
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
-    words.join(" ").to_ascii_lowercase()
-}
-
 /// Reads `RDNSequence` (RFC 5280 section 4.1.2.4).
-fn attributes(name: &[u8]) -> Result<Vec<Vec<(&[u8], String)>>, Error> {
+fn attributes(name: &[u8]) -> Result<Vec<Vec<Attribute<'_>>>, Error> {
     let mut outer = Slice::new(name, 0);
     let mut sets = outer.expect(tag::SEQUENCE, "expected a name")?.children();
     let mut found = Vec::new();
     while !sets.is_empty() {
         let mut set = sets.expect(tag::SET, "expected a part of a name")?.children();
-        let mut pairs = Vec::new();
+        let mut attributes = Vec::new();
         while !set.is_empty() {
-            let mut pair = set.expect(tag::SEQUENCE, "expected an attribute of a name")?.children();
-            let id = pair.expect(tag::OID, "expected an attribute's type")?;
-            let value = pair.any()?;
-            pairs.push((id.content, text_of(value)));
+            let mut fields =
+                set.expect(tag::SEQUENCE, "expected an attribute of a name")?.children();
+            let kind = fields.expect(tag::OID, "expected an attribute's type")?.content;
+            attributes.push(Attribute { kind, value: text_of(fields.any()?) });
         }
-        found.push(pairs);
+        found.push(attributes);
     }
     Ok(found)
 }
@@ -126,7 +129,7 @@ fn text_of(value: Tlv<'_>) -> String {
 fn name_text(name: &[u8]) -> String {
     let Ok(sets) = attributes(name) else { return "unreadable".to_owned() };
     let mut text = String::new();
-    for (id, value) in sets.into_iter().rev().flatten() {
+    for Attribute { kind: id, value } in sets.into_iter().rev().flatten() {
         let separator = if text.is_empty() { "" } else { "," };
         let known =
             NAMES.iter().find(|(known, _)| *known == id).map(|(_, name)| (*name).to_owned());

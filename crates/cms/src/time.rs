@@ -1,8 +1,8 @@
-//! UTCTime and GeneralizedTime from and to seconds since 1970 (RFC 5652 section 11.3).
+//! `UTCTime` and `GeneralizedTime` from and to seconds since 1970 (RFC 5652 section 11.3).
 
 use crate::tlv::{Tlv, element, tag};
 
-/// Returns the time in the form that signing times take: UTCTime until 2049, GeneralizedTime otherwise.
+/// Returns the time in the form that signing times take: `UTCTime` until 2049, `GeneralizedTime` otherwise.
 pub(crate) fn to_der(seconds: i64) -> Vec<u8> {
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days);

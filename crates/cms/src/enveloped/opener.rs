@@ -75,7 +75,7 @@ pub fn open_enveloped<R: Read, W: Write>(
     let mut search = Search::new(keys);
     read_recipients(&mut reader, |entry| search.take(entry))?;
     reader.enter(tag::SEQUENCE, "expected the encrypted content")?;
-    reader.element(tag::OID, MAX_OID, "expected the type of the encrypted content")?;
+    let content_type = object_identifier(&mut reader)?;
     let parameters = content_parameters(&mut reader, is_authenticated)?;
     let opened = search.content_key(parameters.cipher.key_len())?;
     let mut decryptor =
@@ -92,7 +92,7 @@ pub fn open_enveloped<R: Read, W: Write>(
     let tail = read_tail(&mut reader, is_authenticated)?;
     let trailing_bytes = reader.finish()?;
     // Everything is read whether or not the key was right; the outcome is known only here.
-    if let Some((tag, attributes)) = tail {
+    if let Some(Authentication { tag, attributes }) = tail {
         let has_tag_len = tag.len() == parameters.tag_len;
         let result = decryptor.finish_authenticated(&tag, &attributes);
         if result.is_err() || !has_tag_len || !opened.is_trusted {
@@ -107,6 +107,7 @@ pub fn open_enveloped<R: Read, W: Write>(
     sink.flush()?;
     Ok(EnvelopeReport {
         content_cipher: parameters.cipher,
+        content_type: oid::text(&content_type),
         key_management: opened.method_name,
         recipients: search.named,
         recipient_count: search.count,
@@ -196,11 +197,18 @@ fn content_parameters<R: Read>(
     Ok(parameters)
 }
 
-/// Reads what follows the encrypted content; returns the tag and the additional data it covers, if any.
+/// What authenticates the content.
+struct Authentication {
+    tag: Vec<u8>,
+    /// The additional data that the tag covers, as they were authenticated; may be empty.
+    attributes: Vec<u8>,
+}
+
+/// Reads what follows the encrypted content.
 fn read_tail<R: Read>(
     reader: &mut Reader<R>,
     is_authenticated: bool,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+) -> Result<Option<Authentication>, Error> {
     let mut tail = None;
     let mut unprotected = tag::context(1);
     if is_authenticated {
@@ -214,7 +222,8 @@ fn read_tail<R: Read>(
         let offset = reader.offset();
         let mac =
             reader.element(tag::OCTET_STRING, MAX_STRUCTURE, "expected the authentication tag")?;
-        tail = Some((Slice::new(&mac, offset).any()?.content.to_vec(), attributes));
+        let tag = Slice::new(&mac, offset).any()?.content.to_vec();
+        tail = Some(Authentication { tag, attributes });
         unprotected = tag::context(2);
     }
     if reader.peek()? == Some(unprotected) {
@@ -277,7 +286,7 @@ impl<'a> Search<'a> {
                     Some(Error::Unsupported { what: format!("{} with this key", method.name()) });
             }
             Ok(method) if self.candidates.len() < MAX_CANDIDATES => {
-                self.candidates.push((used, method))
+                self.candidates.push((used, method));
             }
             Ok(_) => {}
         }

@@ -22,18 +22,23 @@ pub(super) struct Signed {
     pub(super) trailing_bytes: u64,
 }
 
-/// Reads the message. `prepare` learns the digest algorithms before `content` gets the first bytes.
-pub(super) fn read<R: Read>(
-    source: R,
-    prepare: impl FnOnce(&[DigestAlgorithm]),
-    content: impl FnMut(&[u8]) -> Result<(), Error>,
-) -> Result<Signed, Error> {
+/// Takes the content while the message is read.
+pub(super) trait ContentSink {
+    /// Learns, before the content comes, which digests its signers need.
+    fn announce(&mut self, digests: &[DigestAlgorithm]);
+
+    /// Takes the next piece.
+    fn take(&mut self, piece: &[u8]) -> Result<(), Error>;
+}
+
+/// Reads the message and hands its content, if there is one, to the sink.
+pub(super) fn read<R: Read>(source: R, sink: &mut impl ContentSink) -> Result<Signed, Error> {
     let mut reader = Reader::new(source);
     open_content_info(&mut reader)?;
     reader.enter(tag::SEQUENCE, "expected SignedData")?;
     reader.element(tag::INTEGER, MAX_INTEGER, "expected a version")?;
-    prepare(&digest_algorithms(&mut reader)?);
-    let (content_type, has_content) = encapsulated_content(&mut reader, content)?;
+    sink.announce(&digest_algorithms(&mut reader)?);
+    let (content_type, has_content) = encapsulated_content(&mut reader, sink)?;
     let certificates = certificates(&mut reader)?;
     if reader.peek()? == Some(tag::context(1)) {
         // Revocation comes from where the caller trusts; lists in messages are not used.
@@ -81,14 +86,14 @@ fn digest_algorithms<R: Read>(reader: &mut Reader<R>) -> Result<Vec<DigestAlgori
 /// Hands the content on and returns its type and whether there is one.
 fn encapsulated_content<R: Read>(
     reader: &mut Reader<R>,
-    content: impl FnMut(&[u8]) -> Result<(), Error>,
+    sink: &mut impl ContentSink,
 ) -> Result<(Vec<u8>, bool), Error> {
     reader.enter(tag::SEQUENCE, "expected the encapsulated content")?;
     let content_type = object_identifier(reader, "expected the type of the encapsulated content")?;
     let has_content = reader.peek()?.is_some();
     if has_content {
         reader.enter(tag::context(0), "expected the encapsulated content")?;
-        reader.octets(tag::OCTET_STRING, content)?;
+        reader.octets(tag::OCTET_STRING, |piece| sink.take(piece))?;
         reader.leave()?;
     }
     reader.leave()?;

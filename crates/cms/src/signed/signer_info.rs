@@ -33,7 +33,7 @@ pub(super) struct SignedContent<'a> {
 }
 
 impl SignerInfo {
-    /// Reads a SignerInfo that is in definite form.
+    /// Reads a `SignerInfo` that is in definite form.
     pub(super) fn from_slice(bytes: &[u8], offset: u64) -> Result<Self, Error> {
         let mut fields =
             Slice::new(bytes, offset).expect(tag::SEQUENCE, "expected a SignerInfo")?.children();
@@ -142,7 +142,7 @@ impl SignerInfo {
                     return Ok(());
                 }
                 Err(error) if matches!(result, Err(Error::NoCertificate { .. })) => {
-                    result = Err(error)
+                    result = Err(error);
                 }
                 Err(_) => {}
             }

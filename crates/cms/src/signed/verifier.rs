@@ -8,7 +8,7 @@ use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::oid;
 use crate::signed::SignedReport;
-use crate::signed::reader::{self, Signed};
+use crate::signed::reader::{self, ContentSink, Signed};
 use crate::signed::signer_info::{BEGINNING, SignedContent};
 
 /// Checks a signature over content that is outside.
@@ -22,7 +22,7 @@ pub struct DetachedVerifier {
 impl DetachedVerifier {
     /// Reads the signature (DER or BER).
     pub fn new(signature: &[u8]) -> Result<Self, Error> {
-        let signed = reader::read(signature, |_| {}, |_| Ok(()))?;
+        let signed = reader::read(signature, &mut Outside)?;
         if signed.has_content {
             // Two contents, inside and outside: whoever shows one and checks the other is deceived.
             return Err(Error::UnexpectedContent {
@@ -71,27 +71,17 @@ impl Write for DetachedVerifier {
 }
 
 /// Reads signed content as a stream and writes it, **not verified**, to the sink; the report tells what it is worth.
-pub fn open_signed_attached<R: Read, W: Write>(
-    source: R,
-    mut sink: W,
-) -> Result<SignedReport, Error> {
-    let digests = std::cell::RefCell::new(ContentDigests::default());
-    let prepare = |announced: &[DigestAlgorithm]| {
-        announced.iter().for_each(|digest| digests.borrow_mut().add(Some(*digest)));
-    };
-    let signed = reader::read(source, prepare, |piece| {
-        digests.borrow_mut().update(piece);
-        sink.write_all(piece)?;
-        Ok(())
-    })?;
-    sink.flush()?;
+pub fn open_signed_attached<R: Read, W: Write>(source: R, sink: W) -> Result<SignedReport, Error> {
+    let mut inside = Inside { content: ContentDigests::default(), sink };
+    let signed = reader::read(source, &mut inside)?;
+    inside.sink.flush()?;
     if !signed.has_content && !signed.signer_infos.is_empty() {
         return Err(Error::UnexpectedContent {
             expected: "a signature with its content inside",
             found: "a detached signature".to_owned(),
         });
     }
-    Ok(report(signed, digests.into_inner(), Vec::new()))
+    Ok(report(signed, inside.content, Vec::new()))
 }
 
 /// Reads signed content that is small, with what its signatures are worth. Look at the report before the content.
@@ -124,6 +114,36 @@ impl ContentDigests {
         for hasher in &mut self.hashers {
             hasher.update(content);
         }
+    }
+}
+
+/// Content in the message: digested and handed on.
+struct Inside<W> {
+    content: ContentDigests,
+    sink: W,
+}
+
+impl<W: Write> ContentSink for Inside<W> {
+    fn announce(&mut self, digests: &[DigestAlgorithm]) {
+        for digest in digests {
+            self.content.add(Some(*digest));
+        }
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), Error> {
+        self.content.update(piece);
+        Ok(self.sink.write_all(piece)?)
+    }
+}
+
+/// Content outside the message: whatever is inside is refused afterwards.
+struct Outside;
+
+impl ContentSink for Outside {
+    fn announce(&mut self, _: &[DigestAlgorithm]) {}
+
+    fn take(&mut self, _: &[u8]) -> Result<(), Error> {
+        Ok(())
     }
 }
 

@@ -1,0 +1,17 @@
+//! Tests of the whole crate: against the openssl command in both directions, and against hostile messages.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the openssl command is the independent witness; it works on files"
+)]
+
+// `cfg(test)` tells clippy that helpers outside of test functions are tests too.
+#[cfg(test)]
+mod encrypt;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod openssl;
+#[cfg(test)]
+mod sign;
