@@ -170,10 +170,8 @@ impl BodyReader {
 
     /// Returns all of it; nothing is copied if it is in memory and has no trace header.
     pub fn read_all(mut self) -> Result<Arc<[u8]>> {
-        if self.prefix.is_empty() {
-            if let Content::Memory(bytes) = self.content {
-                return Ok(bytes);
-            }
+        if let (true, Content::Memory(bytes)) = (self.prefix.is_empty(), &self.content) {
+            return Ok(Arc::clone(bytes));
         }
         self.position = 0;
         let mut bytes = Vec::with_capacity(usize::try_from(self.size()).unwrap_or(0));

@@ -114,11 +114,14 @@ impl Error {
             Some(ErrorCode::DiskFull) => Self::Full { doing, why },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { doing },
             Some(
-                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SchemaChanged,
-            ) => Self::Corrupt { doing, why },
+                ErrorCode::ConstraintViolation
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::SchemaChanged,
+            )
+            // No code: the statement ran, but the row holds what it must not hold.
+            | None => Self::Corrupt { doing, why },
             Some(_) => Self::Io { doing, why },
-            // The statement ran, but the row holds what it must not hold.
-            None => Self::Corrupt { doing, why },
         }
     }
 

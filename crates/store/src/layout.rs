@@ -97,13 +97,13 @@ impl Layout {
 
     /// Removes an unfinished body.
     pub(crate) fn remove_temporary(&self, name: &str) {
-        self.remove(&self.temporary(name));
+        remove(&self.temporary(name));
         self.pending().remove(name);
     }
 
     /// Removes a published body that no row names any more.
     pub(crate) fn remove_body(&self, name: &str) {
-        self.remove(&self.body(name));
+        remove(&self.body(name));
         self.pending().remove(name);
     }
 
@@ -128,7 +128,7 @@ impl Layout {
     pub(crate) fn sweep_temporary(&self) -> io::Result<usize> {
         let names = self.without_pending(file_names(&self.root.join("tmp"))?);
         for name in &names {
-            self.remove(&self.temporary(name));
+            remove(&self.temporary(name));
         }
         Ok(names.len())
     }
@@ -166,15 +166,6 @@ impl Layout {
         self.root.join("bodies").join(folder).join(name)
     }
 
-    fn remove(&self, path: &Path) {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %path.display(), %error, "cannot remove a body; the next start tries again");
-            }
-            _ => {}
-        }
-    }
-
     fn pending(&self) -> MutexGuard<'_, HashSet<String>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,4 +194,13 @@ fn file_names(folder: &Path) -> io::Result<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), %error, "cannot remove a body; the next start tries again");
+        }
+        _ => {}
+    }
 }

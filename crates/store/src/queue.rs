@@ -31,5 +31,5 @@ pub mod view;
 pub mod purge;
 
 mod accept;
-mod change;
+pub(crate) mod change;
 mod rows;

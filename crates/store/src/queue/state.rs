@@ -84,9 +84,10 @@ pub fn next(state: State, event: Event) -> Result<State, Illegal> {
     match (state, event) {
         (State::Queued(Plan) | State::Held(Plan), Event::Planned) => Ok(State::Queued(Deliver)),
         (State::Queued(Plan) | State::Held(Plan), Event::Portal) => Ok(State::Portal),
-        (State::Queued(stage) | State::Held(stage), Event::Held) => Ok(State::Held(stage)),
-        (State::Queued(stage), Event::Retry | Event::Retried)
-        | (State::Held(stage), Event::Released) => Ok(State::Queued(stage)),
+        (State::Queued(at) | State::Held(at), Event::Held) => Ok(State::Held(at)),
+        (State::Queued(at), Event::Retry | Event::Retried) | (State::Held(at), Event::Released) => {
+            Ok(State::Queued(at))
+        }
         (State::Queued(Deliver) | State::Portal, Event::Delivered) => Ok(State::Delivered),
         (State::Queued(_) | State::Held(_) | State::Portal, Event::Bounced) => Ok(State::Bounced),
         (State::Queued(_) | State::Held(_) | State::Portal, Event::Dropped) => Ok(State::Dropped),
