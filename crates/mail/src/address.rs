@@ -155,7 +155,7 @@ fn quoted_local(text: &str) -> Result<(String, usize), Error> {
                 return Err(Error::Address { offset, why: "the local part is too long" });
             }
             '"' => return Ok((local, offset + 1)),
-            '\\' => chars.next().map(|(_, c)| c).unwrap_or('\0'),
+            '\\' => chars.next().map_or('\0', |(_, c)| c),
             c => c,
         };
         if is_deceptive(c) && c != ' ' {
@@ -202,13 +202,9 @@ fn check_literal(literal: &str) -> Result<(), &'static str> {
 
 /// RFC 5322 atext, the dot, and what RFC 6531 section 3.3 adds.
 fn is_local_char(c: char) -> bool {
-    match c {
-        'a'..='z' | 'A'..='Z' | '0'..='9' => true,
-        '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_'
-        | '`' | '{' | '|' | '}' | '~' => true,
-        '.' => true,
-        c => !c.is_ascii() && !is_deceptive(c),
-    }
+    c.is_ascii_alphanumeric()
+        || ".!#$%&'*+-/=?^_`{|}~".contains(c)
+        || (!c.is_ascii() && !is_deceptive(c))
 }
 
 fn is_label_char(c: char) -> bool {
@@ -242,3 +238,6 @@ const MAX_DOMAIN: usize = 255;
 
 /// RFC 1035 section 2.3.4.
 const MAX_LABEL: usize = 63;
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::address::normal_domain;
+use crate::address::{is_deceptive, normal_domain};
 use crate::header::{HeaderBlock, loose_lines, loose_name};
 
 /// One result to write.
@@ -103,14 +103,11 @@ pub fn without(bytes: &[u8], ranges: &[Range<usize>]) -> Vec<u8> {
 fn is_ours(field: &[u8], ours: &str) -> bool {
     let colon = memchr::memchr(b':', field).map_or(field.len(), |colon| colon + 1);
     let value = String::from_utf8_lossy(field.get(colon..).unwrap_or_default()).into_owned();
-    match first_word(&value) {
-        Some(id) => normal_domain(&id) == ours,
-        None => {
-            let squeezed: String =
-                value.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
-            squeezed.to_lowercase().contains(ours)
-        }
+    if let Some(id) = first_word(&value) {
+        return normal_domain(&id) == ours;
     }
+    let squeezed: String = value.chars().filter(|&c| !is_deceptive(c)).collect();
+    squeezed.to_lowercase().contains(ours)
 }
 
 /// Returns the authserv-id: the first token or quoted string, comments skipped, up to white space, `;`, `/` or a

@@ -162,3 +162,6 @@ fn find<'a>(parameters: &'a [Parameter], name: &str) -> Option<&'a str> {
         .find(|parameter| parameter.name == name)
         .map(|parameter| parameter.value.as_str())
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,7 +150,22 @@ const MAX_LENGTH: usize = 998;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{format, parse};
+
+    proptest! {
+        #[test]
+        fn seconds_come_back(unix in super::FIRST..=super::LAST) {
+            prop_assert_eq!(parse(format(unix).as_bytes()), Some(unix));
+        }
+
+        #[test]
+        fn rubbish_never_panics(value in proptest::collection::vec(any::<u8>(), 0..80), text in "[0-9:+, a-zA-Z()-]{0,40}") {
+            prop_assert!(parse(&value).is_none_or(|unix| unix.abs() < super::LAST * 2));
+            prop_assert!(parse(text.as_bytes()).is_none_or(|unix| unix.abs() < super::LAST * 2));
+        }
+    }
 
     #[test]
     fn dates_are_read_in_all_their_forms() {

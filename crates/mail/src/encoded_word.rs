@@ -148,3 +148,61 @@ fn push_line(text: &mut String, more: &str) {
 
 /// How many bytes go into one word: 75 characters (RFC 2047 section 2) less `=?utf-8?B?` and `?=`, in base64.
 const WORD_BYTES: usize = 45;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{decode, encode};
+
+    #[test]
+    fn words_are_decoded() {
+        for (value, text) in [
+            ("plain", "plain"),
+            ("=?utf-8?B?w7xiZXI=?=", "über"),
+            ("=?UTF-8?q?=C3=BCber_uns?= now", "über uns now"),
+            ("=?iso-8859-1?Q?=FCber?=", "über"),
+            ("=?windows-1252*de?Q?=80?=", "€"),
+            ("=?utf-8?Q?a?= =?utf-8?Q?b?=\t=?utf-8?Q?c?=", "abc"),
+            ("=?utf-8?Q?a?= b =?utf-8?Q?c?=", "a b c"),
+            // One character cut in two, as some programs do.
+            ("=?utf-8?B?w7xiZcO=?= =?utf-8?Q?=BC?=", "übeü"),
+            ("=?utf-8?Q?=FF?=", "\u{fffd}"),
+            ("=?x-unknown?Q?a?=", "=?x-unknown?Q?a?="),
+            ("=?utf-8?X?a?= =?utf-8?Q?a", "=?utf-8?X?a?= =?utf-8?Q?a"),
+            ("=?=?utf-8?Q?a?=", "=?a"),
+            ("=?utf-8?Q?a=0D=0ABcc:_x=00?=", "a  Bcc: x "),
+            ("a\u{fc}", "aü"),
+            ("\x1b[31m", " [31m"),
+        ] {
+            assert_eq!(decode(value.as_bytes()), text, "{value}");
+        }
+        assert_eq!(decode(b"\xfcber"), "über");
+    }
+
+    #[test]
+    fn many_beginnings_take_linear_time() {
+        // 2 MB; were each "=?" to look to the end, this would not return.
+        let value = b"=?u?q?a".repeat(300_000);
+        assert_eq!(decode(&value).len(), value.len());
+        let value = b"=?".repeat(1_000_000);
+        assert_eq!(decode(&value).len(), value.len());
+    }
+
+    proptest! {
+        #[test]
+        fn text_comes_back(text in "\\PC{0,200}") {
+            let encoded = encode(&text);
+            prop_assert!(encoded.is_ascii());
+            if encoded != text {
+                prop_assert!(encoded.split("\r\n ").all(|word| word.len() <= 75));
+            }
+            prop_assert_eq!(decode(encoded.replace("\r\n", "").as_bytes()), text);
+        }
+
+        #[test]
+        fn the_result_is_one_line(value in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(decode(&value).chars().all(|c| !c.is_control()));
+        }
+    }
+}

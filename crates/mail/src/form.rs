@@ -92,12 +92,10 @@ fn signed(index: &Index, part: &Part) -> Form {
     };
     for named in [signature.content_type.essence().as_str(), by_name, protocol.trim()] {
         match named {
-            "application/pkcs7-signature" | "application/x-pkcs7-signature" => {
-                return Form::SmimeSignedDetached;
-            }
-            "application/pkcs7-mime" | "application/x-pkcs7-mime" => {
-                return Form::SmimeSignedDetached;
-            }
+            "application/pkcs7-signature"
+            | "application/x-pkcs7-signature"
+            | "application/pkcs7-mime"
+            | "application/x-pkcs7-mime" => return Form::SmimeSignedDetached,
             "application/pgp-signature" => return Form::PgpSigned,
             _ => {}
         }

@@ -141,6 +141,7 @@ impl Index {
     pub fn root(&self) -> &Part {
         #[expect(
             clippy::expect_used,
+            clippy::missing_panics_doc,
             reason = "the builder makes the root first and never removes a part"
         )]
         self.parts.first().expect("the builder makes the root first")
@@ -214,7 +215,7 @@ impl Index {
                 Some(child) if child.delimiter.is_empty() => {}
                 Some(child) => add(part.body.start, child.delimiter.start, TileKind::Preamble),
                 None if part.close.is_some() => {
-                    add(part.body.start, close.start, TileKind::Preamble)
+                    add(part.body.start, close.start, TileKind::Preamble);
                 }
                 None => add(part.body.start, part.body.end, TileKind::Body),
             }

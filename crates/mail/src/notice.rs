@@ -68,7 +68,7 @@ impl Held<'_> {
                 self.envelope.host
             ),
         };
-        body.push_str("It has not been sent, and nobody else has seen it.\n");
+        body.push_str("Nothing of it has been sent there; it is safe here.\n");
         text::section(&mut body, "Why", self.reason);
         text::section(&mut body, "What happens next", self.next);
         if let Some(until) = self.until {

@@ -34,3 +34,33 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'+' | b'=')
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{decode, encode};
+
+    #[test]
+    fn rfc_3461_examples() {
+        assert_eq!(encode(b"a+b=c d"), "a+2Bb+3Dc+20d");
+        assert_eq!(decode("QQ314159").unwrap(), b"QQ314159");
+        for bad in ["+", "+2", "+2G", "a b", "a=b", "\u{fc}"] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let text = encode(&bytes);
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'='));
+            prop_assert_eq!(decode(&text), Some(bytes));
+        }
+
+        #[test]
+        fn rubbish_never_panics(text in "\\PC{0,50}") {
+            prop_assert!(decode(&text).is_none_or(|bytes| bytes.len() <= text.len()));
+        }
+    }
+}

@@ -213,8 +213,9 @@ fn display(name: &[Token]) -> String {
             display.push(' ');
         }
         match &token.kind {
-            Kind::Atom(text) | Kind::Literal(text) => display.push_str(text),
-            Kind::Quoted { text, .. } => display.push_str(text),
+            Kind::Atom(text) | Kind::Literal(text) | Kind::Quoted { text, .. } => {
+                display.push_str(text)
+            }
             Kind::Special(special) => display.push(char::from(*special)),
         }
     }

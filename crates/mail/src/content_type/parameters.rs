@@ -159,9 +159,9 @@ pub(super) fn decoded(raw: Vec<Raw>) -> Vec<Parameter> {
 fn extended(raw: &[Raw], base: &str) -> Option<String> {
     if let Some(single) = raw.iter().find(|raw| raw.name.strip_suffix('*') == Some(base)) {
         let (charset, text) = charset_and_text(&single.value);
-        return Some(in_charset(&charset, percent_decoded(text)));
+        return Some(in_charset(&charset, &percent_decoded(text)));
     }
-    sections(raw, base).map(|(charset, value)| in_charset(&charset, value))
+    sections(raw, base).map(|(charset, value)| in_charset(&charset, &value))
 }
 
 /// Puts `base*0`, `base*1` … together; returns the character set that the first one names.
@@ -188,8 +188,8 @@ fn section<'a>(raw: &'a [Raw], base: &str, number: usize) -> Option<(&'a [u8], b
     })
 }
 
-fn in_charset(charset: &str, bytes: Vec<u8>) -> String {
-    charset::decode(charset, &bytes).unwrap_or_else(|| charset::guess(&bytes))
+fn in_charset(charset: &str, bytes: &[u8]) -> String {
+    charset::decode(charset, bytes).unwrap_or_else(|| charset::guess(bytes))
 }
 
 /// Splits `utf-8'de'text`.

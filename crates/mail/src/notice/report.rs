@@ -180,7 +180,7 @@ impl Recipient<'_> {
                 text::paragraph(body, &reply);
             }
             (None, Some(problem)) if self.reason.is_empty() => {
-                text::paragraph(body, &text::one_line(problem))
+                text::paragraph(body, &text::one_line(problem));
             }
             _ => {}
         }
@@ -220,7 +220,7 @@ impl Recipient<'_> {
     }
 
     /// RFC 3463 section 2: three numbers, the first of which fits the action.
-    fn checked_status(&self) -> &str {
+    pub(super) fn checked_status(&self) -> &str {
         let mut numbers = self.status.split('.');
         let is_number = |text: &str, most| {
             (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())

@@ -31,7 +31,10 @@ pub(super) fn paragraph(body: &mut String, text: &str) {
 
 /// Writes Content-Type and Content-Transfer-Encoding, the empty line and the text (lines end in LF or CRLF).
 pub(super) fn body(text: &str) -> String {
-    let (encoding, lines) = clean(text.as_bytes());
+    let (encoding, mut lines) = clean(text.as_bytes());
+    if !lines.ends_with("\r\n") {
+        lines.push_str("\r\n");
+    }
     let charset = if text.is_ascii() { "us-ascii" } else { "utf-8" };
     format!(
         "Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{lines}"

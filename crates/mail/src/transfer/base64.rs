@@ -131,26 +131,18 @@ impl<R: Read> Base64Decoder<R> {
         self.taken = 0;
         let carried = self.symbols.len();
         push_without_line_ends(&mut self.symbols, piece);
-        let whole = self.symbols.len() / 4 * 4;
-        if decode_whole(self.symbols.get(..whole).unwrap_or_default(), &mut self.output) {
-            self.symbols.drain(..whole);
-        } else {
+        // Nearly always there is nothing else between the line ends; if there is, look at each byte.
+        if !decode_groups(&mut self.symbols, &mut self.output) {
             self.symbols.truncate(carried);
             for &byte in piece {
-                match byte {
-                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => {
-                        self.symbols.push(byte)
-                    }
-                    b'=' => {
-                        self.has_ended = true;
-                        break;
-                    }
-                    _ => {}
+                if is_symbol(byte) {
+                    self.symbols.push(byte);
+                } else if byte == b'=' {
+                    self.has_ended = true;
+                    break;
                 }
             }
-            let whole = self.symbols.len() / 4 * 4;
-            decode_whole(self.symbols.get(..whole).unwrap_or_default(), &mut self.output);
-            self.symbols.drain(..whole);
+            decode_groups(&mut self.symbols, &mut self.output);
         }
         if self.has_ended {
             decode_last(&self.symbols, &mut self.output);
@@ -175,12 +167,27 @@ impl<R: Read> Read for Base64Decoder<R> {
     }
 }
 
+fn is_symbol(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
 fn push_without_line_ends(symbols: &mut Vec<u8>, mut piece: &[u8]) {
     while let Some(at) = memchr2(b'\r', b'\n', piece) {
         symbols.extend_from_slice(piece.get(..at).unwrap_or_default());
         piece = piece.get(at + 1..).unwrap_or_default();
     }
     symbols.extend_from_slice(piece);
+}
+
+/// Decodes the groups of four and keeps the rest; false (and nothing done) if not all are of the alphabet.
+fn decode_groups(symbols: &mut Vec<u8>, output: &mut Vec<u8>) -> bool {
+    let whole = symbols.len() / 4 * 4;
+    let (groups, rest) = symbols.split_at_checked(whole).unwrap_or_default();
+    let is_good = rest.iter().all(|&byte| is_symbol(byte)) && decode_whole(groups, output);
+    if is_good {
+        symbols.drain(..whole);
+    }
+    is_good
 }
 
 /// Decodes groups of four characters; false (and nothing added) if one is not of the alphabet.

@@ -148,8 +148,9 @@ fn encode_line(line: &[u8], encoded: &mut String) {
         let is_plain = match byte {
             b'=' => false,
             b' ' | b'\t' => !is_last,
-            // "From " and "." at the start of a line get changed on the way (RFC 5322 appendix B, RFC 5321 section 4.5.2).
-            b'F' | b'.' => column > 0,
+            // Both get changed at the start of a line on the way (mbox files; RFC 5321 section 4.5.2).
+            b'F' if column == 0 => !line.get(at..).is_some_and(|rest| rest.starts_with(b"From ")),
+            b'.' => column > 0,
             byte => byte.is_ascii_graphic(),
         };
         let width = if is_plain { 1 } else { 3 };

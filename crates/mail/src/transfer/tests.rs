@@ -115,7 +115,7 @@ fn a_body_of_spaces_needs_no_memory() {
 fn an_error_of_the_sink_comes_through() {
     let mut room = [0; 100];
     let mut encoder = Base64Encoder::new(&mut room[..]);
-    let outcome = encoder.write_all(&[1; 1 << 20]);
+    let outcome = encoder.write_all(&vec![1; 1 << 20]);
     assert_eq!(outcome.unwrap_err().kind(), std::io::ErrorKind::WriteZero);
 }
 
@@ -129,7 +129,7 @@ proptest! {
 
     #[test]
     fn large_base64_comes_back(length in 30_000_usize..120_000, write in 1_usize..70_000, seed in any::<u8>()) {
-        let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8 ^ seed).collect();
+        let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap() ^ seed).collect();
         prop_assert_eq!(read_all(Base64Decoder::new(&base64(&bytes, write)[..])), bytes);
     }
 
