@@ -90,6 +90,8 @@ pub struct Inside {
     pub auth_file: Option<PathBuf>,
     /// The CA whose client certificates may send.
     pub client_ca: Option<PathBuf>,
+    /// Whether mail for the outside may have a sender of other domains.
+    pub foreign_senders: bool,
 }
 
 /// Where the internet hands mail in.

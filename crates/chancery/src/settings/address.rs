@@ -63,6 +63,16 @@ impl Cidr {
         (bits(network) & !cidr.mask() == 0).then_some(cidr)
     }
 
+    /// Returns its address.
+    pub fn network(&self) -> IpAddr {
+        self.network
+    }
+
+    /// Returns how many of its first bits count.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
     /// Returns true if the address is in the network; `::ffff:192.0.2.1` counts as `192.0.2.1`.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -172,6 +182,15 @@ impl NextHop {
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.network, self.prefix)
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
     }
 }
 

@@ -226,6 +226,10 @@ fn read_listeners<'d>(
             .collect(),
         auth_file: source.file("inside.auth-file", base),
         client_ca: source.file("inside.client-ca", base),
+        foreign_senders: source
+            .value("inside.foreign-senders")
+            .and_then(|value| value.choice(FOREIGN_SENDERS))
+            .unwrap_or(false),
     };
     let outside = Outside { listen: listen("outside.listen", true) };
     let metrics =
@@ -394,6 +398,7 @@ fn read_log(source: &Source<'_>) -> Option<Log> {
     Some(Log { format: format?, level: level? })
 }
 
+const FOREIGN_SENDERS: &[(&str, bool)] = &[("refuse", false), ("accept", true)];
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
 const LOG_LEVELS: &[(&str, LogLevel)] = &[
     ("error", LogLevel::Error),

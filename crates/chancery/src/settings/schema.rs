@@ -106,6 +106,15 @@ pub const KEYS: &[KeyDoc] = &[
         owner: "gateway",
     },
     KeyDoc {
+        path: "inside.foreign-senders",
+        kind: "`refuse` or `accept`",
+        unit: "",
+        default: "\"refuse\"",
+        doc: "Mail for the outside whose envelope sender is not of our domains, such as forwarded mail. Accepted, it leaves with our signature.",
+        example: "\"accept\"",
+        owner: "gateway",
+    },
+    KeyDoc {
         path: "outside.listen",
         kind: "list of addresses",
         unit: "",

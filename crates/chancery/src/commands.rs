@@ -1,0 +1,45 @@
+//! The commands, one module each.
+
+mod card;
+mod check;
+mod doc;
+mod explain;
+mod init;
+mod partner;
+mod password;
+mod queue;
+mod serve;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Result;
+use crate::installation::Installation;
+use crate::output::Output;
+
+pub use card::{add as store_partner, make as make_card};
+pub use init::create as create_installation;
+pub use password::Users;
+
+/// Runs a command.
+pub fn run(cli: Cli) -> Result {
+    let output = Output::new(cli.format);
+    let load = || Installation::load(cli.config.as_deref());
+    match cli.command {
+        Command::Init(options) => init::run(&options, output),
+        Command::Serve(options) => serve::run(&load()?, &options),
+        Command::Check(options) => check::run(cli.config.as_deref(), &options, output),
+        Command::Partner(command) => partner::run(&load()?, command, output),
+        Command::Queue(command) => queue::run(&load()?, command, output),
+        Command::Explain(options) => explain::run(cli.config.as_deref(), &options, output),
+        Command::Demo(options) => crate::demo::run(&options, output),
+        Command::Password(options) => password::run(&options, output),
+        Command::Doc(options) => doc::run(&options, output),
+    }
+}
+
+/// Runs asynchronous work of a command on this thread.
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| crate::failure::Failure::failed(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,128 @@
+//! `chancery serve`: runs the roles.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chancery_gateway::identity::Identity;
+use chancery_gateway::{Addresses, Context, Server};
+use chancery_net::clock::SystemClock;
+use chancery_net::shutdown::Shutdown;
+use chancery_net::tls;
+use chancery_store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Serve;
+use crate::convert;
+use crate::failure::{Failure, Result};
+use crate::installation::{Installation, read_policy};
+use crate::output::note;
+use crate::{logging, systemd};
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(installation: &Installation, _options: &Serve) -> Result {
+    logging::start(&installation.settings.log);
+    for warning in &installation.settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let policy = installation.policy()?;
+    let store = installation.store()?;
+    let lock = store.serve_lock()?;
+    let identity = installation.identity(&store)?;
+    let tls = tls_identity(installation, &store)?;
+    let settings = convert::settings(&installation.settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let ended = runtime.block_on(async {
+        let shutdown = Shutdown::new();
+        let policy_file = installation.settings.policy.clone();
+        let context = Context {
+            store: store.clone(),
+            identity,
+            policy,
+            tls,
+            clock: Arc::new(SystemClock::new()),
+            shutdown: shutdown.clone(),
+            reload: Arc::new(move || match read_policy(&policy_file) {
+                Ok(policy) => Some(policy),
+                Err(mistakes) => {
+                    for mistake in mistakes {
+                        tracing::error!("the policy has a mistake and is not read again: {mistake}");
+                    }
+                    None
+                }
+            }),
+        };
+        let server = Server::bind(settings, context).await?;
+        announce(&installation.settings.data, server.addresses())?;
+        watch_signals(&shutdown, server.reloader())?;
+        systemd::notify("READY=1");
+        server.run().await?;
+        Ok(())
+    });
+    // The last worker threads wait for the disk at most; then the lock is given back.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(10));
+    drop(lock);
+    tracing::info!("stopped");
+    ended
+}
+
+/// Returns the certificate that listeners show: the configured files, or what `init` made.
+pub fn tls_identity(installation: &Installation, store: &Store) -> Result<tls::Identity> {
+    let files = &installation.settings.tls;
+    if files.certificate.exists() || files.key.exists() {
+        let read = |file: &Path| {
+            std::fs::read(file).map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))
+        };
+        let (chain, key) = (read(&files.certificate)?, zeroize::Zeroizing::new(read(&files.key)?));
+        return tls::Identity::from_pem(&chain, &key).map_err(|error| Failure::of("", &error));
+    }
+    let (certificate, key) = Identity::unseal_tls(store, &installation.master_key()?)?;
+    Ok(tls::Identity::from_der(vec![certificate], key.to_vec()))
+}
+
+/// Says where the gateway listens: on standard error for people, in a file for programs.
+fn announce(data: &Path, addresses: &Addresses) -> Result {
+    for (name, list) in [
+        ("inside smtp", &addresses.inside),
+        ("inside lmtp", &addresses.inside_lmtp),
+        ("outside smtp", &addresses.outside),
+    ] {
+        for address in list {
+            note(&format!("listening: {name} {address}"));
+        }
+    }
+    if let Some(address) = &addresses.metrics {
+        note(&format!("listening: metrics {address}"));
+    }
+    let text = serde_json::to_string(addresses).unwrap_or_default();
+    let (file, part) = (data.join("addresses.json"), data.join("addresses.json.part"));
+    // Renamed into place, so that whoever waits for the file never reads half of it.
+    std::fs::write(&part, text)
+        .and_then(|()| std::fs::rename(&part, &file))
+        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))
+}
+
+/// SIGTERM and SIGINT stop, SIGHUP reads the policy again.
+fn watch_signals(shutdown: &Shutdown, reload: impl Fn() + Send + 'static) -> Result {
+    let watch = |kind| signal(kind).map_err(|error| Failure::failed(format!("cannot watch for signals: {error}")));
+    let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
+    let mut hang_up = watch(SignalKind::hangup())?;
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => {
+                    systemd::notify("RELOADING=1");
+                    reload();
+                    systemd::notify("READY=1");
+                }
+            }
+        }
+        tracing::info!("stopping: no new mail is taken, what is in progress is finished");
+        systemd::notify("STOPPING=1");
+        shutdown.trigger();
+    });
+    Ok(())
+}

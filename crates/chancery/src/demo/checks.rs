@@ -1,0 +1,92 @@
+//! What must be true after the demo.
+
+use chancery_mail::HeaderBlock;
+use serde_json::Value;
+
+/// Returns what is wrong; nothing if all is well.
+pub(super) fn all(sent: &[u8], wire: &[u8], delivered: &[u8], verdict: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    problems.extend(differs(sent, delivered));
+    problems.extend(leaks(sent, wire));
+    for (key, expected) in [("result", "verified"), ("protection", "signed+encrypted")] {
+        let found = verdict.get(key).and_then(Value::as_str).unwrap_or("nothing");
+        if found != expected {
+            problems.push(format!("the verdict says {key} = {found}, and it must be {expected}"));
+        }
+    }
+    problems
+}
+
+/// The delivered message must be the sent one behind trace and result fields.
+fn differs(sent: &[u8], delivered: &[u8]) -> Option<String> {
+    let Some(added) = delivered.strip_suffix(sent) else {
+        return Some("the delivered message does not end with the sent one, octet for octet".to_owned());
+    };
+    if added.is_empty() {
+        return None;
+    }
+    // The added lines have no empty line after them, so the parser sees them as a header of their own.
+    let other = HeaderBlock::parse(added).fields().find(|field| !ADDED.iter().any(|name| field.is(name)));
+    other.map(|field| format!("the delivered message has a new field {}", field.name))
+}
+
+/// No line of the body, and not the subject, may be readable on the wire.
+fn leaks(sent: &[u8], wire: &[u8]) -> Option<String> {
+    let header = HeaderBlock::parse(sent);
+    let body = sent.get(header.body_offset()..).unwrap_or_default();
+    let wire_header = HeaderBlock::parse(wire);
+    let wire_body = wire.get(wire_header.body_offset()..).unwrap_or_default();
+    for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        if line.len() >= MIN_LINE && contains(wire_body, line) {
+            return Some(format!("the wire shows the line {:?}", String::from_utf8_lossy(line)));
+        }
+        // A field that every message has, such as a part's Content-Transfer-Encoding, tells nothing.
+        if line.len() >= MIN_LINE && !is_field(line) && contains(wire_header.raw(), line) {
+            return Some(format!("the wire's header shows the line {:?}", String::from_utf8_lossy(line)));
+        }
+    }
+    let subject = header.first("subject").map(|field| field.unfolded().trim_ascii().to_vec()).unwrap_or_default();
+    (subject.len() >= MIN_LINE && contains(wire, &subject)).then(|| "the wire shows the subject".to_owned())
+}
+
+fn is_field(line: &[u8]) -> bool {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    line.contains(&b':') && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Fields that servers add on the way.
+const ADDED: [&str; 3] = ["Received", "Authentication-Results", "Return-Path"];
+
+/// Shorter lines can appear by chance in base64.
+const MIN_LINE: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENT: &[u8] = b"From: a@acme.example\r\nSubject: secret plan\r\n\r\nattack at dawn\r\n";
+
+    #[test]
+    fn new_trace_fields_are_no_difference() {
+        let delivered = [b"Received: by x\r\n\tfor y\r\nAuthentication-Results: x; none\r\n", SENT].concat();
+        assert_eq!(differs(SENT, &delivered), None);
+    }
+
+    #[test]
+    fn any_other_difference_is_found() {
+        let changed = [b"Received: x\r\n".as_slice(), &SENT[..SENT.len() - 2]].concat();
+        assert!(differs(SENT, &changed).is_some());
+        assert!(differs(SENT, &[b"X-Mine: 1\r\n", SENT].concat()).is_some());
+    }
+
+    #[test]
+    fn a_line_or_the_subject_on_the_wire_is_a_leak() {
+        assert!(leaks(SENT, b"From: a@acme.example\r\n\r\nxx attack at dawn").is_some());
+        assert!(leaks(SENT, b"Subject: secret plan\r\n\r\nMIIB").is_some());
+        assert_eq!(leaks(SENT, b"From: a@acme.example\r\nSubject: ...\r\n\r\nMIIB\r\n"), None);
+    }
+}

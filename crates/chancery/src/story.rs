@@ -1,0 +1,179 @@
+//! Tells the story of one message from its rows, so that a person sees what happened and why.
+
+use std::fmt::Write as _;
+
+use chancery_store::{DecisionView, MessageView, Recipient};
+use serde_json::Value;
+
+use crate::output::{plain, time};
+
+/// Returns the message and where its recipients stand.
+pub fn summary(view: &MessageView) -> String {
+    let mut text = String::new();
+    let message = &view.message;
+    let sender = if message.reverse_path.is_empty() { "<> (a notice)" } else { &message.reverse_path };
+    let mut line = |name: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _ok = writeln!(text, "{name:<12}{}", plain(value));
+    };
+    line("message", &message.id.to_string());
+    if let Some(id) = &message.message_id {
+        line("Message-ID", id);
+    }
+    line("from", sender);
+    line("received", &format!("{} at {} from {}", time(message.received_at_ms), message.listener, came_from(view)));
+    line("size", &format!("{} octets", message.size));
+    text.push('\n');
+    for recipient in &view.recipients {
+        text += &standing(recipient);
+    }
+    text
+}
+
+/// Returns the summary and every decision in its order.
+pub fn whole(view: &MessageView) -> String {
+    let mut text = summary(view);
+    text += "\nWhat happened\n";
+    for decision in &view.decisions {
+        let _ok = writeln!(text, "\n{}  {}", time(decision.at_ms), title(decision));
+        for line in lines(decision) {
+            let _ok = writeln!(text, "    {}", plain(&line));
+        }
+    }
+    if view.decisions.is_empty() {
+        text += "\nNothing yet: the message waits for its plan.\n";
+    }
+    text
+}
+
+fn came_from(view: &MessageView) -> String {
+    let message = &view.message;
+    let mut text = if message.peer.is_empty() { "this gateway".to_owned() } else { message.peer.clone() };
+    if !message.helo.is_empty() {
+        let _ok = write!(text, " ({})", message.helo);
+    }
+    if let Some(tls) = &message.tls {
+        let _ok = write!(text, " with {tls}");
+    }
+    if let Some(user) = &message.auth_user {
+        let _ok = write!(text, " as {user}");
+    }
+    text
+}
+
+fn standing(recipient: &Recipient) -> String {
+    let mut text = format!("  {:<10} {}", recipient.state.word(), plain(&recipient.address));
+    if let Some(code) = &recipient.code {
+        let _ok = write!(text, "  [{code}]");
+    }
+    if let Some(by) = recipient.by.as_ref().filter(|by| !by.is_empty()) {
+        let _ok = write!(text, "  by {}", plain(by));
+    }
+    if let Some(reply) = &recipient.reply {
+        let _ok = write!(text, "\n             {}", plain(reply));
+    }
+    if let Some(due) = recipient.due_ms {
+        let _ok = write!(text, "\n             next attempt {} (tried {} times)", time(due), recipient.attempts);
+    }
+    text.push('\n');
+    text
+}
+
+fn title(decision: &DecisionView) -> String {
+    match decision.kind.as_str() {
+        "policy" => "the policy decided (outgoing)".to_owned(),
+        "inbound-policy" => "the policy decided (incoming)".to_owned(),
+        "protect" => "signed and encrypted".to_owned(),
+        "sign" => "signed".to_owned(),
+        "verdict" => "opened and judged".to_owned(),
+        "delivery" => "delivery attempted".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Returns the facts of a decision as sentences where they are known, and as they are where not.
+fn lines(decision: &DecisionView) -> Vec<String> {
+    let facts = &decision.facts;
+    match decision.kind.as_str() {
+        "policy" | "inbound-policy" => policy(facts),
+        "protect" => protect(facts),
+        "verdict" => verdict(facts),
+        "delivery" => delivery(facts),
+        _ => vec![facts.to_string()],
+    }
+}
+
+fn policy(facts: &Value) -> Vec<String> {
+    let mut lines = vec![format!("{}: {}", text(facts, "recipient"), treatment(facts))];
+    for tried in list(facts, "tried") {
+        let why = tried.get("mismatch").and_then(Value::as_str);
+        let mark = why.map_or_else(|| "matches".to_owned(), |why| format!("does not match: {why}"));
+        lines.push(format!("rule \"{}\" (line {}) {mark}", text(tried, "rule"), tried.get("line").unwrap_or(&Value::Null)));
+    }
+    lines.extend(list(facts, "reasons").map(|it| format!("because {} ({})", text(it, "text"), text(it, "code"))));
+    lines
+}
+
+fn treatment(facts: &Value) -> String {
+    let treatment = facts.get("treatment").unwrap_or(&Value::Null);
+    match treatment.get("code").and_then(Value::as_str) {
+        Some(code) => format!("{} ({code})", text(treatment, "kind")),
+        None => text(treatment, "kind").to_owned(),
+    }
+}
+
+fn protect(facts: &Value) -> Vec<String> {
+    let mut lines = vec![
+        format!("for {} ({} recipients)", text(facts, "partner"), facts.get("recipients").map_or(0, count)),
+        format!("cipher {}: {}", text(facts, "cipher"), text(facts, "why")),
+        format!("signed with {} by the certificate {}", text(facts, "digest"), text(facts, "signer")),
+    ];
+    lines.extend(list(facts, "recipients").map(|it| {
+        format!("encrypted to the certificate {} ({})", text(it, "fingerprint"), text(it, "key_management"))
+    }));
+    lines
+}
+
+fn verdict(facts: &Value) -> Vec<String> {
+    let mut lines = vec![
+        format!("result: {}", text(facts, "result")),
+        format!("protection: {}; form: {}", text(facts, "protection"), text(facts, "form")),
+    ];
+    if let Some(encryption) = facts.get("encryption").filter(|it| !it.is_null()) {
+        let sure = if encryption.get("authenticated") == Some(&Value::Bool(true)) { ", authenticated" } else { "" };
+        lines.push(format!("encryption: {}{sure}, {}", text(encryption, "cipher"), text(encryption, "key_management")));
+    }
+    for signer in list(facts, "signers") {
+        lines.push(format!("signer: {} ({}, {})", text(signer, "subject"), text(signer, "algorithm"), text(signer, "digest")));
+        let path: Vec<&str> = list(signer, "path").filter_map(Value::as_str).collect();
+        if !path.is_empty() {
+            lines.push(format!("  path: {}", path.join(" → ")));
+        }
+        lines.push(format!("  trust: {}: {}", text(signer, "trust"), text(signer, "why")));
+    }
+    lines.extend(list(facts, "problems").map(|it| format!("problem: {} ({})", text(it, "text"), text(it, "code"))));
+    lines
+}
+
+fn delivery(facts: &Value) -> Vec<String> {
+    let host = facts.get("host").and_then(Value::as_str).unwrap_or("nobody");
+    let tls = facts.get("tls").and_then(Value::as_str).map_or_else(|| "without TLS".to_owned(), |it| format!("with {it}"));
+    let mut lines = vec![format!("to {host} {tls}, route {}", text(facts, "route"))];
+    lines.extend(list(facts, "recipients").map(|it| {
+        format!("{}: {}: {}", text(it, "recipient"), text(it, "result"), text(it, "reply"))
+    }));
+    lines.extend(list(facts, "tried").filter_map(Value::as_str).map(|it| format!("tried in vain: {it}")));
+    lines
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or("?")
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn count(value: &Value) -> u64 {
+    value.as_array().map_or_else(|| value.as_u64().unwrap_or(0), |it| it.len() as u64)
+}
