@@ -214,7 +214,7 @@ fn display(name: &[Token]) -> String {
         }
         match &token.kind {
             Kind::Atom(text) | Kind::Literal(text) | Kind::Quoted { text, .. } => {
-                display.push_str(text)
+                display.push_str(text);
             }
             Kind::Special(special) => display.push(char::from(*special)),
         }

@@ -100,7 +100,7 @@ proptest! {
         let pieces: Vec<_> = encoded.chunks(cut).collect();
         for (number, piece) in pieces.iter().enumerate() {
             let charset = if number == 0 { "utf-8''" } else { "" };
-            value += &format!("; name*{number}*={charset}{}", piece.concat());
+            value = format!("{value}; name*{number}*={charset}{}", piece.concat());
         }
         prop_assert_eq!(parameter(&value, "name"), (!name.is_empty()).then_some(name));
     }

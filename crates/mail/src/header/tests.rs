@@ -97,7 +97,7 @@ proptest! {
         fields in proptest::collection::vec(("[!-9;-~]{1,20}", "[ -~]{0,30}(\r\n[ \t][ -~]{1,20}){0,2}"), 0..10),
         newline in prop_oneof![Just("\r\n"), Just("\n")],
     ) {
-        let text: String = fields.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect();
+        let text = fields.iter().fold(String::new(), |text, (name, value)| text + name + ":" + value + "\r\n");
         let message = format!("{text}\r\nbody").replace("\r\n", newline);
         let block = HeaderBlock::parse(message.as_bytes());
         let found: Vec<_> = block.fields().map(|field| (field.name.to_owned(), String::from_utf8(field.value.to_vec()).unwrap())).collect();

@@ -60,22 +60,25 @@ pub(super) fn clean(text: &[u8]) -> (&'static str, String) {
     ("7bit", lines)
 }
 
-/// Folds the value of an unstructured field at spaces.
+/// Folds the value of an unstructured field at spaces before words, so that no line is empty. Encoded words are folded
+/// already.
 pub(super) fn folded(value: &str) -> String {
+    if value.contains('\n') {
+        return value.to_owned();
+    }
     let mut folded = String::new();
     let mut column = "Subject: ".len();
-    for word in value.split_inclusive(' ') {
-        if column + word.len() > FOLD_AT
-            && column > 0
-            && folded.ends_with(' ')
-            && !folded.trim().is_empty()
-        {
-            folded.pop();
+    for (number, word) in value.split(' ').enumerate() {
+        let has_text = folded.bytes().any(|byte| byte != b' ');
+        if has_text && !word.is_empty() && column + 1 + word.len() > FOLD_AT {
             folded.push_str("\r\n ");
             column = 1;
+        } else if number > 0 {
+            folded.push(' ');
+            column += 1;
         }
         folded.push_str(word);
-        column = word.rfind('\n').map_or(column + word.len(), |newline| word.len() - newline);
+        column += word.len();
     }
     folded
 }
