@@ -26,10 +26,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use crate::pattern::checked_domain as domain;
 pub use keys::{KeyDoc, markdown};
 pub use mistake::{Mistake, Severity, one_line};
 pub use spelling::nearest;
-pub use crate::pattern::checked_domain as domain;
 pub use units::{duration, size};
 pub use value::Value;
 

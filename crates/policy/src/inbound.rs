@@ -25,11 +25,22 @@ pub fn inbound_decide(
     if matched.rule.is_some() {
         reasons.push(matched.reason());
     }
-    let by_rule = matched
-        .rule
-        .and_then(|rule| of_demand(rule.then, arrival, policy.inbound.unprotected, &mut reasons));
-    let mut treatment =
-        by_rule.unwrap_or_else(|| of_arrival(policy, arrival, message, &mut reasons));
+    let demand = matched.rule.map(|rule| rule.then);
+    let mut treatment = match demand {
+        Some(Demand::Hold) => InboundTreatment::Hold { code: &HELD_BY_RULE },
+        Some(Demand::Pass) => InboundTreatment::Deliver,
+        Some(Demand::Reject) => InboundTreatment::Reject { code: &REJECTED_BY_RULE },
+        Some(Demand::Protect | Demand::ProtectIfPossible | Demand::Sign) | None => {
+            let found = of_arrival(policy, arrival, message, &mut reasons);
+            match demand.and_then(|demand| arrival.lacks(demand)) {
+                None => found,
+                Some(code) => {
+                    reasons.push(Reason::new(code.id, code.summary));
+                    stricter(found, InboundTreatment::of(policy.inbound.unprotected, code))
+                }
+            }
+        }
+    };
     if message.released && matches!(treatment, InboundTreatment::Hold { .. }) {
         reasons.push(Reason::new("policy.released", "an administrator has released this message"));
         treatment = InboundTreatment::DeliverWithWarning;
@@ -160,27 +171,19 @@ impl Arrival<'_> {
     fn is_signed_by_sender(&self) -> bool {
         self.result == ArrivalResult::Verified && self.speaks_for_from
     }
-}
 
-/// Returns what a rule decides by itself; `None` if the rest of the policy goes on.
-fn of_demand(
-    demand: Demand,
-    arrival: &Arrival<'_>,
-    otherwise: InboundAction,
-    reasons: &mut Vec<Reason>,
-) -> Option<InboundTreatment> {
-    let missing = match demand {
-        Demand::Hold => return Some(InboundTreatment::Hold { code: &HELD_BY_RULE }),
-        Demand::Pass => return Some(InboundTreatment::Deliver),
-        Demand::Reject => return Some(InboundTreatment::Reject { code: &REJECTED_BY_RULE }),
-        Demand::Protect if !(arrival.is_encrypted && arrival.is_signed_by_sender()) => {
-            &NOT_PROTECTED
+    fn is_protected(&self) -> bool {
+        self.is_encrypted && self.is_signed_by_sender()
+    }
+
+    /// Returns what is missing for a rule's demand.
+    fn lacks(&self, demand: Demand) -> Option<&'static Code> {
+        match demand {
+            Demand::Protect if !self.is_protected() => Some(&NOT_PROTECTED),
+            Demand::Sign if !self.is_signed_by_sender() => Some(&NOT_SIGNED),
+            _ => None,
         }
-        Demand::Sign if !arrival.is_signed_by_sender() => &NOT_SIGNED,
-        Demand::Protect | Demand::ProtectIfPossible | Demand::Sign => return None,
-    };
-    reasons.push(Reason::new(missing.id, missing.summary));
-    Some(InboundTreatment::of(otherwise, missing))
+    }
 }
 
 /// The `[inbound]` part of the policy; of two things that apply, the stricter one.
@@ -222,10 +225,9 @@ fn of_arrival(
             InboundTreatment::Deliver
         }
     };
-    let is_protected = arrival.is_encrypted && arrival.is_signed_by_sender();
     let demanding =
         arrival.sender_domains.iter().find(|domain| inbound.requires_protection_from(domain));
-    if let Some(domain) = demanding.filter(|_| !is_protected) {
+    if let Some(domain) = demanding.filter(|_| !arrival.is_protected()) {
         reasons.push(Reason::new(
             NOT_PROTECTED.id,
             format!("mail from {domain} must arrive encrypted and verified"),

@@ -94,47 +94,43 @@ fn read_rules(value: &Value<'_>) -> Vec<Rule> {
         one_too_many.mistake(format!("more than {MOST_RULES} rules"), None);
     }
     let mut rules: Vec<Rule> = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for (index, item) in items.iter().take(MOST_RULES).enumerate() {
-        let Some(table) = item.open_table(format!("rule {}", index + 1)) else {
+        let Some(mut table) = item.open_table(format!("rule {}", index + 1)) else {
             continue;
         };
-        if let Some(rule) = read_rule(table, index) {
-            if rules.iter().any(|earlier| earlier.name == rule.name) {
-                item.mistake(
-                    format!("two rules are named \"{}\"", rule.name),
-                    Some(
-                        "give each rule a name of its own; decision records refer to it".to_owned(),
-                    ),
-                );
-            }
-            warn_if_unreachable(item, &rules, &rule);
+        let name = table
+            .value("name")
+            .and_then(|value| value.parse("a short name on one line", short_line));
+        let name = name.map_or_else(|| format!("rule {}", index + 1), str::to_owned);
+        table.rename(format!("rule \"{name}\""));
+        if names.contains(&name) {
+            table.mistake(
+                format!("two rules are named \"{name}\""),
+                Some("give each rule a name of its own; decision records refer to it".to_owned()),
+            );
+        }
+        names.push(name.clone());
+        if let Some(rule) = read_rule(&table, name) {
+            warn_if_unreachable(&table, &rules, &rule);
             rules.push(rule);
         }
     }
     rules
 }
 
-fn read_rule(mut table: Table<'_>, index: usize) -> Option<Rule> {
-    let name = match table.value("name") {
-        Some(value) => value.parse("a short name on one line", short_line),
-        None => None,
-    };
-    let name = name.map_or_else(|| format!("rule {}", index + 1), str::to_owned);
-    table.rename(format!("rule \"{name}\""));
+fn read_rule(table: &Table<'_>, name: String) -> Option<Rule> {
     table.check_keys(RULE_KEYS);
-    let when = table.value("when").map(|value| {
-        match value.table(format!("when of rule \"{name}\""), WHEN_KEYS) {
-            Some(when) => read_conditions(&when),
-            None => Conditions::any(),
-        }
-    });
+    let when = table
+        .value("when")
+        .and_then(|value| value.table(format!("when of rule \"{name}\""), WHEN_KEYS));
+    let when = when.map_or_else(Conditions::any, |when| read_conditions(&when));
     let reason = table.value("reason").and_then(|value| {
         // The reason is quoted in SMTP replies and notices, where a line break would start a line of its own.
         value.parse("a sentence of at most 200 characters on one line", short_line)
     });
     let then = table.required("then", "add what the rule demands, such as then = \"protect\"")?;
     let demand = then.choice(DEMANDS)?;
-    let when = when.unwrap_or_else(Conditions::any);
     if when.directions.inbound && demand == Demand::ProtectIfPossible {
         then.mistake(
             "\"protect-if-possible\" demands nothing of a message that has already arrived",
@@ -240,7 +236,7 @@ fn read_header(value: &Value<'_>) -> Option<HeaderCondition> {
     Some(HeaderCondition { name: name.to_owned(), matches })
 }
 
-fn warn_if_unreachable(item: &Value<'_>, earlier: &[Rule], rule: &Rule) {
+fn warn_if_unreachable(table: &Table<'_>, earlier: &[Rule], rule: &Rule) {
     let all = earlier.iter().filter(|other| other.when.is_unconditional());
     let mut taken = Directions { inbound: false, internal: false, outbound: false };
     let mut by = Vec::new();
@@ -261,7 +257,7 @@ fn warn_if_unreachable(item: &Value<'_>, earlier: &[Rule], rule: &Rule) {
     };
     // A released message is past a `hold`, so that what comes after one can still match.
     if let Some(culprit) = culprit.filter(|culprit| culprit.then != Demand::Hold) {
-        item.warning(
+        table.warning(
             format!(
                 "rule \"{}\" can never match: rule \"{}\" in line {} takes all its mail",
                 rule.name, culprit.name, culprit.line
@@ -283,6 +279,19 @@ fn short_line(text: &str) -> Option<&str> {
         && text.chars().count() <= LONGEST
         && !text.chars().any(char::is_control);
     is_good.then_some(text)
+}
+
+/// Returns the keys of each table that the reader knows, for comparison with the reference.
+#[cfg(test)]
+pub(crate) fn known_keys() -> Vec<(&'static str, Vec<&'static str>)> {
+    [
+        ("outbound", OUTBOUND_KEYS),
+        ("inbound", INBOUND_KEYS),
+        ("rule", RULE_KEYS),
+        ("rule.when", WHEN_KEYS),
+    ]
+    .map(|(table, keys)| (table, keys.to_vec()))
+    .to_vec()
 }
 
 const OUTBOUND_KEYS: &[&str] = &["desktop-protected", "unusable-partner-key"];

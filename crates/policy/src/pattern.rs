@@ -59,16 +59,16 @@ impl Glob {
 impl DomainPattern {
     /// Reads a pattern; `None` if it is no domain.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim_end_matches('.');
         if let Some(parent) = text.strip_prefix("*.").or_else(|| text.strip_prefix('.'))
             && !parent.contains(['*', '?'])
         {
-            return checked_domain(parent).map(Self::Below);
+            return checked_domain(without_dot(parent)).map(Self::Below);
         }
+        let text = without_dot(text);
         if text.contains(['*', '?']) {
             let allowed = |c: char| c.is_alphanumeric() || matches!(c, '*' | '?' | '.' | '-' | '_');
-            return (text.len() <= LONGEST_DOMAIN && text.chars().all(allowed))
-                .then(|| Self::Glob(Glob::new(text)));
+            let is_good = text.len() <= LONGEST_DOMAIN && text.chars().all(allowed);
+            return is_good.then(|| Self::Glob(Glob::new(text)));
         }
         checked_domain(text).map(Self::Exact)
     }
@@ -90,7 +90,7 @@ impl DomainPattern {
 ///
 /// Without this a rule for `müller.example` would miss mail to `xn--mller-kva.example`, which is the same place.
 pub(crate) fn normal_domain(domain: &str) -> String {
-    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    let domain = without_dot(domain);
     idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase())
 }
 
@@ -130,6 +130,11 @@ pub fn checked_domain(text: &str) -> Option<String> {
             && !label.ends_with('-')
     };
     (domain.len() <= LONGEST_DOMAIN && domain.split('.').all(label_is_good)).then_some(domain)
+}
+
+/// Returns the domain without the dot that may end an absolute one (RFC 1034 section 3.1).
+fn without_dot(domain: &str) -> &str {
+    domain.strip_suffix('.').unwrap_or(domain)
 }
 
 fn unescaped(text: &str) -> String {

@@ -1,1 +1,352 @@
-//! Tests.
+//! What happens to outgoing mail, case by case.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::facts::Sensitivity;
+
+fn message<'a>(form: Form) -> Message<'a> {
+    Message {
+        sender: "alice@acme.example",
+        recipient: "bob@globex.example",
+        size: 10_000,
+        form,
+        sensitivity: Sensitivity::Normal,
+        released: false,
+        header: &|_| Vec::new(),
+    }
+}
+
+fn policy(text: &str) -> Policy {
+    Policy::parse(&format!("version = 1\n{text}"), "policy.toml").unwrap()
+}
+
+fn rule(then: &str) -> Policy {
+    policy(&format!(
+        "[[rule]]\nname = \"r\"\nwhen = {{ direction = [\"outbound\", \"internal\"] }}\nthen = \"{then}\""
+    ))
+}
+
+fn treatment(policy: &Policy, form: Form, destination: Destination) -> Treatment {
+    decide(policy, &Facts { message: message(form), destination }).treatment()
+}
+
+const fn outside(key: PartnerKey) -> Destination {
+    Destination::Outside(key)
+}
+
+#[test]
+fn the_table_of_the_reference_holds() {
+    use PartnerKey::{Expired, NoPartner, NotYetValid, Unsuitable, Usable};
+    let unsuitable = || Unsuitable("RSA key of 512 bits".to_owned());
+    for (then, key, expected) in [
+        ("protect", Usable, Treatment::Protect),
+        ("protect", NoPartner, Treatment::Hold { code: &NO_PARTNER }),
+        ("protect", Expired, Treatment::Hold { code: &KEY_EXPIRED }),
+        ("protect", NotYetValid, Treatment::Hold { code: &KEY_NOT_YET_VALID }),
+        ("protect", unsuitable(), Treatment::Hold { code: &KEY_UNSUITABLE }),
+        ("protect-if-possible", Usable, Treatment::Protect),
+        ("protect-if-possible", NoPartner, Treatment::Clear),
+        ("protect-if-possible", Expired, Treatment::Hold { code: &KEY_EXPIRED }),
+        ("protect-if-possible", NotYetValid, Treatment::Hold { code: &KEY_NOT_YET_VALID }),
+        ("protect-if-possible", unsuitable(), Treatment::Hold { code: &KEY_UNSUITABLE }),
+        ("sign", Usable, Treatment::Sign),
+        ("sign", NoPartner, Treatment::Sign),
+        ("pass", Usable, Treatment::Pass),
+        ("hold", Usable, Treatment::Hold { code: &HELD_BY_RULE }),
+        ("reject", Usable, Treatment::Reject { code: &REJECTED_BY_RULE }),
+    ] {
+        let text = format!("{then}, {key:?}");
+        assert_eq!(treatment(&rule(then), Form::Plain, outside(key)), expected, "{text}");
+    }
+}
+
+#[test]
+fn without_a_rule_mail_is_protected_if_possible() {
+    let decision = decide(
+        &Policy::default(),
+        &Facts { message: message(Form::Plain), destination: outside(PartnerKey::Usable) },
+    );
+    assert_eq!(
+        (decision.demand(), decision.treatment()),
+        (Demand::ProtectIfPossible, Treatment::Protect)
+    );
+    assert_eq!(decision.rule(), None);
+    assert_eq!(
+        treatment(&Policy::default(), Form::Plain, outside(PartnerKey::NoPartner)),
+        Treatment::Clear
+    );
+    assert_eq!(treatment(&Policy::default(), Form::Plain, Destination::Internal), Treatment::Clear);
+}
+
+#[test]
+fn the_author_may_let_broken_partner_keys_go_clear_but_not_past_protect() {
+    let lenient = policy("[outbound]\nunusable-partner-key = \"clear\"");
+    assert_eq!(treatment(&lenient, Form::Plain, outside(PartnerKey::Expired)), Treatment::Clear);
+    let strict =
+        policy("[outbound]\nunusable-partner-key = \"clear\"\n[[rule]]\nthen = \"protect\"");
+    assert_eq!(
+        treatment(&strict, Form::Plain, outside(PartnerKey::Expired)),
+        Treatment::Hold { code: &KEY_EXPIRED }
+    );
+}
+
+#[test]
+fn desktop_encryption_is_enough_and_a_desktop_signature_is_not() {
+    let wrap = |then: &str| {
+        policy(&format!("[outbound]\ndesktop-protected = \"wrap\"\n[[rule]]\nthen = \"{then}\""))
+    };
+    let held = Treatment::Hold { code: &NO_PARTNER };
+    for (policy, form, key, expected) in [
+        (rule("protect"), Form::SmimeEncrypted, PartnerKey::NoPartner, Treatment::Pass),
+        (rule("protect"), Form::PgpEncrypted, PartnerKey::Usable, Treatment::Pass),
+        (rule("protect"), Form::SmimeSigned, PartnerKey::NoPartner, held),
+        (rule("protect"), Form::PgpSigned, PartnerKey::Usable, Treatment::Protect),
+        (rule("protect-if-possible"), Form::SmimeEncrypted, PartnerKey::Usable, Treatment::Pass),
+        (rule("protect-if-possible"), Form::SmimeSigned, PartnerKey::NoPartner, Treatment::Pass),
+        (rule("protect-if-possible"), Form::SmimeSigned, PartnerKey::Usable, Treatment::Protect),
+        (rule("sign"), Form::SmimeSigned, PartnerKey::NoPartner, Treatment::Pass),
+        (wrap("protect"), Form::SmimeEncrypted, PartnerKey::Usable, Treatment::Protect),
+        (wrap("protect"), Form::SmimeEncrypted, PartnerKey::NoPartner, held),
+        (wrap("protect-if-possible"), Form::SmimeEncrypted, PartnerKey::NoPartner, Treatment::Pass),
+        (wrap("sign"), Form::SmimeSigned, PartnerKey::NoPartner, Treatment::Sign),
+    ] {
+        let text = format!("{form:?} {key:?} {:?}", policy.rules);
+        assert_eq!(treatment(&policy, form, outside(key)), expected, "{text}");
+    }
+}
+
+#[test]
+fn protect_inside_the_organisation_is_held_unless_the_desktop_did_it() {
+    let policy = rule("protect");
+    assert_eq!(
+        treatment(&policy, Form::Plain, Destination::Internal),
+        Treatment::Hold { code: &NO_PARTNER }
+    );
+    assert_eq!(treatment(&policy, Form::SmimeEncrypted, Destination::Internal), Treatment::Pass);
+}
+
+#[test]
+fn nobody_is_told_about_a_held_notice() {
+    for (sender, expected) in [("alice@acme.example", true), ("", false), ("<>", false)] {
+        let message = Message { sender, ..message(Form::Plain) };
+        let facts = Facts { message, destination: outside(PartnerKey::NoPartner) };
+        let decision = decide(&rule("protect"), &facts);
+        assert_eq!(decision.treatment(), Treatment::Hold { code: &NO_PARTNER });
+        assert_eq!(decision.notify_sender(), expected, "{sender}");
+    }
+}
+
+#[test]
+fn a_release_takes_mail_past_hold_but_never_past_protect() {
+    let policy = policy(
+        "[[rule]]\nname = \"a\"\nthen = \"hold\"\n[[rule]]\nname = \"b\"\nthen = \"protect\"",
+    );
+    let decide = |released, key| {
+        let message = Message { released, ..message(Form::Plain) };
+        decide(&policy, &Facts { message, destination: outside(key) }).treatment()
+    };
+    assert_eq!(decide(false, PartnerKey::Usable), Treatment::Hold { code: &HELD_BY_RULE });
+    assert_eq!(decide(true, PartnerKey::Usable), Treatment::Protect);
+    assert_eq!(decide(true, PartnerKey::NoPartner), Treatment::Hold { code: &NO_PARTNER });
+}
+
+#[test]
+fn every_condition_decides() {
+    let header = |name: &str| match name {
+        "Subject" => vec!["Re: [Secret] plan".to_owned()],
+        "X-Two" => vec!["one".to_owned(), "two".to_owned()],
+        _ => Vec::new(),
+    };
+    let message = Message {
+        sensitivity: Sensitivity::Private,
+        header: &header,
+        ..message(Form::SmimeSigned)
+    };
+    for (when, expected) in [
+        ("", true),
+        ("sender = \"ALICE@acme.example\"", true),
+        ("sender = [\"x@y\", \"*@acme.example\"]", true),
+        ("sender = \"<>\"", false),
+        ("sender = \"*@globex.example\"", false),
+        ("sender-domain = \"acme.example\"", true),
+        ("sender-domain = \".acme.example\"", false),
+        ("recipient = \"b?b@globex.example\"", true),
+        ("recipient = \"*@acme.example\"", false),
+        ("recipient-domain = \"globex.*\"", true),
+        ("recipient-domain = \"lobex.example\"", false),
+        ("size-over = 9_999", true),
+        ("size-over = \"10kB\"", false),
+        ("size-under = \"10001\"", true),
+        ("size-under = \"10kB\"", false),
+        ("size-over = \"1kB\", size-under = \"20kB\"", true),
+        ("header = { name = \"subject:\", matches = \"*[secret]*\" }", false),
+        ("header = { name = \"Subject\", matches = \"*[secret]*\" }", true),
+        ("header = { name = \"Subject\", matches = \"[secret]\" }", false),
+        ("header = { name = \"Subject\" }", true),
+        ("header = { name = \"X-None\" }", false),
+        ("header = [{ name = \"Subject\" }, { name = \"X-Two\", matches = \"two\" }]", true),
+        ("header = [{ name = \"Subject\" }, { name = \"X-Two\", matches = \"three\" }]", false),
+        ("sensitivity = \"private\"", true),
+        ("sensitivity = [\"normal\", \"personal\"]", false),
+        ("desktop = \"signed\"", true),
+        ("desktop = [\"none\", \"encrypted\"]", false),
+        ("direction = \"outbound\"", true),
+        ("direction = \"internal\"", false),
+        ("direction = [\"inbound\", \"internal\"]", false),
+        ("sender-domain = \"acme.example\", recipient-domain = \"other.example\"", false),
+    ] {
+        let policy = policy(&format!("[[rule]]\nwhen = {{ {when} }}\nthen = \"reject\""));
+        let facts = Facts { message: message.clone(), destination: outside(PartnerKey::Usable) };
+        let decision = decide(&policy, &facts);
+        assert_eq!(decision.rule().is_some(), expected, "{when}: {:?}", decision.tried());
+    }
+}
+
+#[test]
+fn the_record_says_why_each_rule_did_not_match() {
+    let policy = policy(
+        r#"
+[[rule]]
+name = "board"
+when = { recipient = "board@globex.example" }
+then = "reject"
+
+[[rule]]
+name = "large"
+when = { size-over = "5MB" }
+then = "hold"
+
+[[rule]]
+name = "globex"
+when = { recipient-domain = "globex.example" }
+then = "protect"
+reason = "the contract with Globex says so"
+
+[[rule]]
+name = "never looked at"
+then = "pass"
+"#,
+    );
+    let facts = Facts { message: message(Form::Plain), destination: outside(PartnerKey::Expired) };
+    let decision = decide(&policy, &facts);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&decision).unwrap(), @r#"
+    {
+      "policy_version": 1,
+      "recipient": "bob@globex.example",
+      "demand": "protect",
+      "treatment": {
+        "kind": "hold",
+        "code": "policy.key_expired"
+      },
+      "notify_sender": true,
+      "rule": {
+        "name": "globex",
+        "line": 13,
+        "reason": "the contract with Globex says so"
+      },
+      "reasons": [
+        {
+          "code": "policy.rule",
+          "text": "rule \"globex\" in line 13 demands protect"
+        },
+        {
+          "code": "policy.key_expired",
+          "text": "the partner's encryption certificate has expired"
+        }
+      ],
+      "tried": [
+        {
+          "rule": "board",
+          "line": 3,
+          "mismatch": "recipient: bob@globex.example does not fit"
+        },
+        {
+          "rule": "large",
+          "line": 8,
+          "mismatch": "size-over: 10000 octets are not over 5000000"
+        },
+        {
+          "rule": "globex",
+          "line": 13,
+          "mismatch": null
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn a_permit_is_for_one_recipient() {
+    let facts =
+        Facts { message: message(Form::Plain), destination: outside(PartnerKey::NoPartner) };
+    let permit = decide(&Policy::default(), &facts).clear_permit().unwrap();
+    assert_eq!((permit.recipient(), permit.kind()), ("bob@globex.example", ClearKind::Clear));
+}
+
+fn any_form() -> impl Strategy<Value = Form> {
+    prop_oneof![
+        Just(Form::Plain),
+        Just(Form::PgpEncrypted),
+        Just(Form::PgpSigned),
+        Just(Form::SmimeEncrypted),
+        Just(Form::SmimeSigned),
+    ]
+}
+
+fn any_destination() -> impl Strategy<Value = Destination> {
+    prop_oneof![
+        Just(Destination::Internal),
+        Just(outside(PartnerKey::Usable)),
+        Just(outside(PartnerKey::NoPartner)),
+        Just(outside(PartnerKey::Expired)),
+        Just(outside(PartnerKey::NotYetValid)),
+        Just(outside(PartnerKey::Unsuitable("no".to_owned()))),
+    ]
+}
+
+proptest! {
+    /// The promise of the product: what must be protected never leaves readable.
+    #[test]
+    fn protect_never_yields_a_permit_for_readable_mail(
+        form in any_form(),
+        destination in any_destination(),
+        sender in any::<String>(),
+        recipient in any::<String>(),
+        size in any::<u64>(),
+        released in any::<bool>(),
+        wrap in any::<bool>(),
+        clear in any::<bool>(),
+    ) {
+        let policy = policy(&format!(
+            "[outbound]\ndesktop-protected = \"{}\"\nunusable-partner-key = \"{}\"\n\
+             [[rule]]\nwhen = {{ direction = [\"outbound\", \"internal\"] }}\nthen = \"protect\"",
+            if wrap { "wrap" } else { "pass" },
+            if clear { "clear" } else { "hold" },
+        ));
+        let message = Message { sender: &sender, recipient: &recipient, size, released, ..message(form) };
+        let decision = decide(&policy, &Facts { message, destination });
+        prop_assert_eq!(decision.demand(), Demand::Protect);
+        let kind = decision.clear_permit().map(|permit| permit.kind());
+        let is_encrypted_by_desktop = form.is_encrypted() && !wrap;
+        prop_assert_eq!(kind, is_encrypted_by_desktop.then_some(ClearKind::Pass));
+    }
+
+    #[test]
+    fn the_same_facts_give_the_same_decision(
+        form in any_form(),
+        destination in any_destination(),
+        sender in any::<String>(),
+        recipient in any::<String>(),
+        subject in any::<String>(),
+    ) {
+        let policy = policy(
+            "[[rule]]\nwhen = { header = { name = \"Subject\", matches = \"*a*\" } }\nthen = \"protect\"\n\
+             [[rule]]\nwhen = { sender = \"*a*@*\" }\nthen = \"sign\"",
+        );
+        let header = |_: &str| vec![subject.clone()];
+        let message = Message { sender: &sender, recipient: &recipient, header: &header, ..message(form) };
+        let facts = Facts { message, destination };
+        prop_assert_eq!(decide(&policy, &facts), decide(&policy, &facts));
+    }
+}

@@ -1,1 +1,162 @@
-//! Tests.
+//! What happens to mail from outside, case by case.
+
+use super::*;
+use crate::facts::Sensitivity;
+
+fn message<'a>(form: Form) -> Message<'a> {
+    Message {
+        sender: "bob@globex.example",
+        recipient: "alice@acme.example",
+        size: 10_000,
+        form,
+        sensitivity: Sensitivity::Normal,
+        released: false,
+        header: &|_| Vec::new(),
+    }
+}
+
+fn arrival(result: ArrivalResult, domains: &[String]) -> Arrival<'_> {
+    let is_verified = result == ArrivalResult::Verified;
+    Arrival {
+        result,
+        is_encrypted: is_verified,
+        speaks_for_from: is_verified,
+        sender_domains: domains,
+    }
+}
+
+fn policy(text: &str) -> Policy {
+    Policy::parse(&format!("version = 1\n{text}"), "policy.toml").unwrap()
+}
+
+fn treatment(policy: &Policy, arrival: &Arrival<'_>) -> InboundTreatment {
+    inbound_decide(policy, arrival, &message(Form::Plain)).treatment()
+}
+
+#[test]
+fn defaults_deliver_with_a_warning_or_hold() {
+    for (result, expected) in [
+        (ArrivalResult::Verified, InboundTreatment::Deliver),
+        (ArrivalResult::Unprotected, InboundTreatment::Deliver),
+        (ArrivalResult::Unverified, InboundTreatment::DeliverWithWarning),
+        (ArrivalResult::Failed, InboundTreatment::DeliverWithWarning),
+        (ArrivalResult::Undecipherable, InboundTreatment::Hold { code: &UNDECIPHERABLE }),
+        (ArrivalResult::EncryptedToOthers, InboundTreatment::Hold { code: &ENCRYPTED_TO_OTHERS }),
+    ] {
+        assert_eq!(treatment(&Policy::default(), &arrival(result, &[])), expected, "{result:?}");
+    }
+}
+
+#[test]
+fn each_case_has_its_own_setting() {
+    let strict = policy(
+        "[inbound]\nbad-signature = \"reject\"\nunknown-signer = \"hold\"\nundecipherable = \"deliver-with-warning\"\n\
+         encrypted-to-others = \"deliver\"",
+    );
+    for (result, expected) in [
+        (ArrivalResult::Unverified, InboundTreatment::Hold { code: &SIGNATURE_UNVERIFIED }),
+        (ArrivalResult::Failed, InboundTreatment::Reject { code: &SIGNATURE_FAILED }),
+        (ArrivalResult::Undecipherable, InboundTreatment::DeliverWithWarning),
+        (ArrivalResult::EncryptedToOthers, InboundTreatment::Deliver),
+    ] {
+        assert_eq!(treatment(&strict, &arrival(result, &[])), expected, "{result:?}");
+    }
+}
+
+#[test]
+fn a_signer_who_may_not_speak_for_the_sender_is_unknown() {
+    let stranger = Arrival { speaks_for_from: false, ..arrival(ArrivalResult::Verified, &[]) };
+    assert_eq!(treatment(&Policy::default(), &stranger), InboundTreatment::DeliverWithWarning);
+}
+
+#[test]
+fn domains_that_must_protect_are_held_to_it() {
+    let policy =
+        policy("[inbound]\nrequire-protection-from = [\"globex.example\", \"*.globex.example\"]");
+    let held = InboundTreatment::Hold { code: &NOT_PROTECTED };
+    let ours = ["Globex.Example".to_owned()];
+    let below = ["other.example".to_owned(), "mail.globex.example".to_owned()];
+    let others = ["other.example".to_owned()];
+    let good = arrival(ArrivalResult::Verified, &ours);
+    for (case, expected) in [
+        (good.clone(), InboundTreatment::Deliver),
+        (arrival(ArrivalResult::Unprotected, &ours), held),
+        (arrival(ArrivalResult::Unprotected, &below), held),
+        (arrival(ArrivalResult::Unprotected, &others), InboundTreatment::Deliver),
+        (arrival(ArrivalResult::Failed, &ours), held),
+        (
+            arrival(ArrivalResult::Undecipherable, &ours),
+            InboundTreatment::Hold { code: &UNDECIPHERABLE },
+        ),
+        (Arrival { is_encrypted: false, ..good.clone() }, held),
+        (Arrival { speaks_for_from: false, ..good }, held),
+    ] {
+        assert_eq!(treatment(&policy, &case), expected, "{case:?}");
+    }
+}
+
+#[test]
+fn the_stricter_of_two_settings_counts() {
+    let policy = policy(
+        "[inbound]\nrequire-protection-from = [\"globex.example\"]\nunprotected = \"deliver-with-warning\"\n\
+         bad-signature = \"reject\"",
+    );
+    let domains = ["globex.example".to_owned()];
+    assert_eq!(
+        treatment(&policy, &arrival(ArrivalResult::Failed, &domains)),
+        InboundTreatment::Reject { code: &SIGNATURE_FAILED }
+    );
+}
+
+#[test]
+fn inbound_rules_come_first_and_outbound_rules_do_not_count() {
+    let rule = |direction: &str, then: &str| {
+        policy(&format!("[[rule]]\nwhen = {{ direction = \"{direction}\" }}\nthen = \"{then}\""))
+    };
+    let plain = arrival(ArrivalResult::Unprotected, &[]);
+    let signed = Arrival { is_encrypted: false, ..arrival(ArrivalResult::Verified, &[]) };
+    for (direction, then, case, expected) in [
+        ("outbound", "reject", &plain, InboundTreatment::Deliver),
+        ("internal", "reject", &plain, InboundTreatment::Deliver),
+        ("inbound", "reject", &plain, InboundTreatment::Reject { code: &REJECTED_BY_RULE }),
+        ("inbound", "hold", &plain, InboundTreatment::Hold { code: &HELD_BY_RULE }),
+        ("inbound", "pass", &arrival(ArrivalResult::Failed, &[]), InboundTreatment::Deliver),
+        ("inbound", "sign", &plain, InboundTreatment::Hold { code: &NOT_SIGNED }),
+        ("inbound", "sign", &signed, InboundTreatment::Deliver),
+        ("inbound", "protect", &signed, InboundTreatment::Hold { code: &NOT_PROTECTED }),
+        ("inbound", "protect", &arrival(ArrivalResult::Verified, &[]), InboundTreatment::Deliver),
+    ] {
+        assert_eq!(treatment(&rule(direction, then), case), expected, "{direction} {then}");
+    }
+}
+
+#[test]
+fn a_failed_signature_stays_as_strict_when_a_rule_wanted_one() {
+    let policy = policy(
+        "[inbound]\nbad-signature = \"reject\"\nunprotected = \"deliver-with-warning\"\n\
+         [[rule]]\nwhen = { direction = \"inbound\" }\nthen = \"sign\"",
+    );
+    assert_eq!(
+        treatment(&policy, &arrival(ArrivalResult::Failed, &[])),
+        InboundTreatment::Reject { code: &SIGNATURE_FAILED }
+    );
+}
+
+#[test]
+fn a_released_message_is_delivered_with_a_warning() {
+    let message = Message { released: true, ..message(Form::Plain) };
+    let decision =
+        inbound_decide(&Policy::default(), &arrival(ArrivalResult::Undecipherable, &[]), &message);
+    assert_eq!(decision.treatment(), InboundTreatment::DeliverWithWarning);
+    assert!(decision.reasons().iter().any(|reason| reason.code == UNDECIPHERABLE.id));
+}
+
+#[test]
+fn the_record_is_stable() {
+    let decision = inbound_decide(
+        &Policy::default(),
+        &arrival(ArrivalResult::Undecipherable, &[]),
+        &message(Form::SmimeEncrypted),
+    );
+    insta::assert_snapshot!(serde_json::to_string(&decision).unwrap(), @r#"{"policy_version":1,"recipient":"alice@acme.example","treatment":{"kind":"hold","code":"policy.undecipherable"},"rule":null,"reasons":[{"code":"policy.undecipherable","text":"the message is encrypted and cannot be opened"}],"tried":[]}"#);
+}
