@@ -28,7 +28,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use crate::pattern::checked_domain as domain;
 pub use keys::{KeyDoc, markdown};
-pub use mistake::{Mistake, Severity, one_line};
+pub use mistake::{Mistake, Severity, listed, one_line};
 pub use spelling::nearest;
 pub use units::{duration, size};
 pub use value::Value;

@@ -1,6 +1,6 @@
 //! What must fit together: listeners with each other, next hops with listeners.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use chancery_policy::document::Value;
 
@@ -28,7 +28,7 @@ pub(super) fn listeners(listeners: &[Listener<'_>]) {
             let whose = if other.is_written { "" } else { " (its default)" };
             listener.place.mistake(
                 format!("{} is already taken by \"{}\"{whose}", listener.address, other.path),
-                Some("give each listener a port of its own".to_owned()),
+                Some(hint(listener.address, other.address).to_owned()),
             );
         }
     }
@@ -73,9 +73,26 @@ pub(super) fn metrics(address: SocketAddr, place: &Value<'_>) {
 
 /// Returns true if the second of the two sockets could not be opened.
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
-    // Port 0 is a free port chosen by the system. `[::]` takes the IPv4 port too unless it is told not to, which we do
-    // tell it (RFC 3493 section 5.3), so the families are apart.
-    let is_same_family = a.is_ipv4() == b.is_ipv4();
-    let is_same_address = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
-    a.port() != 0 && a.port() == b.port() && is_same_family && is_same_address
+    // Port 0 is a free port chosen by the system.
+    let is_same_port = a.port() != 0 && a.port() == b.port();
+    is_same_port && (takes(a.ip(), b.ip()) || takes(b.ip(), a.ip()))
+}
+
+/// Returns true if a socket on the first address gets what is sent to the second.
+fn takes(listener: IpAddr, address: IpAddr) -> bool {
+    match listener {
+        // `[::]` takes IPv4 as well (RFC 3493 section 5.3; Linux unless `net.ipv6.bindv6only` is set).
+        IpAddr::V6(listener) if listener.is_unspecified() => true,
+        IpAddr::V4(listener) if listener.is_unspecified() => address.is_ipv4(),
+        listener => listener == address,
+    }
+}
+
+/// Says what is meant when both `0.0.0.0` and `[::]` are listed, which looks right and is not.
+fn hint(a: SocketAddr, b: SocketAddr) -> &'static str {
+    if a.is_ipv4() != b.is_ipv4() && a.ip().is_unspecified() && b.ip().is_unspecified() {
+        "\"[::]\" takes IPv4 as well; remove \"0.0.0.0\""
+    } else {
+        "give each listener a port of its own"
+    }
 }

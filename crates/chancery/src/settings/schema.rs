@@ -119,8 +119,8 @@ pub const KEYS: &[KeyDoc] = &[
         kind: "list of addresses",
         unit: "",
         default: "[\"0.0.0.0:25\"]",
-        doc: "Where the internet hands mail in by SMTP. An empty list: this gateway only sends.",
-        example: "[\"0.0.0.0:25\", \"[::]:25\"]",
+        doc: "Where the internet hands mail in by SMTP. An empty list: this gateway only sends. `[::]:25` takes IPv4 and IPv6.",
+        example: "[\"[::]:25\"]",
         owner: "gateway",
     },
     KeyDoc {

@@ -87,3 +87,13 @@ impl fmt::Display for Mistake {
 pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
+
+/// Returns the mistakes as `check` and `serve` show them, one a line.
+pub fn listed(mistakes: &[Mistake]) -> String {
+    let mut out = String::new();
+    for mistake in mistakes {
+        out.push_str(&mistake.to_string());
+        out.push('\n');
+    }
+    out
+}

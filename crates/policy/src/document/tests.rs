@@ -4,10 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn shown(mistakes: &[Mistake]) -> String {
-    mistakes.iter().map(|mistake| format!("{mistake}\n")).collect()
-}
-
 #[test]
 fn all_mistakes_come_at_once_in_the_order_of_the_file() {
     let text = "\
@@ -32,7 +28,7 @@ also-unknown = \"\\u001b[31m\"
         assert!(value("table").table("[table]", &["known"]).is_some());
         assert!(root.required("needed", "add it").is_none());
     }
-    insta::assert_snapshot!(shown(&document.finish()), @r#"
+    insta::assert_snapshot!(listed(&document.finish()), @r#"
     file.toml:1:1: missing key "needed"; add it
     file.toml:1:8: "time" must be a time such as "90s", "5m", "4h" or "5d", not "soon"
     file.toml:2:8: "size" must be a size such as "100kB" or "50MB", not a fraction
@@ -70,7 +66,7 @@ fn several_syntax_errors_are_reported_together() {
 #[test]
 fn a_key_that_is_there_twice_is_a_mistake() {
     let document = Document::parse("a = 1\na = 2\n", "file.toml");
-    insta::assert_snapshot!(shown(&document.finish()), @"file.toml:2:1: cannot read the TOML: duplicate key");
+    insta::assert_snapshot!(listed(&document.finish()), @"file.toml:2:1: cannot read the TOML: duplicate key");
 }
 
 #[test]
@@ -80,14 +76,14 @@ fn columns_count_characters() {
         let table = document.root(&["t"]).value("t").and_then(|value| value.table("[t]", &["ä"]));
         assert_eq!(table.and_then(|table| table.value("ä")?.text()), Some("€"));
     }
-    insta::assert_snapshot!(shown(&document.finish()), @r#"file.toml:1:18: unknown key "x" in [t]"#);
+    insta::assert_snapshot!(listed(&document.finish()), @r#"file.toml:1:18: unknown key "x" in [t]"#);
 }
 
 #[test]
 fn control_characters_never_reach_the_terminal() {
     let document = Document::parse("\"a\\u001b[2J\\nb\" = 1", "file.toml");
     document.root(&[]);
-    assert!(!shown(&document.finish()).trim_end().contains(char::is_control));
+    assert!(!listed(&document.finish()).trim_end().contains(char::is_control));
 }
 
 #[test]
@@ -96,7 +92,7 @@ fn a_huge_file_is_refused_and_not_read() {
     let document = Document::parse(&text, "file.toml");
     assert!(document.is_broken());
     assert!(document.root(&[]).value("a").is_none());
-    insta::assert_snapshot!(shown(&document.finish()), @"file.toml:1:1: the file is larger than 1048576 octets");
+    insta::assert_snapshot!(listed(&document.finish()), @"file.toml:1:1: the file is larger than 1048576 octets");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::document::listed;
 
 fn mistakes(text: &str) -> String {
     let found = match Policy::parse(text, "policy.toml") {
         Ok(policy) => policy.warnings().to_vec(),
         Err(mistakes) => mistakes,
     };
-    found.iter().map(|mistake| format!("{mistake}\n")).collect()
+    listed(&found)
 }
 
 #[test]
