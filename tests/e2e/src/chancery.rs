@@ -4,10 +4,12 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::{SocketAddr, TcpStream},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Instant,
 };
 
 use serde_json::Value;
@@ -210,11 +212,14 @@ impl Gateway {
         status
     }
 
-    /// Ends `serve` without asking, wherever it is.
-    pub fn kill(&mut self) {
+    /// Ends `serve` without asking, wherever it is; returns the moments before and after.
+    pub fn kill(&mut self) -> Range<Instant> {
         let mut child = self.process.take().expect("serve runs");
+        assert!(matches!(child.try_wait(), Ok(None)), "serve ended by itself:\n{}", self.log());
+        let before = Instant::now();
         child.kill().expect("serve is our child");
         child.wait().expect("serve is our child");
+        before..Instant::now()
     }
 
     /// Returns what `serve` logged, over all its lives.

@@ -20,6 +20,8 @@
 )]
 
 pub mod chancery;
+pub mod faults;
+pub mod load;
 pub mod message;
 pub mod peers;
 pub mod place;

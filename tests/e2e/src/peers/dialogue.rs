@@ -64,8 +64,13 @@ impl Dialogue {
             let start = reply.len();
             let count = match self.reader.read_line(&mut reply) {
                 Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
-                Err(error) => return Err(error),
+                Err(error)
+                    if [ErrorKind::TimedOut, ErrorKind::WouldBlock].contains(&error.kind()) =>
+                {
+                    return Err(error);
+                }
+                // However a connection ends, there is no reply.
+                Err(_) => 0,
             };
             let more = reply.get(start..).is_some_and(|line| line.as_bytes().get(3) == Some(&b'-'));
             if count == 0 || !more {

@@ -187,6 +187,11 @@ impl SmtpSink {
         self.shared.lock().accepted.clone()
     }
 
+    /// Looks at everything that arrived so far.
+    pub fn look<T>(&self, look: impl FnOnce(&[Accepted]) -> T) -> T {
+        look(&self.shared.lock().accepted)
+    }
+
     /// Returns every command line that was read, in order.
     pub fn commands(&self) -> Vec<String> {
         self.shared.lock().commands.clone()

@@ -1,6 +1,9 @@
 //! The harness itself: a recorder that records wrongly would make every other test worthless.
 
+use std::{fs, process::Command};
+
 use chancery_e2e::{
+    faults::FileFaults,
     message::{self, SECRET},
     peers::{
         Accepted, Answer, Dialogue, Filter, OpenSsl, Postfix, Role, Script, SmtpSink, Stage, Tap,
@@ -122,4 +125,62 @@ fn openssl_makes_an_organisation_that_it_believes_itself() {
             [identity.ca.to_str(), certificate.to_str()].map(|path| path.expect("a plain path"));
         openssl.demand(&["verify", "-purpose", purpose, "-CAfile", words[0], words[1]], b"");
     }
+}
+
+#[test]
+fn power_cut_takes_what_was_not_synced_and_nothing_else() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let layer = FileFaults::new(folder.path(), &data);
+    let run = |program: &str, words: &[&str]| {
+        let status = Command::new(program)
+            .args(words)
+            .current_dir(&data)
+            .envs(layer.environment())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{program} {words:?}");
+    };
+    let write = |name: &str, text: &str, options: &str| {
+        fs::write(folder.path().join("input"), text).unwrap();
+        let output = format!("of={name}");
+        let words = ["status=none", "if=../input", &output].into_iter().chain(options.split(' '));
+        run("dd", &words.collect::<Vec<_>>());
+    };
+    let read = |name: &str| fs::read_to_string(data.join(name)).ok();
+
+    for name in ["appended", "replaced", "removed", "renamed", "emptied"] {
+        write(name, "old", "conv=fsync");
+    }
+    write("nameless", "its data is synced, its name is not", "conv=fsync");
+    layer.cut_all();
+    assert_eq!(read("appended"), None, "a name is durable only with its folder");
+
+    for name in ["appended", "replaced", "removed", "renamed", "emptied"] {
+        write(name, "old", "conv=fsync");
+    }
+    run("sync", &["."]);
+    write("appended", "+new", "oflag=append conv=notrunc");
+    write("replaced", "new", "conv=notrunc");
+    write("emptied", "", "conv=fdatasync");
+    write("fresh", "x", "conv=notrunc");
+    run("rm", &["removed"]);
+    run("mv", &["renamed", "moved"]);
+    run("mkdir", &["folder"]);
+    let cut = layer.cut_all();
+    assert_eq!((cut.unsynced_writes, cut.unsynced_names), (3, 4));
+    let left =
+        ["appended", "replaced", "removed", "renamed", "emptied", "fresh", "moved"].map(read);
+    let expected = [Some("old"), Some("old"), Some("old"), Some("old"), Some(""), None, None];
+    assert_eq!(left, expected.map(|text| text.map(str::to_owned)));
+    assert!(!data.join("folder").exists());
+
+    layer.set_full(true);
+    let command = &mut Command::new("dd");
+    let full = command
+        .args(["status=none", "if=../input", "of=more"])
+        .current_dir(&data)
+        .envs(layer.environment());
+    assert!(!full.status().unwrap().success(), "a full disk takes nothing");
 }

@@ -1,0 +1,169 @@
+//! Clients that hand mail in while the gateway is killed under them, and remember what they were promised.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use crate::{
+    message::SECRET,
+    peers::Dialogue,
+    wait::{PATIENCE, pause},
+};
+
+/// How long a client waits before it tries a server again that is not there.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// Every so many messages one is larger than what the store keeps in a row (128 KiB), so that files are at stake too.
+const LARGE_EVERY: usize = 24;
+
+/// Lines of 77 octets in a large message: 230 kB.
+const LARGE_LINES: usize = 3_000;
+
+/// One attempt to hand in one message; an attempt without a promise is made again under the next number, so that what
+/// the gateway may have kept of the first one can be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt {
+    /// The client.
+    pub client: usize,
+    /// Its message.
+    pub message: usize,
+    /// How often it was tried before.
+    pub attempt: usize,
+}
+
+/// Running clients.
+#[derive(Debug)]
+pub struct Load {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: SocketAddr,
+    sender: String,
+    recipients: Vec<String>,
+    promised: Mutex<BTreeSet<Attempt>>,
+    is_over: AtomicBool,
+    count: AtomicUsize,
+}
+
+impl Load {
+    /// Starts clients; every message has the first recipient, every second one all of them.
+    pub fn start(clients: usize, address: SocketAddr, sender: &str, recipients: &[&str]) -> Self {
+        let shared = Arc::new(Shared {
+            address,
+            sender: sender.into(),
+            recipients: recipients.iter().map(|one| (*one).to_owned()).collect(),
+            promised: Mutex::default(),
+            is_over: AtomicBool::new(false),
+            count: AtomicUsize::new(0),
+        });
+        let start = |client| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.run(client))
+        };
+        let clients = (0..clients).map(start).collect();
+        Self { shared, clients }
+    }
+
+    /// Returns how many messages the gateway has taken so far.
+    pub fn promised(&self) -> usize {
+        self.shared.count.load(Ordering::Relaxed)
+    }
+
+    /// Lets the clients finish what they are about and returns every attempt that was acknowledged.
+    pub fn finish(self) -> BTreeSet<Attempt> {
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        for client in self.clients {
+            client.join().expect("a client does not panic");
+        }
+        std::mem::take(&mut *self.shared.promised.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Attempt {
+    /// Returns the recipients that a message of this number has.
+    pub fn recipients<'a>(&self, all: &'a [&'a str]) -> &'a [&'a str] {
+        all.get(..count_of_recipients(self.message, all.len())).unwrap_or(all)
+    }
+
+    /// Reads the attempt out of a header block.
+    pub fn of(message: &[u8]) -> Option<Self> {
+        let head = String::from_utf8_lossy(message.get(..message.len().min(4_096))?).into_owned();
+        let (_, rest) = head.split_once("<load-")?;
+        let (name, _) = rest.split_once('@')?;
+        let numbers: Vec<usize> =
+            name.split('-').filter_map(|number| number.parse().ok()).collect();
+        let [client, message, attempt] = numbers[..] else { return None };
+        Some(Self { client, message, attempt })
+    }
+
+    fn text(&self, from: &str, to: &[&str]) -> String {
+        let Self { client, message, attempt } = self;
+        let mut text = format!(
+            "From: {from}\r\nTo: {}\r\nSubject: load\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n\
+             Message-ID: <load-{client}-{message}-{attempt}@test.invalid>\r\n\r\n{SECRET}\r\n",
+            to.join(", ")
+        );
+        if message.is_multiple_of(LARGE_EVERY) {
+            text.push_str(&format!("{}\r\n", "x".repeat(75)).repeat(LARGE_LINES));
+        }
+        text
+    }
+}
+
+impl Shared {
+    fn run(&self, client: usize) {
+        let mut connection = None;
+        let recipients: Vec<&str> = self.recipients.iter().map(String::as_str).collect();
+        for message in 0.. {
+            for attempt in 0.. {
+                if self.is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let attempt = Attempt { client, message, attempt };
+                if self.hand_in(&mut connection, &attempt, attempt.recipients(&recipients)) {
+                    self.promised.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
+                    self.count.fetch_add(1, Ordering::Relaxed);
+                    break;
+                }
+                connection = None;
+                pause(AGAIN);
+            }
+        }
+    }
+
+    /// Returns true if the gateway said 250 to the whole message.
+    fn hand_in(&self, connection: &mut Option<Dialogue>, attempt: &Attempt, to: &[&str]) -> bool {
+        if connection.is_none() {
+            let Ok(mut fresh) = Dialogue::try_connect(self.address) else { return false };
+            if !fresh.reply().starts_with("220")
+                || !fresh.say("EHLO load.example").starts_with("250")
+            {
+                return false;
+            }
+            *connection = Some(fresh);
+        }
+        let Some(dialogue) = connection else { return false };
+        dialogue.deliver(&self.sender, to, &attempt.text(&self.sender, to)).starts_with("250")
+    }
+}
+
+/// Waits until the clients were promised some messages more than at the last look.
+pub fn wait_for_progress(load: &Load, more: usize) {
+    let goal = load.promised() + more;
+    let reached = crate::wait::within(PATIENCE, || (load.promised() >= goal).then_some(()));
+    assert!(reached.is_some(), "the gateway took no {more} messages in {PATIENCE:?}");
+}
+
+fn count_of_recipients(message: usize, all: usize) -> usize {
+    if message.is_multiple_of(2) { 1 } else { all }
+}
