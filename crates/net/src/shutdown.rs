@@ -28,7 +28,7 @@ impl Shutdown {
     pub async fn triggered(&self) {
         let mut receiver = self.triggered.subscribe();
         // It cannot fail: `self` keeps the sender alive.
-        let _ = receiver.wait_for(|triggered| *triggered).await;
+        drop(receiver.wait_for(|triggered| *triggered).await);
     }
 }
 

@@ -1,19 +1,28 @@
 //! Delivers mail: finds the next hop, connects, speaks, reports for each recipient.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_fault::Code;
-use chancery_wire::smtp::data::Facts;
-use chancery_wire::smtp::{Envelope, Protocol, Reply};
-use tokio::io::AsyncRead;
+use chancery_wire::smtp::{Envelope, Protocol};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::dns::Resolver;
-use crate::tls::TlsInfo;
+use crate::tls::{self, TlsInfo};
+
+mod body;
+mod connection;
+mod deliver;
+mod pool;
+mod target;
+
+pub use body::{Body, BodySource};
+pub use chancery_wire::smtp::client::Outcome;
+pub use chancery_wire::smtp::server::Credentials;
+
+use pool::Pool;
 
 /// Where a message goes next.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +34,7 @@ pub enum Route {
         /// The port, 25 but in tests.
         port: u16,
     },
-    /// A fixed next hop, as `host:port` (no MX lookup; IPv6 in brackets).
+    /// A fixed next hop (no MX lookup).
     Host {
         /// Name or address.
         host: String,
@@ -53,12 +62,9 @@ pub enum TlsPolicy {
     Opportunistic,
     /// No mail without TLS; the certificate is not checked.
     Required,
-    /// No mail without TLS and a certificate that verifies for the server's name with these roots.
+    /// No mail without TLS and a certificate that verifies for the server's name; see [`tls::client_verified`].
     RequiredVerified(Arc<rustls::ClientConfig>),
 }
-
-/// User and password for the next hop.
-pub use chancery_wire::smtp::server::Credentials;
 
 /// Options of one delivery.
 #[derive(Clone, Debug, Default)]
@@ -107,26 +113,10 @@ pub struct ClientConfig {
     pub max_messages: u32,
     /// How long an unused connection is kept.
     pub idle: Duration,
-    /// Unused connections kept for one route.
+    /// Unused connections kept for one server.
     pub max_idle: usize,
-    /// Local address to connect from.
-    pub bind: Option<IpAddr>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-}
-
-/// A message to send.
-pub struct Body {
-    /// Where the octets are.
-    pub source: Arc<dyn BodySource>,
-    /// What is known about them.
-    pub facts: Facts,
-}
-
-/// Octets that can be read from the start as often as needed: once for each server tried.
-pub trait BodySource: Send + Sync {
-    /// Opens the octets for reading.
-    fn open(&self) -> io::Result<Box<dyn AsyncRead + Send + Unpin>>;
 }
 
 /// What came of a delivery; there is exactly one outcome for each recipient.
@@ -138,44 +128,13 @@ pub struct DeliveryReport {
     pub tls: Option<TlsInfo>,
     /// Name of the server that answered last.
     pub host: Option<String>,
-    /// Its address.
+    /// Its address; `None` for a Unix socket.
     pub peer: Option<SocketAddr>,
     /// The next hop takes DSN parameters and got them; otherwise a wanted success notice is ours to send
     /// (RFC 3461 section 5.2.2).
     pub dsn_passed: bool,
-    /// Servers that were tried and did not get as far as an answer for the recipients.
+    /// Servers that were tried in vain.
     pub attempts: Vec<Attempt>,
-}
-
-/// What came of one recipient.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// The next server took the responsibility.
-    Delivered {
-        /// Its reply.
-        reply: Reply,
-    },
-    /// Refused for good.
-    PermFail {
-        /// The reply of the server, or ours.
-        reply: Reply,
-        /// Why.
-        code: &'static Code,
-    },
-    /// Not delivered; try again later.
-    TempFail {
-        /// The reply of the server, or ours.
-        reply: Reply,
-        /// Why.
-        code: &'static Code,
-    },
-    /// The connection was lost after the message and before its reply: try again, it may become a duplicate.
-    Unknown {
-        /// Our words for it.
-        reply: Reply,
-        /// Why.
-        code: &'static Code,
-    },
 }
 
 /// One server that was tried in vain.
@@ -195,15 +154,52 @@ pub struct Attempt {
 #[derive(Clone)]
 pub struct Client {
     config: Arc<ClientConfig>,
+    pool: Arc<Pool>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            greeting: Duration::from_secs(300),
+            command: Duration::from_secs(300),
+            data: Duration::from_secs(180),
+            end: Duration::from_secs(600),
+        }
+    }
+}
+
+impl ClientConfig {
+    /// Makes a configuration with opportunistic TLS and the timeouts of RFC 5321.
+    pub fn new(hostname: impl Into<String>, resolver: Resolver) -> Result<Self, tls::Error> {
+        let hostname = hostname.into();
+        Ok(Self {
+            own_names: vec![hostname.clone()],
+            hostname,
+            resolver,
+            tls: tls::client_opportunistic(None)?,
+            own_addresses: Vec::new(),
+            timeouts: Timeouts::default(),
+            max_addresses: 8,
+            max_messages: 100,
+            idle: Duration::from_secs(10),
+            max_idle: 20,
+            clock: Arc::new(SystemClock::new()),
+        })
+    }
 }
 
 impl Client {
     /// Makes a client.
     pub fn new(config: ClientConfig) -> Self {
-        Self { config: Arc::new(config) }
+        let pool = Pool::new(Arc::clone(&config.clock), config.idle, config.max_idle);
+        Self { config: Arc::new(config), pool: Arc::new(pool) }
     }
 
-    /// Delivers one message to one next hop.
+    /// Delivers one message to one next hop and tries its servers in turn.
+    ///
+    /// Another server is tried only as long as nobody can have got the message, and only for the recipients that no
+    /// server has decided about.
     pub async fn deliver(
         &self,
         route: &Route,
@@ -211,12 +207,53 @@ impl Client {
         body: &Body,
         options: &DeliveryOptions,
     ) -> DeliveryReport {
-        let _ = (route, envelope, body, options, &self.config);
-        todo!()
+        deliver::Delivery::new(&self.config, &self.pool, envelope, body, options).run(route).await
     }
 
     /// Says goodbye on all unused connections.
     pub async fn close_idle(&self) {
-        todo!()
+        self.pool.close_all().await;
+    }
+}
+
+impl Route {
+    /// Reads `host:port`, `[2001:db8::1]:port` or `unix:/path`.
+    pub fn fixed(text: &str, protocol: Protocol) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Some(Self::Unix { path: path.into(), protocol });
+        }
+        let (host, port) = text.rsplit_once(':')?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let is_good =
+            !host.is_empty() && (!host.contains(':') || host.parse::<std::net::Ipv6Addr>().is_ok());
+        let port = port.parse().ok().filter(|port| *port > 0)?;
+        is_good.then(|| Self::Host { host: host.to_owned(), port, protocol })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_routes_are_read() {
+        let host = |host: &str, port| {
+            Some(Route::Host { host: host.to_owned(), port, protocol: Protocol::Lmtp })
+        };
+        for (text, expected) in [
+            ("mail.example:24", host("mail.example", 24)),
+            ("127.0.0.1:2525", host("127.0.0.1", 2525)),
+            ("[2001:db8::1]:25", host("2001:db8::1", 25)),
+            (
+                "unix:/run/lmtp",
+                Some(Route::Unix { path: "/run/lmtp".into(), protocol: Protocol::Lmtp }),
+            ),
+            ("mail.example", None),
+            (":25", None),
+            ("mail.example:0", None),
+            ("a:b:25", None),
+        ] {
+            assert_eq!(Route::fixed(text, Protocol::Lmtp), expected, "{text}");
+        }
     }
 }
