@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use chancery_crypto::{DigestAlgorithm, PublicKey};
+use chancery_crypto::{DigestAlgorithm, PrivateKey, PublicKey};
 
 use crate::error::Error;
 use crate::identity::Identifier;
@@ -22,6 +22,27 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
+    /// Reads a certificate that the caller gives and the key in it; what is wrong with them is not a message's fault.
+    pub(crate) fn for_use(der: &[u8]) -> Result<(Self, PublicKey), Error> {
+        let read = || {
+            let certificate = Self::from_der(der)?;
+            let key = certificate.public_key()?;
+            Ok((certificate, key))
+        };
+        read().map_err(|error: Error| Error::Certificate { reason: error.to_string() })
+    }
+
+    /// Reads a certificate that the caller gives; fails unless the private key belongs to it.
+    pub(crate) fn with_key(der: &[u8], key: &PrivateKey) -> Result<Self, Error> {
+        let (certificate, public) = Self::for_use(der)?;
+        if public.key_bits() == key.public_key().key_bits() {
+            return Ok(certificate);
+        }
+        Err(Error::Certificate {
+            reason: "its public key is not that of the private key".to_owned(),
+        })
+    }
+
     /// Reads a certificate in DER.
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, Error> {
         let mut outer = Slice::new(der, 0);

@@ -64,17 +64,6 @@ pub enum Problem {
     WeakKey(KeyKind),
 }
 
-impl Problem {
-    /// Returns the stable code used in verdicts and logs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoSignedAttributes => "cms.problem.no_signed_attributes",
-            Self::WeakDigest(_) => "cms.problem.weak_digest",
-            Self::WeakKey(_) => "cms.problem.weak_key",
-        }
-    }
-}
-
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

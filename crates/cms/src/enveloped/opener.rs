@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use chancery_crypto::cipher::BLOCK_LEN;
-use chancery_crypto::{ContentKey, Decryptor, PrivateKey};
+use chancery_crypto::{ContentKey, Decryptor, PrivateKey, Zeroizing};
 
 use crate::algorithms::{self, AlgorithmIdentifier, ContentParameters};
 use crate::ber::{BUFFER_LEN, Reader};
@@ -32,12 +32,7 @@ struct Inner {
 impl DecryptionKey {
     /// Prepares a key and its certificate (DER); fails if they do not belong together.
     pub fn new(key: PrivateKey, certificate: &[u8]) -> Result<Self, Error> {
-        let certificate = Certificate::from_der(certificate)?;
-        if certificate.public_key()?.key_bits() != key.public_key().key_bits() {
-            return Err(Error::Certificate {
-                reason: "its public key is not that of the private key".to_owned(),
-            });
-        }
+        let certificate = Certificate::with_key(certificate, &key)?;
         Ok(Self { inner: Arc::new(Inner { key, certificate }) })
     }
 
@@ -80,7 +75,7 @@ pub fn open_enveloped<R: Read, W: Write>(
     let opened = search.content_key(parameters.cipher.key_len())?;
     let mut decryptor =
         Decryptor::new(parameters.cipher, &opened.key, &parameters.iv).map_err(decrypt_error)?;
-    let mut output = vec![0; BUFFER_LEN + BLOCK_LEN];
+    let mut output = Zeroizing::new(vec![0; BUFFER_LEN + BLOCK_LEN]);
     let mut content_length = 0;
     reader.octets(tag::implicit(0), |ciphertext| {
         let written = decryptor.update(ciphertext, &mut output).map_err(decrypt_error)?;
@@ -326,3 +321,6 @@ fn decrypt_error(_: chancery_crypto::Error) -> Error {
 
 /// Each costs a private key operation; a message has one of ours, rarely two.
 const MAX_CANDIDATES: usize = 4;
+
+#[cfg(test)]
+mod tests;

@@ -47,8 +47,7 @@ impl Recipient {
     ///
     /// The certificate is not validated, neither its use nor its dates.
     pub fn from_certificate(certificate: &[u8], padding: RsaPadding) -> Result<Self, Error> {
-        let certificate = Certificate::from_der(certificate)?;
-        let key = certificate.public_key()?;
+        let (certificate, key) = Certificate::for_use(certificate)?;
         let kind = key.kind();
         if kind.is_weak() {
             return Err(Error::Certificate { reason: format!("its key ({kind}) is too small") });

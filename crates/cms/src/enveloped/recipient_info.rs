@@ -1,5 +1,7 @@
 //! Those who can read a message: `RecipientInfo`, the reading side (RFC 5652 section 6.2).
 
+use std::rc::Rc;
+
 use chancery_crypto::transport::x963_kdf;
 use chancery_crypto::{ContentKey, KeyTransport, PrivateKey, Zeroizing};
 
@@ -28,17 +30,24 @@ pub(super) enum RecipientName {
 #[derive(Debug)]
 pub(super) enum Method {
     Agreement {
-        agreement: Agreement,
-        /// Input of the key derivation beside the secret.
-        shared_info: Vec<u8>,
-        /// The sender's point.
-        point: Vec<u8>,
+        /// Shared by all recipients of one `RecipientInfo`: thousands of copies would exhaust memory.
+        sender: Rc<Sender>,
         wrapped: Vec<u8>,
     },
     Transport {
         transport: KeyTransport,
         encrypted: Vec<u8>,
     },
+}
+
+/// The sender's side of a key agreement.
+#[derive(Debug)]
+pub(super) struct Sender {
+    agreement: Agreement,
+    /// Input of the key derivation beside the secret.
+    shared_info: Vec<u8>,
+    /// The ephemeral public key.
+    point: Vec<u8>,
 }
 
 /// Reads one `RecipientInfo` in definite form; key agreement may name several recipients.
@@ -63,7 +72,8 @@ impl Method {
             Self::Transport { transport, encrypted } => {
                 Ok(key.decrypt_key(*transport, encrypted, length)?)
             }
-            Self::Agreement { agreement, shared_info, point, wrapped } => {
+            Self::Agreement { sender, wrapped } => {
+                let Sender { agreement, shared_info, point } = &**sender;
                 let secret = key.agree(point)?;
                 let mut wrapping_key = Zeroizing::new(vec![0; agreement.wrap.key_len()]);
                 x963_kdf(agreement.digest, &secret, shared_info, &mut wrapping_key);
@@ -93,8 +103,12 @@ impl Method {
             Self::Transport { transport: KeyTransport::Oaep(digest), .. } => {
                 format!("rsa-oaep {digest}")
             }
-            Self::Agreement { agreement, .. } => {
-                format!("ecdh {} aes{}-wrap", agreement.digest, agreement.wrap.key_len() * 8)
+            Self::Agreement { sender, .. } => {
+                format!(
+                    "ecdh {} aes{}-wrap",
+                    sender.agreement.digest,
+                    sender.agreement.wrap.key_len() * 8
+                )
             }
         }
     }
@@ -127,25 +141,37 @@ fn agreement(info: Tlv<'_>) -> Result<Vec<Entry>, Error> {
     let algorithm = AlgorithmIdentifier::from_tlv(algorithm)?;
     let mut keys = fields.expect(tag::SEQUENCE, "expected encrypted keys")?.children();
     fields.finish()?;
+    let material = material.map(|material| material.content);
+    let sender = match sender(&algorithm, originator, material) {
+        Ok(sender) => Ok(Rc::new(sender)),
+        Err(Error::Unsupported { what }) => Err(what),
+        Err(error) => return Err(error),
+    };
     let mut found = Vec::new();
     while !keys.is_empty() {
         let mut fields = keys.expect(tag::SEQUENCE, "expected an encrypted key")?.children();
         let identifier = agreement_recipient(fields.any()?)?;
         let wrapped = fields.expect(tag::OCTET_STRING, "expected an encrypted key")?.content;
         fields.finish()?;
-        let method =
-            algorithms::key_agreement(&algorithm).and_then(|(agreement, wrap_identifier)| {
-                let material = material.map(|material| material.content);
-                Ok(Method::Agreement {
-                    agreement,
-                    shared_info: algorithms::shared_info(agreement.wrap, wrap_identifier, material),
-                    point: originator_point(originator)?.to_vec(),
-                    wrapped: wrapped.to_vec(),
-                })
-            });
+        let method = match &sender {
+            Ok(sender) => {
+                Ok(Method::Agreement { sender: Rc::clone(sender), wrapped: wrapped.to_vec() })
+            }
+            Err(what) => Err(unsupported(what)),
+        };
         found.push(Entry { recipient: RecipientName::Certificate(identifier), method });
     }
     Ok(found)
+}
+
+fn sender(
+    algorithm: &AlgorithmIdentifier<'_>,
+    originator: Tlv<'_>,
+    material: Option<&[u8]>,
+) -> Result<Sender, Error> {
+    let (agreement, wrap_identifier) = algorithms::key_agreement(algorithm)?;
+    let shared_info = algorithms::shared_info(agreement.wrap, wrap_identifier, material);
+    Ok(Sender { agreement, shared_info, point: originator_point(originator)?.to_vec() })
 }
 
 /// Reads `KeyAgreeRecipientIdentifier`: issuer and serial number, or `[0]` with a key identifier.

@@ -31,12 +31,7 @@ struct Inner {
 impl SignerKey {
     /// Prepares a key and its certificate (DER); fails if they do not belong together.
     pub fn new(key: PrivateKey, certificate: &[u8]) -> Result<Self, Error> {
-        let parsed = Certificate::from_der(certificate)?;
-        if parsed.public_key()?.key_bits() != key.public_key().key_bits() {
-            return Err(Error::Certificate {
-                reason: "its public key is not that of the private key".to_owned(),
-            });
-        }
+        let parsed = Certificate::with_key(certificate, &key)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 key,
