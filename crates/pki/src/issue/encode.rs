@@ -127,11 +127,12 @@ pub(super) fn authority_key_identifier(
     key: &PrivateKey,
 ) -> der::Result<Extension> {
     let named = issuer.subject_key_id().map(<[u8]>::to_vec);
-    let identifier = named.unwrap_or_else(|| key_identifier(key.public_key()));
-    let value = AuthorityKeyIdentifier {
-        key_identifier: Some(OctetString::new(identifier)?),
-        ..Default::default()
-    };
+    authority_key(named.unwrap_or_else(|| key_identifier(key.public_key())))
+}
+
+fn authority_key(identifier: Vec<u8>) -> der::Result<Extension> {
+    let key_identifier = Some(OctetString::new(identifier)?);
+    let value = AuthorityKeyIdentifier { key_identifier, ..Default::default() };
     extension(AUTHORITY_KEY_ID, false, &value)
 }
 
@@ -150,10 +151,17 @@ fn extensions(
     key: &PublicKey,
 ) -> der::Result<Extensions> {
     let mut extensions = Extensions::new();
-    if let Some((issuer, issuer_key)) = issuer {
-        extensions.push(authority_key_identifier(issuer, issuer_key)?);
-    }
     let identifier = key_identifier(key);
+    match issuer {
+        Some((issuer, issuer_key)) => {
+            extensions.push(authority_key_identifier(issuer, issuer_key)?)
+        }
+        // RFC 5280 section 4.2.1.1: only a self-signed authority may leave it out.
+        None if profile.authority.is_none() => {
+            extensions.push(authority_key(identifier.clone())?);
+        }
+        None => {}
+    }
     extensions.push(extension(SUBJECT_KEY_ID, false, &OctetStringRef::new(&identifier)?)?);
     if let Some(usage) = profile.key_usage {
         extensions.push(extension(KEY_USAGE, true, &key_usage(usage)?)?);
