@@ -152,15 +152,11 @@ fn extensions(
 ) -> der::Result<Extensions> {
     let mut extensions = Extensions::new();
     let identifier = key_identifier(key);
-    match issuer {
-        Some((issuer, issuer_key)) => {
-            extensions.push(authority_key_identifier(issuer, issuer_key)?)
-        }
+    if let Some((issuer, issuer_key)) = issuer {
+        extensions.push(authority_key_identifier(issuer, issuer_key)?);
+    } else if profile.authority.is_none() {
         // RFC 5280 section 4.2.1.1: only a self-signed authority may leave it out.
-        None if profile.authority.is_none() => {
-            extensions.push(authority_key(identifier.clone())?);
-        }
-        None => {}
+        extensions.push(authority_key(identifier.clone())?);
     }
     extensions.push(extension(SUBJECT_KEY_ID, false, &OctetStringRef::new(&identifier)?)?);
     if let Some(usage) = profile.key_usage {
