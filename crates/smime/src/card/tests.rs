@@ -168,7 +168,13 @@ fn no_changed_byte_of_the_signed_block_is_accepted() {
     let globex = Globex::new();
     let text = globex.write().unwrap();
     let der = pem::blocks(text.as_bytes()).unwrap()[0].der.to_vec();
-    for index in 0..der.len() {
+    // The content is one octet string under one digest, so that a sample of it does.
+    let json = globex.json();
+    let start = der.windows(9).position(|window| window == b"\"version\"").unwrap();
+    let length = serde_json::to_string_pretty(&json).unwrap().len();
+    let is_sampled =
+        |index: &usize| !(start + 9..start + length - 9).contains(index) || index % 9 == 0;
+    for index in (0..der.len()).filter(is_sampled) {
         let mut flips = vec![1 << (index % 8)];
         // The last part is the signer's identifier, of which readers ignore upper and lower case.
         flips.extend((index + 600 > der.len()).then_some(0x20));
