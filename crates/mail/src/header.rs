@@ -188,7 +188,7 @@ pub(crate) fn loose_name(line: &[u8]) -> Option<String> {
 }
 
 pub(crate) fn without_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let Some(line) = line.strip_suffix(b"\n") else { return line };
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 

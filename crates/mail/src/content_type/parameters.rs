@@ -48,7 +48,7 @@ impl<'a> Scanner<'a> {
     /// Reads all `; name=value` that follow, in order; what is neither is skipped.
     pub(super) fn parameters(&mut self) -> Vec<Raw> {
         let mut parameters = Vec::new();
-        while parameters.len() < MAX_PARAMETERS && self.skip_past_semicolon() {
+        while parameters.len() < MAX_PARAMETERS && self.seek_parameter() {
             let Some(name) = self.token() else { continue };
             if self.take(b'=') {
                 let value = self.value(&name);
@@ -89,16 +89,14 @@ impl<'a> Scanner<'a> {
         value
     }
 
-    fn skip_past_semicolon(&mut self) -> bool {
+    /// Goes to the name of the next parameter. The semicolon before it is often forgotten.
+    fn seek_parameter(&mut self) -> bool {
         loop {
             self.skip_comments();
             match self.rest.first() {
                 None => return false,
-                Some(b';') => {
-                    self.rest = self.rest.get(1..).unwrap_or_default();
-                    return true;
-                }
                 Some(b'"') => drop(self.quoted()),
+                Some(&byte) if is_token(byte) => return true,
                 Some(_) => self.rest = self.rest.get(1..).unwrap_or_default(),
             }
         }
@@ -130,6 +128,9 @@ pub(super) fn joined(raw: &[Raw], base: &str) -> Option<Vec<u8>> {
     if let Some(whole) = raw.iter().find(|raw| raw.name == base) {
         return Some(whole.value.clone());
     }
+    if let Some(single) = single(raw, base) {
+        return Some(percent_decoded(charset_and_text(single).1));
+    }
     sections(raw, base).map(|(_, value)| value)
 }
 
@@ -157,8 +158,8 @@ pub(super) fn decoded(raw: Vec<Raw>) -> Vec<Parameter> {
 
 /// Reads `base*` or `base*0`, `base*1` … (RFC 2231 sections 3 and 4).
 fn extended(raw: &[Raw], base: &str) -> Option<String> {
-    if let Some(single) = raw.iter().find(|raw| raw.name.strip_suffix('*') == Some(base)) {
-        let (charset, text) = charset_and_text(&single.value);
+    if let Some(single) = single(raw, base) {
+        let (charset, text) = charset_and_text(single);
         return Some(in_charset(&charset, &percent_decoded(text)));
     }
     sections(raw, base).map(|(charset, value)| in_charset(&charset, &value))
@@ -177,6 +178,10 @@ fn sections(raw: &[Raw], base: &str) -> Option<(String, Vec<u8>)> {
         value.extend(if is_encoded { percent_decoded(piece) } else { piece.to_vec() });
     }
     Some((charset, value))
+}
+
+fn single<'a>(raw: &'a [Raw], base: &str) -> Option<&'a [u8]> {
+    raw.iter().find(|raw| raw.name.strip_suffix('*') == Some(base)).map(|raw| raw.value.as_slice())
 }
 
 fn section<'a>(raw: &'a [Raw], base: &str, number: usize) -> Option<(&'a [u8], bool)> {

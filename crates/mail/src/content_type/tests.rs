@@ -41,6 +41,8 @@ fn parameters_are_read_in_any_dress() {
         ("a/b; name*=unknown''%FC", "name", Some("ü")),
         ("a/b; name*=%zz%4", "name", Some("%zz%4")),
         ("a/b; name", "name", None),
+        ("a/b name=x", "name", Some("x")),
+        ("a/b; x=\"y\" name=z", "name", Some("z")),
     ] {
         assert_eq!(parameter(value, name).as_deref(), wanted, "{value}");
     }
@@ -51,6 +53,7 @@ fn a_boundary_is_kept_byte_for_byte() {
     let boundary = |value: &[u8]| ContentType::parse(value).unwrap().boundary().map(<[u8]>::to_vec);
     assert_eq!(boundary(b"multipart/mixed; boundary=\"\xfc x \""), Some(b"\xfc x".to_vec()));
     assert_eq!(boundary(b"multipart/mixed; boundary*0=a; boundary*1=b"), Some(b"ab".to_vec()));
+    assert_eq!(boundary(b"multipart/mixed; boundary*=us-ascii''a%3db"), Some(b"a=b".to_vec()));
     assert_eq!(boundary(b"multipart/mixed; boundary=\"\""), None);
     assert_eq!(boundary(b"multipart/mixed; boundary=\" \""), None);
     assert_eq!(boundary(b"multipart/mixed"), None);

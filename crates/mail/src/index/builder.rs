@@ -468,6 +468,7 @@ impl Part {
         self.body.start = self.body.start.min(end);
         self.header.start = self.header.start.min(end);
         self.header.end = self.header.end.min(end);
+        self.delimiter.start = self.delimiter.start.min(end);
         self.delimiter.end = self.delimiter.end.min(end);
         if let Some(close) = &mut self.close {
             close.end = close.end.min(end);
