@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use memchr::{memchr, memmem};
 
-use crate::content_type::{ContentType, Disposition, TransferEncoding};
 use crate::header::{split_name, without_line_end};
-use crate::index::{
-    Armor, Index, Limit, MAX_BOUNDARY, MAX_DEPTH, MAX_HEADER, MAX_KEPT, MAX_PARTS, Part, Span,
-};
+use crate::index::{Armor, Index, Limit, MAX_HEADER, Part, Span};
+
+mod kept;
+mod tree;
+
+use kept::Kept;
 
 /// Builds an [`Index`] in one pass; how the message is cut into chunks makes no difference.
 #[derive(Debug)]
@@ -64,22 +66,6 @@ struct Line {
     length: u64,
     /// At most [`LINE_KEPT`] bytes of it.
     bytes: Vec<u8>,
-}
-
-/// The fields of the part whose header is being read, raw; the first of each kind counts.
-#[derive(Debug, Default)]
-struct Kept {
-    content_type: Option<Vec<u8>>,
-    transfer_encoding: Option<Vec<u8>>,
-    disposition: Option<Vec<u8>>,
-    current: Option<Kind>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    ContentType,
-    Disposition,
-    TransferEncoding,
 }
 
 impl Default for IndexBuilder {
@@ -249,79 +235,6 @@ impl IndexBuilder {
         open.max(close)
     }
 
-    /// Ends what is inside the multipart at `level`, and begins its next part or its epilogue.
-    fn delimit(&mut self, level: usize, is_close: bool) {
-        let Some(multipart) = self.open.get(level).map(|open| open.part) else { return };
-        // The line end before the delimiter belongs to it (RFC 2046 section 5.1.1), even if it is the empty line after
-        // a header without body. It cannot reach back over where the part began.
-        let floor = match self.open.get(level + 1) {
-            Some(child) => self.parts.get(child.part).map(|part| part.header.start),
-            None => self.parts.get(multipart).map(|part| part.body.start),
-        };
-        let end =
-            self.line.start.saturating_sub(self.line_end_before).max(floor.unwrap_or_default());
-        self.end_parts(level + 1, end);
-        let delimiter = Span { start: end, end: self.offset };
-        if is_close {
-            if let Some(part) = self.parts.get_mut(multipart) {
-                part.close = Some(delimiter);
-            }
-            self.forget_boundary(level);
-            self.mode = self.seek_or_rest();
-        } else {
-            self.start_part(multipart, delimiter, self.offset);
-        }
-    }
-
-    fn start_part(&mut self, parent: usize, delimiter: Span, start: u64) {
-        let number = self.parts.len();
-        let Some(outer) = self.parts.get_mut(parent) else { return };
-        outer.children.push(number);
-        let depth = outer.depth + 1;
-        self.parts.push(Part::starting(Some(parent), depth, delimiter, start));
-        self.open.push(Open { part: number, boundary: None });
-        self.kept = Kept::default();
-        if self.parts.len() == MAX_PARTS {
-            self.limit.get_or_insert(Limit::Parts);
-            if let Some(part) = self.parts.last_mut() {
-                part.content_type = ContentType::opaque();
-            }
-            self.mode = Mode::Rest;
-        } else {
-            self.mode = Mode::Header;
-        }
-    }
-
-    /// Ends the open parts from `level` inwards at `end`.
-    fn end_parts(&mut self, level: usize, end: u64) {
-        if self.mode == Mode::Header {
-            self.understand_header(end, end);
-        }
-        while self.open.len() > level {
-            self.forget_boundary(self.open.len() - 1);
-            let Some(part) = self.open.pop().and_then(|open| self.parts.get_mut(open.part)) else {
-                return;
-            };
-            part.end(end);
-        }
-    }
-
-    fn forget_boundary(&mut self, level: usize) {
-        let Some(boundary) = self.open.get_mut(level).and_then(|open| open.boundary.take()) else {
-            return;
-        };
-        if let Some(levels) = self.boundaries.get_mut(&boundary) {
-            levels.pop();
-            if levels.is_empty() {
-                self.boundaries.remove(&boundary);
-            }
-        }
-    }
-
-    fn seek_or_rest(&self) -> Mode {
-        if self.boundaries.is_empty() { Mode::Rest } else { Mode::Seek { matched: 1 } }
-    }
-
     fn header_line(&mut self, content: &[u8]) {
         if content.is_empty() {
             self.end_header(self.line.start, self.offset);
@@ -368,159 +281,6 @@ impl IndexBuilder {
             .last()
             .is_some_and(|part| !part.delimiter.is_empty() && part.header.start == self.line.start)
     }
-
-    /// The header of the innermost part ends; decides how its body is read.
-    fn end_header(&mut self, header_end: u64, body_start: u64) {
-        self.understand_header(header_end, body_start);
-        let Some(part) = self.parts.last() else { return };
-        self.mode = if part.content_type.kind == "text" { Mode::Text } else { self.seek_or_rest() };
-        if self.kept_total > MAX_KEPT {
-            self.limit.get_or_insert(Limit::Memory);
-            self.mode = Mode::Rest;
-        } else if part.content_type.kind == "multipart" {
-            self.open_multipart();
-        } else if part.content_type.is_message() && part.transfer_encoding.is_identity() {
-            if part.depth >= MAX_DEPTH {
-                self.limit.get_or_insert(Limit::Depth);
-                return;
-            }
-            let here = Span { start: body_start, end: body_start };
-            self.start_part(self.parts.len() - 1, here, body_start);
-        }
-    }
-
-    /// The innermost part is a multipart: from now on its boundary counts.
-    fn open_multipart(&mut self) {
-        let Some(part) = self.parts.last() else { return };
-        let Some(boundary) = part.content_type.boundary().map(<[u8]>::to_vec) else { return };
-        if boundary.len() > MAX_BOUNDARY {
-            self.limit.get_or_insert(Limit::Boundary);
-        } else if part.depth >= MAX_DEPTH {
-            self.limit.get_or_insert(Limit::Depth);
-        } else {
-            let level = self.open.len() - 1;
-            self.boundaries.entry(boundary.clone()).or_default().push(level);
-            if let Some(open) = self.open.last_mut() {
-                open.boundary = Some(boundary);
-            }
-            self.mode = Mode::Seek { matched: 1 };
-        }
-    }
-
-    /// Gives the innermost part its header range and what its fields say.
-    fn understand_header(&mut self, header_end: u64, body_start: u64) {
-        let kept = std::mem::take(&mut self.kept);
-        self.kept_total += kept.cost();
-        let default = self.default_type();
-        let is_root = self.parts.len() == 1;
-        let Some(part) = self.parts.last_mut() else { return };
-        part.header.end = header_end;
-        part.body = Span { start: body_start, end: body_start };
-        part.content_type = kept
-            .content_type
-            .as_deref()
-            .map_or(Some(default), ContentType::parse)
-            .unwrap_or_else(ContentType::text);
-        part.transfer_encoding =
-            kept.transfer_encoding.as_deref().map(TransferEncoding::parse).unwrap_or_default();
-        part.disposition = kept.disposition.as_deref().and_then(Disposition::parse);
-        if is_root {
-            let length = usize::try_from(header_end).unwrap_or(usize::MAX);
-            self.header.truncate(length);
-        }
-    }
-
-    /// Returns the type of a part without Content-Type (RFC 2045 section 5.2, RFC 2046 section 5.1.5).
-    fn default_type(&self) -> ContentType {
-        let parent = self
-            .parts
-            .last()
-            .and_then(|part| part.parent)
-            .and_then(|number| self.parts.get(number));
-        if parent.is_some_and(|parent| parent.content_type.is("multipart", "digest")) {
-            ContentType::message()
-        } else {
-            ContentType::text()
-        }
-    }
-}
-
-impl Part {
-    fn starting(parent: Option<usize>, depth: usize, delimiter: Span, start: u64) -> Self {
-        Self {
-            parent,
-            depth,
-            delimiter,
-            header: Span { start, end: start },
-            body: Span { start, end: start },
-            close: None,
-            content_type: ContentType::text(),
-            transfer_encoding: TransferEncoding::default(),
-            disposition: None,
-            armor: None,
-            children: Vec::new(),
-        }
-    }
-
-    /// Ends the part. An outer delimiter may own the line end of what came last in here, so everything is cut there.
-    fn end(&mut self, end: u64) {
-        self.body.end = end;
-        self.body.start = self.body.start.min(end);
-        self.header.start = self.header.start.min(end);
-        self.header.end = self.header.end.min(end);
-        self.delimiter.start = self.delimiter.start.min(end);
-        self.delimiter.end = self.delimiter.end.min(end);
-        if let Some(close) = &mut self.close {
-            close.end = close.end.min(end);
-        }
-    }
-}
-
-impl Kept {
-    fn start_field(&mut self, name: &str, value: &[u8]) {
-        let kind = if name.eq_ignore_ascii_case("content-type") {
-            Kind::ContentType
-        } else if name.eq_ignore_ascii_case("content-transfer-encoding") {
-            Kind::TransferEncoding
-        } else if name.eq_ignore_ascii_case("content-disposition") {
-            Kind::Disposition
-        } else {
-            self.current = None;
-            return;
-        };
-        let slot = self.slot(kind);
-        if slot.is_some() {
-            self.current = None;
-        } else {
-            *slot = Some(value.to_vec());
-            self.current = Some(kind);
-        }
-    }
-
-    fn add_line(&mut self, content: &[u8]) {
-        let Some(kind) = self.current else { return };
-        if let Some(value) = self.slot(kind) {
-            let room = FIELD_KEPT.saturating_sub(value.len());
-            value.extend_from_slice(content.get(..room).unwrap_or(content));
-        }
-    }
-
-    fn slot(&mut self, kind: Kind) -> &mut Option<Vec<u8>> {
-        match kind {
-            Kind::ContentType => &mut self.content_type,
-            Kind::Disposition => &mut self.disposition,
-            Kind::TransferEncoding => &mut self.transfer_encoding,
-        }
-    }
-
-    /// Returns about how much memory these fields take once they are read: the text, and two strings a parameter.
-    fn cost(&self) -> usize {
-        [&self.content_type, &self.disposition]
-            .into_iter()
-            .flatten()
-            .map(|value| value.len() + 64 * memchr::memchr_iter(b';', value).count())
-            .sum()
-    }
 }
 
 fn trim_end(mut text: &[u8]) -> &[u8] {
@@ -532,6 +292,3 @@ fn trim_end(mut text: &[u8]) -> &[u8] {
 
 /// How much of one line is looked at; the longest line that RFC 5322 allows has 998 bytes.
 const LINE_KEPT: usize = 16 * 1024;
-
-/// How much of one field of a part is kept, over all its lines.
-const FIELD_KEPT: usize = 32 * 1024;
