@@ -55,7 +55,7 @@ async fn play(options: &Demo, message: Vec<u8>, output: Output) -> Result {
     let own_domain = author_domain(&message);
     let mut world = World::build(options.key_type, own_domain.as_deref()).await?;
     story.step("set up Acme (acme.example) and Globex (globex.example): keys, certificates, configuration");
-    world.exchange_cards()?;
+    world.exchange_cards().await?;
     story.say(&format!(
         "    Acme's fingerprint    {}\n    Globex's fingerprint  {}",
         world.acme.fingerprint, world.globex.fingerprint

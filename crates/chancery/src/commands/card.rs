@@ -6,7 +6,6 @@ use chancery_smime::card::{Capabilities, Card, Contents};
 use chancery_store::Store;
 use chancery_store::partner::PartnerRow;
 
-use super::block_on;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, act, now_ms};
 
@@ -35,7 +34,7 @@ pub fn make(installation: &Installation, identity: &Identity) -> Result<(String,
 }
 
 /// Adds a partner whose card was read and whose fingerprint was compared.
-pub fn add(store: &Store, card: &Card, bytes: &[u8]) -> Result {
+pub async fn add(store: &Store, card: &Card, bytes: &[u8]) -> Result {
     let act = act("chancery partner add");
     let row = PartnerRow {
         name: card.organisation().to_owned(),
@@ -46,5 +45,5 @@ pub fn add(store: &Store, card: &Card, bytes: &[u8]) -> Result {
         added_by: act.who.clone(),
         expires_at_ms: card.expires().saturating_mul(1000),
     };
-    block_on(async { Ok(store.put_partner(row, act).await?) })
+    Ok(store.put_partner(row, act).await?)
 }

@@ -109,7 +109,7 @@ fn add(
     note(&describe(&shown));
     confirm(&card, yes, fingerprint)?;
     let store = installation.store()?;
-    card::add(&store, &card, &bytes)?;
+    block_on(card::add(&store, &card, &bytes))?;
     output.show(&shown, || {
         format!("added: mail to {} is protected from now on", card.domains().join(", "))
     })

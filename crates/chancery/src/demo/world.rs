@@ -87,11 +87,11 @@ impl World {
     }
 
     /// Gives each organisation the other's card.
-    pub(super) fn exchange_cards(&mut self) -> Result {
+    pub(super) async fn exchange_cards(&mut self) -> Result {
         let from_acme = self.acme.card()?;
         let from_globex = self.globex.card()?;
-        self.acme.take(&from_globex)?;
-        self.globex.take(&from_acme)
+        self.acme.take(&from_globex).await?;
+        self.globex.take(&from_acme).await
     }
 
     /// Starts both gateways and connects them to the internet.
@@ -235,10 +235,10 @@ impl Site {
         Ok(text)
     }
 
-    fn take(&self, card: &str) -> Result {
+    async fn take(&self, card: &str) -> Result {
         let store = self.installation.store()?;
         let (read, _) = Card::read(card.as_bytes(), now_ms() / 1000).map_err(|error| Failure::of("", &error))?;
-        commands::store_partner(&store, &read, card.as_bytes())
+        commands::store_partner(&store, &read, card.as_bytes()).await
     }
 
     fn start(&mut self) -> Result {
