@@ -77,7 +77,7 @@ pub struct Init {
     /// Where the inside server hands over mail: addresses to listen on
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub inside_listen: Vec<String>,
-    /// The same over LMTP, for a Postfix content_filter
+    /// The same over LMTP, for a Postfix `content_filter`
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub inside_lmtp_listen: Vec<String>,
     /// Where the internet hands over mail: addresses to listen on
@@ -238,7 +238,7 @@ pub struct Pick {
 /// Options of `explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A queue id, a Message-ID, or an error code such as policy.no_partner
+    /// A queue id, a Message-ID, or an error code such as `policy.no_partner`
     pub what: String,
 }
 

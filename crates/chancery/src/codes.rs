@@ -43,8 +43,18 @@ mod tests {
             let (area, cause) = code.id.split_once('.').expect(code.id);
             assert!(!area.is_empty() && !cause.is_empty(), "{}", code.id);
             let (reply, enhanced) = code.reply.split_once(' ').expect(code.id);
-            assert!(reply.parse::<u16>().is_ok_and(|n| (400..600).contains(&n)), "{} {}", code.id, code.reply);
-            assert_eq!(enhanced.chars().next(), reply.chars().next(), "{}: classes differ", code.id);
+            assert!(
+                reply.parse::<u16>().is_ok_and(|n| (400..600).contains(&n)),
+                "{} {}",
+                code.id,
+                code.reply
+            );
+            assert_eq!(
+                enhanced.chars().next(),
+                reply.chars().next(),
+                "{}: classes differ",
+                code.id
+            );
             assert!(!code.summary.ends_with('.') && code.help.ends_with('.'), "{}", code.id);
         }
     }

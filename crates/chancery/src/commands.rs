@@ -39,7 +39,8 @@ pub fn run(cli: Cli) -> Result {
 /// Runs asynchronous work of a command on this thread.
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| crate::failure::Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let runtime = runtime.map_err(|error| {
+        crate::failure::Failure::failed(format!("cannot start the runtime: {error}"))
+    })?;
     runtime.block_on(work)
 }

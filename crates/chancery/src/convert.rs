@@ -14,7 +14,8 @@ use crate::settings::{self, HostPort, NextHop, TlsDemand};
 
 /// Returns the gateway's settings; reads the files that the configuration names.
 pub fn settings(from: &settings::Settings) -> Result<Settings> {
-    let text = |list: &[std::net::SocketAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let text =
+        |list: &[std::net::SocketAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     Ok(Settings {
         organisation: from.organisation.clone(),
         postmaster: from.postmaster.clone(),
@@ -60,7 +61,10 @@ pub fn settings(from: &settings::Settings) -> Result<Settings> {
     })
 }
 
-fn inside(from: &settings::Inside, text: &dyn Fn(&[std::net::SocketAddr]) -> Vec<String>) -> Result<Inside> {
+fn inside(
+    from: &settings::Inside,
+    text: &dyn Fn(&[std::net::SocketAddr]) -> Vec<String>,
+) -> Result<Inside> {
     let users = match &from.auth_file {
         None => None,
         Some(file) => Some(Arc::new(commands::Users::read(file)?) as Arc<dyn Users>),
@@ -72,7 +76,11 @@ fn inside(from: &settings::Inside, text: &dyn Fn(&[std::net::SocketAddr]) -> Vec
     Ok(Inside {
         listen: text(&from.listen),
         lmtp_listen: text(&from.lmtp_listen),
-        allow: from.allow.iter().map(|it| Network { address: it.network(), prefix: it.prefix() }).collect(),
+        allow: from
+            .allow
+            .iter()
+            .map(|it| Network { address: it.network(), prefix: it.prefix() })
+            .collect(),
         client_authorities,
         users,
         accepts_foreign_senders: from.foreign_senders,
@@ -81,8 +89,9 @@ fn inside(from: &settings::Inside, text: &dyn Fn(&[std::net::SocketAddr]) -> Vec
 
 /// Reads the certificates of a PEM file.
 pub fn certificates(file: &Path, key: &str) -> Result<Vec<Certificate>> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::usage(format!("cannot read `{key}` {}: {error}", file.display())))?;
+    let bytes = std::fs::read(file).map_err(|error| {
+        Failure::usage(format!("cannot read `{key}` {}: {error}", file.display()))
+    })?;
     Certificate::chain_from_bytes(&bytes)
         .map_err(|error| Failure::of(&format!("cannot use `{key}` {}", file.display()), &error))
 }
@@ -92,7 +101,9 @@ fn route(hop: &NextHop) -> Route {
         NextHop::Lmtp(server) => host(server, Protocol::Lmtp),
         NextHop::Smtp(server) => host(server, Protocol::Smtp),
         // The checked settings have no MX for the inside.
-        NextHop::Mx => Route::Host { host: "localhost".to_owned(), port: 25, protocol: Protocol::Smtp },
+        NextHop::Mx => {
+            Route::Host { host: "localhost".to_owned(), port: 25, protocol: Protocol::Smtp }
+        }
     }
 }
 
@@ -119,14 +130,19 @@ fn tls_policy(demand: TlsDemand) -> Result<TlsPolicy> {
         TlsDemand::Verified => {
             let mut roots = Vec::new();
             if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|file| file.is_file()) {
-                let bytes = std::fs::read(bundle).map_err(|error| Failure::failed(format!("cannot read {}: {error}", bundle.display())))?;
-                for block in chancery_pki::pem::blocks(&bytes).map_err(|error| Failure::of("", &error))? {
+                let bytes = std::fs::read(bundle).map_err(|error| {
+                    Failure::failed(format!("cannot read {}: {error}", bundle.display()))
+                })?;
+                for block in
+                    chancery_pki::pem::blocks(&bytes).map_err(|error| Failure::of("", &error))?
+                {
                     roots.push(block.der.to_vec());
                 }
             }
             let config = chancery_net::tls::client_verified(&roots, None);
             let config = config.map_err(|error| {
-                Failure::of("cannot verify servers", &error).hint("install the package `ca-certificates`")
+                Failure::of("cannot verify servers", &error)
+                    .hint("install the package `ca-certificates`")
             })?;
             TlsPolicy::RequiredVerified(config)
         }
@@ -134,11 +150,8 @@ fn tls_policy(demand: TlsDemand) -> Result<TlsPolicy> {
 }
 
 /// Where systems keep the authorities that they trust for TLS.
-const BUNDLES: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
+const BUNDLES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// RFC 5321 section 6.3 says at least 100 for a check by counting; what passes more servers goes in circles.
 const MAX_HOPS: usize = 100;

@@ -45,7 +45,8 @@ pub fn run(options: &Demo, output: Output) -> Result {
         Some(file) => normalised(&read(file)?),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     runtime.block_on(play(options, message, output))
 }
 
@@ -54,7 +55,9 @@ async fn play(options: &Demo, message: Vec<u8>, output: Output) -> Result {
     story.say("Two organisations on this machine, and an internet between them that listens.\n");
     let own_domain = author_domain(&message);
     let mut world = World::build(options.key_type, own_domain.as_deref()).await?;
-    story.step("set up Acme (acme.example) and Globex (globex.example): keys, certificates, configuration");
+    story.step(
+        "set up Acme (acme.example) and Globex (globex.example): keys, certificates, configuration",
+    );
     world.exchange_cards().await?;
     story.say(&format!(
         "    Acme's fingerprint    {}\n    Globex's fingerprint  {}",
@@ -73,7 +76,10 @@ async fn play(options: &Demo, message: Vec<u8>, output: Output) -> Result {
     let problems = checks::all(&message, &seen.wire, &seen.delivered, &verdict);
     if let Some(directory) = &options.out {
         write_out(directory, &message, &seen, &verdict)?;
-        story.say(&format!("\nWrote sent.eml, wire.eml, delivered.eml and verdict.json to {}", directory.display()));
+        story.say(&format!(
+            "\nWrote sent.eml, wire.eml, delivered.eml and verdict.json to {}",
+            directory.display()
+        ));
     }
     let report = Report {
         steps: story.steps,
@@ -88,7 +94,11 @@ async fn play(options: &Demo, message: Vec<u8>, output: Output) -> Result {
         world.keep().await?;
     }
     world.stop().await;
-    if report.problems.is_empty() { Ok(()) } else { Err(Failure::no("the demo found something wrong; see above")) }
+    if report.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::no("the demo found something wrong; see above"))
+    }
 }
 
 /// Tells the story as it goes, unless programs read the result.
@@ -115,18 +125,33 @@ impl Story {
     /// Shows the message at its three stations.
     fn show(&self, sent: &[u8], wire: &[u8], delivered: &[u8], verdict: &Value, decision: &str) {
         self.say(&format!("\n── What Jürgen sent ({} octets)\n{}", sent.len(), excerpt(sent)));
-        self.say(&format!("\n── What an eavesdropper sees ({} octets)\n{}", wire.len(), excerpt(wire)));
-        self.say(&format!("\n── What Bob reads ({} octets)\n{}", delivered.len(), excerpt(delivered)));
+        self.say(&format!(
+            "\n── What an eavesdropper sees ({} octets)\n{}",
+            wire.len(),
+            excerpt(wire)
+        ));
+        self.say(&format!(
+            "\n── What Bob reads ({} octets)\n{}",
+            delivered.len(),
+            excerpt(delivered)
+        ));
         self.say(&format!("\n── Why Acme protected it\n{decision}"));
         let text = |key: &str| verdict.get(key).and_then(Value::as_str).unwrap_or("?").to_owned();
-        self.say(&format!("\n── The verdict of Globex: {} ({})", text("result"), text("protection")));
+        self.say(&format!(
+            "\n── The verdict of Globex: {} ({})",
+            text("result"),
+            text("protection")
+        ));
         self.say(&format!("    form: {}", text("form")));
         for signer in verdict.get("signers").and_then(Value::as_array).into_iter().flatten() {
             let of = |key: &str| plain(signer.get(key).and_then(Value::as_str).unwrap_or("?"));
             self.say(&format!("    signed by {}: {}", of("subject"), of("why")));
         }
         for problem in verdict.get("problems").and_then(Value::as_array).into_iter().flatten() {
-            self.say(&format!("    problem: {}", plain(problem.get("text").and_then(Value::as_str).unwrap_or("?"))));
+            self.say(&format!(
+                "    problem: {}",
+                plain(problem.get("text").and_then(Value::as_str).unwrap_or("?"))
+            ));
         }
     }
 }
@@ -164,7 +189,9 @@ fn excerpt(message: &[u8]) -> String {
 }
 
 fn write_out(directory: &Path, sent: &[u8], seen: &world::Seen, verdict: &Value) -> Result {
-    let cannot = |error: std::io::Error| Failure::failed(format!("cannot write to {}: {error}", directory.display()));
+    let cannot = |error: std::io::Error| {
+        Failure::failed(format!("cannot write to {}: {error}", directory.display()))
+    };
     std::fs::create_dir_all(directory).map_err(cannot)?;
     let json = serde_json::to_vec_pretty(verdict).unwrap_or_default();
     for (name, bytes) in [
@@ -179,7 +206,8 @@ fn write_out(directory: &Path, sent: &[u8], seen: &world::Seen, verdict: &Value)
 }
 
 fn read(file: &PathBuf) -> Result<Vec<u8>> {
-    std::fs::read(file).map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))
+    std::fs::read(file)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))
 }
 
 /// Returns the message with the line ends that mail has on its way; files usually have only LF.
@@ -205,7 +233,8 @@ fn author_domain(message: &[u8]) -> Option<String> {
     let from = header.first("from")?;
     let author = address::parse_mailboxes(&from.unfolded()).into_iter().next()?;
     let domain = author.address.ascii_domain();
-    let is_fit = chancery_pki::is_domain(&domain) && domain != "acme.example" && domain != "globex.example";
+    let is_fit =
+        chancery_pki::is_domain(&domain) && domain != "acme.example" && domain != "globex.example";
     is_fit.then_some(domain)
 }
 
@@ -227,7 +256,10 @@ mod tests {
 
     #[test]
     fn acme_owns_the_domain_of_the_author() {
-        assert_eq!(author_domain(b"From: A <a@Example.ORG>\r\n\r\n").as_deref(), Some("example.org"));
+        assert_eq!(
+            author_domain(b"From: A <a@Example.ORG>\r\n\r\n").as_deref(),
+            Some("example.org")
+        );
         assert_eq!(author_domain(b"From: a@acme.example\r\n\r\n"), None);
         assert_eq!(author_domain(b"Subject: x\r\n\r\n"), None);
     }

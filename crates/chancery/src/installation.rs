@@ -69,7 +69,8 @@ impl Installation {
             Failure::usage(format!("the master key {} does not have 32 octets", file.display()))
                 .hint("restore it from a backup; a passphrase is named as `passphrase:FILE`")
         })?;
-        MasterKey::from_bytes(bytes).map_err(|error| Failure::of("cannot use the master key", &error))
+        MasterKey::from_bytes(bytes)
+            .map_err(|error| Failure::of("cannot use the master key", &error))
     }
 
     /// Unseals the organisation's keys.
@@ -91,13 +92,17 @@ pub fn read_policy(file: &Path) -> std::result::Result<Policy, Vec<chancery_poli
     let name = file.display().to_string();
     match fs::read(file) {
         Ok(bytes) => {
-            let text = chancery_policy::Mistake::check_text(&bytes, &name).map_err(|mistake| vec![mistake])?;
+            let text = chancery_policy::Mistake::check_text(&bytes, &name)
+                .map_err(|mistake| vec![mistake])?;
             Policy::parse(text, &name)
         }
         Err(error) => Err(vec![chancery_policy::Mistake::of_file(
             &name,
             format!("cannot read the policy: {error}"),
-            Some("name it as `policy` in the configuration; `chancery init` makes a commented one".to_owned()),
+            Some(
+                "name it as `policy` in the configuration; `chancery init` makes a commented one"
+                    .to_owned(),
+            ),
         )]),
     }
 }
@@ -129,8 +134,15 @@ pub fn make_salt(data: &Path) -> Result {
 }
 
 fn write_new(file: &Path, bytes: &[u8], mode: u32) -> Result {
-    let cannot = |error: std::io::Error| Failure::failed(format!("cannot write {}: {error}", file.display()));
-    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(file).map_err(cannot)?;
+    let cannot = |error: std::io::Error| {
+        Failure::failed(format!("cannot write {}: {error}", file.display()))
+    };
+    let mut out = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(file)
+        .map_err(cannot)?;
     out.write_all(bytes).and_then(|()| out.sync_all()).map_err(cannot)
 }
 

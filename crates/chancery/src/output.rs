@@ -27,8 +27,9 @@ impl Output {
     /// Prints a result: `text` for people, or `value` for programs.
     pub fn show(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result {
         let shown = match self.format {
-            Format::Json => serde_json::to_string_pretty(value)
-                .map_err(|error| Failure::failed(format!("cannot write the result as JSON: {error}")))?,
+            Format::Json => serde_json::to_string_pretty(value).map_err(|error| {
+                Failure::failed(format!("cannot write the result as JSON: {error}"))
+            })?,
             Format::Text => text(),
         };
         self.print(&shown)
@@ -74,7 +75,8 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         }
     }
     let line = |cells: &[String]| {
-        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         padded.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(&head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>())];
@@ -90,7 +92,8 @@ pub fn time(ms: i64) -> String {
 
 /// Returns a day in Unix seconds as people read it.
 pub fn day(unix: i64) -> String {
-    chrono::DateTime::from_timestamp(unix, 0).map_or_else(|| "?".to_owned(), |time| time.format("%Y-%m-%d").to_string())
+    chrono::DateTime::from_timestamp(unix, 0)
+        .map_or_else(|| "?".to_owned(), |time| time.format("%Y-%m-%d").to_string())
 }
 
 /// Makes text from outside safe for a terminal.
@@ -104,7 +107,8 @@ mod tests {
 
     #[test]
     fn columns_are_aligned() {
-        let rows = [vec!["a".to_owned(), "longer".to_owned()], vec!["ccc".to_owned(), "d".to_owned()]];
+        let rows =
+            [vec!["a".to_owned(), "longer".to_owned()], vec!["ccc".to_owned(), "d".to_owned()]];
         assert_eq!(table(&["ONE", "TWO"], &rows), "ONE  TWO\na    longer\nccc  d");
     }
 

@@ -11,7 +11,8 @@ use crate::output::{plain, time};
 pub fn summary(view: &MessageView) -> String {
     let mut text = String::new();
     let message = &view.message;
-    let sender = if message.reverse_path.is_empty() { "<> (a notice)" } else { &message.reverse_path };
+    let sender =
+        if message.reverse_path.is_empty() { "<> (a notice)" } else { &message.reverse_path };
     let mut line = |name: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ok = writeln!(text, "{name:<12}{}", plain(value));
@@ -21,7 +22,15 @@ pub fn summary(view: &MessageView) -> String {
         line("Message-ID", id);
     }
     line("from", sender);
-    line("received", &format!("{} at {} from {}", time(message.received_at_ms), message.listener, came_from(view)));
+    line(
+        "received",
+        &format!(
+            "{} at {} from {}",
+            time(message.received_at_ms),
+            message.listener,
+            came_from(view)
+        ),
+    );
     line("size", &format!("{} octets", message.size));
     text.push('\n');
     for recipient in &view.recipients {
@@ -48,7 +57,8 @@ pub fn whole(view: &MessageView) -> String {
 
 fn came_from(view: &MessageView) -> String {
     let message = &view.message;
-    let mut text = if message.peer.is_empty() { "this gateway".to_owned() } else { message.peer.clone() };
+    let mut text =
+        if message.peer.is_empty() { "this gateway".to_owned() } else { message.peer.clone() };
     if !message.helo.is_empty() {
         let _ok = write!(text, " ({})", message.helo);
     }
@@ -73,7 +83,12 @@ fn standing(recipient: &Recipient) -> String {
         let _ok = write!(text, "\n             {}", plain(reply));
     }
     if let Some(due) = recipient.due_ms {
-        let _ok = write!(text, "\n             next attempt {} (tried {} times)", time(due), recipient.attempts);
+        let _ok = write!(
+            text,
+            "\n             next attempt {} (tried {} times)",
+            time(due),
+            recipient.attempts
+        );
     }
     text.push('\n');
     text
@@ -108,9 +123,16 @@ fn policy(facts: &Value) -> Vec<String> {
     for tried in list(facts, "tried") {
         let why = tried.get("mismatch").and_then(Value::as_str);
         let mark = why.map_or_else(|| "matches".to_owned(), |why| format!("does not match: {why}"));
-        lines.push(format!("rule \"{}\" (line {}) {mark}", text(tried, "rule"), tried.get("line").unwrap_or(&Value::Null)));
+        lines.push(format!(
+            "rule \"{}\" (line {}) {mark}",
+            text(tried, "rule"),
+            tried.get("line").unwrap_or(&Value::Null)
+        ));
     }
-    lines.extend(list(facts, "reasons").map(|it| format!("because {} ({})", text(it, "text"), text(it, "code"))));
+    lines.extend(
+        list(facts, "reasons")
+            .map(|it| format!("because {} ({})", text(it, "text"), text(it, "code"))),
+    );
     lines
 }
 
@@ -124,12 +146,24 @@ fn treatment(facts: &Value) -> String {
 
 fn protect(facts: &Value) -> Vec<String> {
     let mut lines = vec![
-        format!("for {} ({} recipients)", text(facts, "partner"), facts.get("recipients").map_or(0, count)),
+        format!(
+            "for {} ({} recipients)",
+            text(facts, "partner"),
+            facts.get("recipients").map_or(0, count)
+        ),
         format!("cipher {}: {}", text(facts, "cipher"), text(facts, "why")),
-        format!("signed with {} by the certificate {}", text(facts, "digest"), text(facts, "signer")),
+        format!(
+            "signed with {} by the certificate {}",
+            text(facts, "digest"),
+            text(facts, "signer")
+        ),
     ];
     lines.extend(list(facts, "recipients").map(|it| {
-        format!("encrypted to the certificate {} ({})", text(it, "fingerprint"), text(it, "key_management"))
+        format!(
+            "encrypted to the certificate {} ({})",
+            text(it, "fingerprint"),
+            text(it, "key_management")
+        )
     }));
     lines
 }
@@ -140,29 +174,50 @@ fn verdict(facts: &Value) -> Vec<String> {
         format!("protection: {}; form: {}", text(facts, "protection"), text(facts, "form")),
     ];
     if let Some(encryption) = facts.get("encryption").filter(|it| !it.is_null()) {
-        let sure = if encryption.get("authenticated") == Some(&Value::Bool(true)) { ", authenticated" } else { "" };
-        lines.push(format!("encryption: {}{sure}, {}", text(encryption, "cipher"), text(encryption, "key_management")));
+        let sure = if encryption.get("authenticated") == Some(&Value::Bool(true)) {
+            ", authenticated"
+        } else {
+            ""
+        };
+        lines.push(format!(
+            "encryption: {}{sure}, {}",
+            text(encryption, "cipher"),
+            text(encryption, "key_management")
+        ));
     }
     for signer in list(facts, "signers") {
-        lines.push(format!("signer: {} ({}, {})", text(signer, "subject"), text(signer, "algorithm"), text(signer, "digest")));
+        lines.push(format!(
+            "signer: {} ({}, {})",
+            text(signer, "subject"),
+            text(signer, "algorithm"),
+            text(signer, "digest")
+        ));
         let path: Vec<&str> = list(signer, "path").filter_map(Value::as_str).collect();
         if !path.is_empty() {
             lines.push(format!("  path: {}", path.join(" → ")));
         }
         lines.push(format!("  trust: {}: {}", text(signer, "trust"), text(signer, "why")));
     }
-    lines.extend(list(facts, "problems").map(|it| format!("problem: {} ({})", text(it, "text"), text(it, "code"))));
+    lines.extend(
+        list(facts, "problems")
+            .map(|it| format!("problem: {} ({})", text(it, "text"), text(it, "code"))),
+    );
     lines
 }
 
 fn delivery(facts: &Value) -> Vec<String> {
     let host = facts.get("host").and_then(Value::as_str).unwrap_or("nobody");
-    let tls = facts.get("tls").and_then(Value::as_str).map_or_else(|| "without TLS".to_owned(), |it| format!("with {it}"));
+    let tls = facts
+        .get("tls")
+        .and_then(Value::as_str)
+        .map_or_else(|| "without TLS".to_owned(), |it| format!("with {it}"));
     let mut lines = vec![format!("to {host} {tls}, route {}", text(facts, "route"))];
     lines.extend(list(facts, "recipients").map(|it| {
         format!("{}: {}: {}", text(it, "recipient"), text(it, "result"), text(it, "reply"))
     }));
-    lines.extend(list(facts, "tried").filter_map(Value::as_str).map(|it| format!("tried in vain: {it}")));
+    lines.extend(
+        list(facts, "tried").filter_map(Value::as_str).map(|it| format!("tried in vain: {it}")),
+    );
     lines
 }
 

@@ -1,4 +1,4 @@
-//! Tells systemd how the service is doing (sd_notify(3)); does nothing anywhere else.
+//! Tells systemd how the service is doing (`sd_notify(3)`); does nothing anywhere else.
 
 use std::os::unix::net::UnixDatagram;
 

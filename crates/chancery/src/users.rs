@@ -18,10 +18,17 @@ impl User {
         if fields.next() != Some(SCHEME) {
             return None;
         }
-        let rounds = fields.next()?.parse().ok().filter(|rounds: &NonZeroU32| (MIN_ROUNDS..=MAX_ROUNDS).contains(&rounds.get()))?;
+        let rounds = fields
+            .next()?
+            .parse()
+            .ok()
+            .filter(|rounds: &NonZeroU32| (MIN_ROUNDS..=MAX_ROUNDS).contains(&rounds.get()))?;
         let salt = decoded(fields.next()?).filter(|salt| !salt.is_empty())?;
         let hash = decoded(fields.next()?)?.try_into().ok()?;
-        fields.next().is_none().then(|| (name.to_owned(), Self(PasswordHash { rounds, salt, hash })))
+        fields
+            .next()
+            .is_none()
+            .then(|| (name.to_owned(), Self(PasswordHash { rounds, salt, hash })))
     }
 
     /// Returns a user whom no password fits, for the time that checking takes.
@@ -43,7 +50,8 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
 /// Makes the line for a user.
 pub fn line(name: &str, password: &str) -> Result<String> {
     let rounds = NonZeroU32::new(ROUNDS).unwrap_or(NonZeroU32::MIN);
-    let hash = PasswordHash::new(password.as_bytes(), rounds).map_err(|e| Failure::of("cannot hash the password", &e))?;
+    let hash = PasswordHash::new(password.as_bytes(), rounds)
+        .map_err(|e| Failure::of("cannot hash the password", &e))?;
     let encode = |octets: &[u8]| base64_simd::STANDARD.encode_to_string(octets);
     Ok(format!("{name}:{SCHEME}:{ROUNDS}:{}:{}", encode(&hash.salt), encode(&hash.hash)))
 }

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use chancery_fault::{Code, Coded as _};
 use chancery_mail::notice::Action;
-use chancery_net::smtp::{Body, BodySource, DeliveryOptions, DeliveryReport, Outcome as NetOutcome};
-use chancery_store::{BodyRef, BodyType, DecisionRecord, Lease, Message, Outcome, Recipient, Settle, Store};
+use chancery_net::smtp::{
+    Body, BodySource, DeliveryOptions, DeliveryReport, Outcome as NetOutcome,
+};
+use chancery_store::{
+    BodyRef, BodyType, DecisionRecord, Lease, Message, Outcome, Recipient, Settle, Store,
+};
 use chancery_wire::smtp::data::{Facts, Scanner};
 use chancery_wire::smtp::{BodyKind, Envelope, MailFrom, Notify, RcptTo, Reply, Return};
 use serde::Serialize;
@@ -20,7 +24,13 @@ use crate::routes::RouteName;
 use crate::server::Gateway;
 
 /// Makes one attempt for the recipients of a child.
-pub(crate) async fn run(gateway: &Arc<Gateway>, carrier: Message, route: &str, recipients: Vec<Recipient>, lease: Lease) {
+pub(crate) async fn run(
+    gateway: &Arc<Gateway>,
+    carrier: Message,
+    route: &str,
+    recipients: Vec<Recipient>,
+    lease: Lease,
+) {
     let name = RouteName::from_text(route).unwrap_or(RouteName::Inside);
     let (next_hop, tls) = name.resolve(&gateway.settings);
     let slot = gateway.routes.take(&next_hop, || gateway.clock.monotonic_ms()).await;
@@ -126,7 +136,13 @@ async fn settle(
     commit(gateway, carrier, route, settle, &counts).await;
 }
 
-async fn commit(gateway: &Arc<Gateway>, carrier: &Message, route: &str, settle: Settle, counts: &[(Counter, u64)]) {
+async fn commit(
+    gateway: &Arc<Gateway>,
+    carrier: &Message,
+    route: &str,
+    settle: Settle,
+    counts: &[(Counter, u64)],
+) {
     let notices = settle.notices.len() as u64;
     match gateway.store.settle(settle).await {
         Ok(settled) => {
@@ -134,7 +150,8 @@ async fn commit(gateway: &Arc<Gateway>, carrier: &Message, route: &str, settle: 
                 gateway.metrics.add(*counter, *amount);
             }
             gateway.metrics.add(Counter::Notices, notices);
-            let [delivered, deferred, bounced] = [0, 1, 2].map(|at| counts.get(at).map_or(0, |(_, count)| *count));
+            let [delivered, deferred, bounced] =
+                [0, 1, 2].map(|at| counts.get(at).map_or(0, |(_, count)| *count));
             tracing::info!(message = %carrier.id, route, delivered, deferred, bounced, "attempt made");
             for notice in settled.notices {
                 gateway.dispatch(notice);
@@ -159,16 +176,26 @@ impl Ended {
     fn of(report: Option<&DeliveryReport>, position: usize) -> Self {
         match report.and_then(|report| report.outcomes.get(position)) {
             Some(NetOutcome::Delivered { reply }) => Self::new("delivered", 0, None, reply),
-            Some(NetOutcome::TempFail { reply, code }) => Self::new("deferred", 1, Some(code), reply),
+            Some(NetOutcome::TempFail { reply, code }) => {
+                Self::new("deferred", 1, Some(code), reply)
+            }
             Some(NetOutcome::Unknown { reply, code }) => Self::new("unknown", 1, Some(code), reply),
-            Some(NetOutcome::PermFail { reply, code }) => Self::new("bounced", 2, Some(code), reply),
-            None => Self::new("deferred", 1, None, &Reply::new(451, (4, 4, 1), "the next hop did not answer a moment ago")),
+            Some(NetOutcome::PermFail { reply, code }) => {
+                Self::new("bounced", 2, Some(code), reply)
+            }
+            None => Self::new(
+                "deferred",
+                1,
+                None,
+                &Reply::new(451, (4, 4, 1), "the next hop did not answer a moment ago"),
+            ),
         }
     }
 
     /// Gives up what was tried for long enough; the last reply stays in the words.
     fn or_expired(self, gateway: &Gateway, recipient: &Recipient) -> Self {
-        let is_over = matches!(self.word, "deferred" | "unknown") && gateway.settings.queue.is_exhausted(recipient.attempts);
+        let is_over = matches!(self.word, "deferred" | "unknown")
+            && gateway.settings.queue.is_exhausted(recipient.attempts);
         if !is_over {
             return self;
         }
@@ -187,18 +214,24 @@ impl Ended {
         report: Option<&DeliveryReport>,
         now_ms: i64,
     ) -> Outcome {
-        let code = self.code.map_or_else(|| "smtp.next_hop_down".to_owned(), |code| code.id.to_owned());
+        let code =
+            self.code.map_or_else(|| "smtp.next_hop_down".to_owned(), |code| code.id.to_owned());
         let reply = self.reply.to_string();
         match self.word {
             "delivered" => Outcome::Delivered { reply, by: host(report).unwrap_or_default() },
             "bounced" => Outcome::Bounced { reply, code },
-            _ => Outcome::Retry { due_ms: now_ms.saturating_add(pause_ms(gateway, recipient.attempts)), reply, code },
+            _ => Outcome::Retry {
+                due_ms: now_ms.saturating_add(pause_ms(gateway, recipient.attempts)),
+                reply,
+                code,
+            },
         }
     }
 
     /// Returns what the sender may want to know.
     fn event(&self, recipient: &Recipient, report: Option<&DeliveryReport>) -> Option<Event> {
-        let (class, subject, detail) = self.reply.enhanced.unwrap_or((if self.word == "bounced" { 5 } else { 2 }, 0, 0));
+        let (class, subject, detail) =
+            self.reply.enhanced.unwrap_or((if self.word == "bounced" { 5 } else { 2 }, 0, 0));
         let status = format!("{class}.{subject}.{detail}");
         let event = |action, reason: &str| Event {
             recipient: recipient.clone(),
@@ -209,14 +242,16 @@ impl Ended {
             reason: reason.to_owned(),
         };
         match self.word {
-            "bounced" if self.code == Some(&codes::EXPIRED) => {
-                Some(event(Action::Failed, "It was tried for as long as the settings allow, in vain."))
-            }
+            "bounced" if self.code == Some(&codes::EXPIRED) => Some(event(
+                Action::Failed,
+                "It was tried for as long as the settings allow, in vain.",
+            )),
             "bounced" => Some(event(Action::Failed, "The server of the recipient refused it.")),
             // Whoever passed the request on is not the one to answer it (RFC 3461 section 5.2.2).
-            "delivered" if !report.is_some_and(|report| report.dsn_passed) => {
-                Some(event(Action::Relayed, "It was handed to the next server, which does not report back."))
-            }
+            "delivered" if !report.is_some_and(|report| report.dsn_passed) => Some(event(
+                Action::Relayed,
+                "It was handed to the next server, which does not report back.",
+            )),
             _ => None,
         }
     }
@@ -236,9 +271,14 @@ fn record(
         tls: report.tls.as_ref().map(|tls| format!("{} {}", tls.version, tls.cipher)),
         tls_verified: report.tls.as_ref().is_some_and(|tls| tls.is_verified),
         recipients,
-        tried: report.attempts.iter().map(|it| format!("{}: {} ({})", it.host, it.reason, it.code.id)).collect(),
+        tried: report
+            .attempts
+            .iter()
+            .map(|it| format!("{}: {} ({})", it.host, it.reason, it.code.id))
+            .collect(),
     };
-    let json = serde_json::to_string(&attempted).unwrap_or_else(|error| format!("{{\"unrecordable\":\"{error}\"}}"));
+    let json = serde_json::to_string(&attempted)
+        .unwrap_or_else(|error| format!("{{\"unrecordable\":\"{error}\"}}"));
     DecisionRecord { message: carrier.id, at_ms: now_ms, kind: "delivery".to_owned(), json }
 }
 
@@ -260,8 +300,10 @@ fn pause_ms(gateway: &Gateway, attempts: u32) -> i64 {
     let pause = i64::try_from(queue.pause(attempts).as_millis()).unwrap_or(i64::MAX / 4);
     let range = pause / 100 * i64::from(queue.jitter_percent.min(100));
     // Without randomness there is no jitter, which is no reason not to try again.
-    let random = i64::from(u16::from_le_bytes(chancery_crypto::random::bytes().unwrap_or([0, 128])));
-    (pause + (random - 32_768) * (range / 32_768) + (random - 32_768) * (range % 32_768) / 32_768).max(0)
+    let random =
+        i64::from(u16::from_le_bytes(chancery_crypto::random::bytes().unwrap_or([0, 128])));
+    (pause + (random - 32_768) * (range / 32_768) + (random - 32_768) * (range % 32_768) / 32_768)
+        .max(0)
 }
 
 fn envelope(carrier: &Message, recipients: &[Recipient]) -> Envelope {
@@ -274,7 +316,10 @@ fn envelope(carrier: &Message, recipients: &[Recipient]) -> Envelope {
                 BodyType::SevenBit => BodyKind::SevenBit,
             },
             smtputf8: carrier.smtputf8,
-            ret: carrier.ret.as_deref().map(|ret| if ret == "FULL" { Return::Full } else { Return::Headers }),
+            ret: carrier
+                .ret
+                .as_deref()
+                .map(|ret| if ret == "FULL" { Return::Full } else { Return::Headers }),
             envid: carrier.envid.clone(),
         },
         recipients: recipients
@@ -302,7 +347,10 @@ struct StoredBody {
 }
 
 impl StoredBody {
-    async fn open(gateway: &Arc<Gateway>, carrier: &Message) -> Result<Body, chancery_store::Error> {
+    async fn open(
+        gateway: &Arc<Gateway>,
+        carrier: &Message,
+    ) -> Result<Body, chancery_store::Error> {
         let (store, body) = (gateway.store.clone(), carrier.body.clone());
         let is_small = carrier.size <= SMALL;
         let read = move || {
@@ -310,14 +358,22 @@ impl StoredBody {
             if is_small {
                 let bytes = reader.read_all()?;
                 let facts = Facts::of(&bytes);
-                return Ok(Body { source: Arc::new(Self { store, body, small: Some(bytes) }), facts });
+                return Ok(Body {
+                    source: Arc::new(Self { store, body, small: Some(bytes) }),
+                    facts,
+                });
             }
             let mut scanner = Scanner::default();
             let mut buffer = vec![0_u8; 64 * 1024];
             loop {
-                let read = reader.read(&mut buffer).map_err(|error| chancery_store::Error::file(READ, &error))?;
+                let read = reader
+                    .read(&mut buffer)
+                    .map_err(|error| chancery_store::Error::file(READ, &error))?;
                 if read == 0 {
-                    return Ok(Body { source: Arc::new(Self { store, body, small: None }), facts: scanner.finish() });
+                    return Ok(Body {
+                        source: Arc::new(Self { store, body, small: None }),
+                        facts: scanner.finish(),
+                    });
                 }
                 scanner.push(buffer.get(..read).unwrap_or_default());
             }
@@ -326,7 +382,9 @@ impl StoredBody {
             return read();
         }
         let ended = tokio::task::spawn_blocking(read).await;
-        ended.unwrap_or_else(|error| Err(chancery_store::Error::file(READ, &io::Error::other(error))))
+        ended.unwrap_or_else(|error| {
+            Err(chancery_store::Error::file(READ, &io::Error::other(error)))
+        })
     }
 }
 
@@ -344,7 +402,8 @@ impl BodySource for StoredBody {
             loop {
                 let Ok(read) = reader.read(&mut buffer) else { return };
                 let chunk = buffer.get(..read).unwrap_or_default();
-                let written = runtime.block_on(tokio::io::AsyncWriteExt::write_all(&mut write, chunk));
+                let written =
+                    runtime.block_on(tokio::io::AsyncWriteExt::write_all(&mut write, chunk));
                 if read == 0 || written.is_err() {
                     return;
                 }

@@ -46,7 +46,10 @@ fn starts_with_armor<R: Read + Seek>(part: &Part, message: &mut R) -> io::Result
 }
 
 /// Reads the decoded content of a part.
-fn content<'a, R: Read + Seek>(part: &Part, message: &'a mut R) -> io::Result<Decoder<io::Take<&'a mut R>>> {
+fn content<'a, R: Read + Seek>(
+    part: &Part,
+    message: &'a mut R,
+) -> io::Result<Decoder<io::Take<&'a mut R>>> {
     message.seek(SeekFrom::Start(part.body.start))?;
     Ok(Decoder::new(part.transfer_encoding, message.take(part.body.len())))
 }

@@ -21,7 +21,9 @@ pub(crate) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) -> io::R
             () = gateway.shutdown.triggered() => return Ok(()),
             accepted = listener.accept() => accepted,
         };
-        let (Ok((stream, _)), Ok(slot)) = (accepted, Arc::clone(&slots).try_acquire_owned()) else { continue };
+        let (Ok((stream, _)), Ok(slot)) = (accepted, Arc::clone(&slots).try_acquire_owned()) else {
+            continue;
+        };
         let gateway = Arc::clone(&gateway);
         tokio::spawn(async move {
             let _slot = slot;
@@ -45,7 +47,9 @@ async fn answer(mut stream: TcpStream, gateway: &Gateway) -> io::Result<()> {
             Err(error) => ("503 Service Unavailable", format!("{error}\n")),
         },
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", "ok\n".to_owned()),
-        line if line.starts_with(b"GET ") => ("404 Not Found", "try /metrics or /health\n".to_owned()),
+        line if line.starts_with(b"GET ") => {
+            ("404 Not Found", "try /metrics or /health\n".to_owned())
+        }
         _ => ("405 Method Not Allowed", "only GET\n".to_owned()),
     };
     let head = format!(

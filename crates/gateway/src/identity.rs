@@ -47,18 +47,31 @@ impl Identity {
     ) -> Result<()> {
         let at = act.at_ms / 1000;
         let authority_key = generate(kind, "authority")?;
-        let authority = issue::ca(organisation, &authority_key, at, serial()?).map_err(|e| cannot("authority", &e))?;
+        let authority = issue::ca(organisation, &authority_key, at, serial()?)
+            .map_err(|e| cannot("authority", &e))?;
         let issuer = issue::Authority { key: &authority_key, certificate: &authority };
         let signing_key = generate(kind, "signing")?;
-        let signing = issue::organisation_signing(organisation, &issuer, signing_key.public_key(), at, serial()?)
-            .map_err(|e| cannot("signing", &e))?;
+        let signing = issue::organisation_signing(
+            organisation,
+            &issuer,
+            signing_key.public_key(),
+            at,
+            serial()?,
+        )
+        .map_err(|e| cannot("signing", &e))?;
         let encryption_key = generate(kind, "encryption")?;
-        let encryption =
-            issue::organisation_encryption(organisation, &issuer, encryption_key.public_key(), at, serial()?)
-                .map_err(|e| cannot("encryption", &e))?;
+        let encryption = issue::organisation_encryption(
+            organisation,
+            &issuer,
+            encryption_key.public_key(),
+            at,
+            serial()?,
+        )
+        .map_err(|e| cannot("encryption", &e))?;
         // Every TLS library of the last fifteen years takes P-256, and it is the fastest.
         let tls_key = generate(KeyKind::EcP256, "TLS")?;
-        let tls = issue::tls_server(&[hostname], &tls_key, at, serial()?).map_err(|e| cannot("TLS", &e))?;
+        let tls = issue::tls_server(&[hostname], &tls_key, at, serial()?)
+            .map_err(|e| cannot("TLS", &e))?;
         for (purpose, key, certificate) in [
             (KeyPurpose::Ca, &authority_key, &authority),
             (KeyPurpose::Signing, &signing_key, &signing),
@@ -106,15 +119,18 @@ impl Identity {
     /// Reads and unseals the TLS key that `create` made: certificate (DER) and key (PKCS#8).
     pub fn unseal_tls(store: &Store, master: &MasterKey) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>)> {
         let row = active(store, KeyPurpose::Tls)?;
-        let secret = seal::open(master, &context(KeyPurpose::Tls, &row.certificate), &row.sealed_key)
-            .map_err(|e| cannot("TLS", &e))?;
+        let secret =
+            seal::open(master, &context(KeyPurpose::Tls, &row.certificate), &row.sealed_key)
+                .map_err(|e| cannot("TLS", &e))?;
         Ok((row.certificate, secret))
     }
 
     /// Lists the keys without touching a secret.
     pub fn summary(store: &Store) -> Result<Vec<KeySummary>> {
         let mut list = Vec::new();
-        for purpose in [KeyPurpose::Ca, KeyPurpose::Signing, KeyPurpose::Encryption, KeyPurpose::Tls] {
+        for purpose in
+            [KeyPurpose::Ca, KeyPurpose::Signing, KeyPurpose::Encryption, KeyPurpose::Tls]
+        {
             for row in store.keys(purpose)? {
                 let certificate = certificate(purpose, &row)?;
                 list.push(KeySummary {

@@ -111,12 +111,16 @@ impl Session for Client {
     }
 
     async fn auth(&mut self, user: &str, password: &str) -> bool {
-        let Some(users) = self.gateway.settings.inside.users.clone().filter(|_| self.door.is_inside()) else {
+        let Some(users) =
+            self.gateway.settings.inside.users.clone().filter(|_| self.door.is_inside())
+        else {
             return false;
         };
         let (name, password) = (user.to_owned(), zeroize::Zeroizing::new(password.to_owned()));
         // Checking a password is slow by intention, so it has a thread of its own.
-        let is_right = tokio::task::spawn_blocking(move || users.check(&name, &password)).await.unwrap_or(false);
+        let is_right = tokio::task::spawn_blocking(move || users.check(&name, &password))
+            .await
+            .unwrap_or(false);
         if is_right {
             self.user = Some(user.to_owned());
         } else {
@@ -170,7 +174,7 @@ impl Session for Client {
             transaction.recipients.push(NewRecipient {
                 address: text,
                 orcpt: recipient.orcpt.clone(),
-                notify: recipient.notify.map(|notify| notify.to_param()),
+                notify: recipient.notify.map(chancery_wire::smtp::Notify::to_param),
             });
         }
         Ok(())
@@ -192,7 +196,9 @@ impl Session for Client {
     }
 
     async fn chunk(&mut self, octets: &[u8]) -> Result<(), Reply> {
-        let Some(arriving) = self.transaction.as_mut().and_then(|it| it.body.as_mut()) else { return Ok(()) };
+        let Some(arriving) = self.transaction.as_mut().and_then(|it| it.body.as_mut()) else {
+            return Ok(());
+        };
         arriving.keep_header(octets);
         arriving.size += octets.len() as u64;
         let written = arriving.writer.write_all(octets);
@@ -200,7 +206,8 @@ impl Session for Client {
     }
 
     async fn end(&mut self) -> Final {
-        let Some((transaction, arriving)) = self.transaction.take().and_then(|mut it| it.body.take().map(|b| (it, b)))
+        let Some((transaction, arriving)) =
+            self.transaction.take().and_then(|mut it| it.body.take().map(|b| (it, b)))
         else {
             return Reply::from_code(&codes::PLAN_FAILED, "no message").into();
         };
@@ -223,13 +230,18 @@ impl Client {
             let certificate = certificate.and_then(|der| Certificate::from_der(der).ok());
             certificate.is_some_and(|certificate| {
                 let at = self.gateway.now_ms() / 1000;
-                path::check(&certificate, &[], &inside.client_authorities, Purpose::Any, at).is_trusted()
+                path::check(&certificate, &[], &inside.client_authorities, Purpose::Any, at)
+                    .is_trusted()
             })
         };
         self.user.is_some() || inside.allows(self.peer.ip()) || shows_certificate()
     }
 
-    async fn accept(&mut self, transaction: Transaction, arriving: Arriving) -> Result<Reply, Reply> {
+    async fn accept(
+        &mut self,
+        transaction: Transaction,
+        arriving: Arriving,
+    ) -> Result<Reply, Reply> {
         let gateway = Arc::clone(&self.gateway);
         let header = HeaderBlock::parse(&arriving.header);
         if trace::hops(&header) > gateway.settings.limits.hops {
@@ -261,14 +273,20 @@ impl Client {
     fn describe(&self, transaction: Transaction, header: &HeaderBlock<'_>) -> NewMessage {
         let settings = &self.gateway.settings;
         let now_ms = self.gateway.now_ms();
-        let after = |pause: Duration| now_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+        let after = |pause: Duration| {
+            now_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
+        };
         let mail = transaction.mail;
         NewMessage {
             received_at_ms: now_ms,
             // Delivery is given up by its attempts; this is the end of all waiting, on hold too.
             expires_at_ms: after(settings.queue.expire.max(settings.queue.hold_expire)),
             delay_notice_at_ms: settings.queue.delay_notice.map(after),
-            direction: if transaction.has_outside_recipient { Direction::Outbound } else { Direction::Inbound },
+            direction: if transaction.has_outside_recipient {
+                Direction::Outbound
+            } else {
+                Direction::Inbound
+            },
             listener: self.door.name().to_owned(),
             peer: self.peer.to_string(),
             helo: self.helo.clone(),
@@ -282,7 +300,9 @@ impl Client {
             smtputf8: mail.smtputf8,
             ret: mail.ret.map(|ret: Return| ret.as_str().to_owned()),
             envid: mail.envid,
-            message_id: header.first("message-id").and_then(|field| message_id::parse(&field.unfolded())),
+            message_id: header
+                .first("message-id")
+                .and_then(|field| message_id::parse(&field.unfolded())),
             from_header: header.first("from").map(|field| first_author(&field.unfolded())),
             header: Some(cut(header.raw(), MAX_KEPT_HEADER).to_vec()),
             recipients: transaction.recipients,
@@ -315,7 +335,8 @@ impl Arriving {
         let searched = self.header.len().saturating_sub(3);
         self.header.extend_from_slice(cut(octets, room));
         let tail = self.header.get(searched..).unwrap_or_default();
-        let has_end = tail.windows(4).any(|window| window == b"\r\n\r\n") || self.header.starts_with(b"\r\n");
+        let has_end =
+            tail.windows(4).any(|window| window == b"\r\n\r\n") || self.header.starts_with(b"\r\n");
         self.is_header_complete = has_end || self.header.len() >= MAX_HEADER;
     }
 }

@@ -18,7 +18,11 @@ use crate::release::Releasable;
 use crate::warning;
 
 /// Plans the message for its inside recipients.
-pub(crate) fn plan(subject: &Subject<'_>, recipients: &[&Recipient], draft: &mut Draft) -> Result<()> {
+pub(crate) fn plan(
+    subject: &Subject<'_>,
+    recipients: &[&Recipient],
+    draft: &mut Draft,
+) -> Result<()> {
     if subject.message.listener == crate::notices::LISTENER {
         // Our own words need no verdict.
         let all = recipients.iter().map(|it| it.id).collect();
@@ -46,13 +50,18 @@ pub(crate) fn plan(subject: &Subject<'_>, recipients: &[&Recipient], draft: &mut
                 warning_code = warning_code.or(stopping_code(&decision));
                 warned.push(recipient.id);
             }
-            InboundTreatment::Hold { code } => draft.hold(recipient, code, last_reason(&decision), false),
-            InboundTreatment::Reject { code } => draft.refuse(recipient, code, last_reason(&decision)),
+            InboundTreatment::Hold { code } => {
+                draft.hold(recipient, code, last_reason(&decision), false);
+            }
+            InboundTreatment::Reject { code } => {
+                draft.refuse(recipient, code, last_reason(&decision));
+            }
         }
     }
     deliver(subject, &opened, &mut content, plainly, draft)?;
     if !warned.is_empty() {
-        let body = warning::wrap(subject, &opened, &mut content, warning_code, &trace(subject, &opened))?;
+        let body =
+            warning::wrap(subject, &opened, &mut content, warning_code, &trace(subject, &opened))?;
         draft.release(Releasable::inward("warning", ChildBody::New(body), warned), subject.message);
     }
     Ok(())
@@ -63,10 +72,14 @@ fn open(subject: &Subject<'_>, content: &mut Spool) -> Result<Opened> {
     let gateway = subject.gateway;
     let partners = gateway.partners();
     let mut received = gateway.store.body(&subject.message.body)?;
-    let facts = OpenFacts { at: subject.message.received_at_ms / 1000, our_domains: &gateway.settings.domains };
+    let facts = OpenFacts {
+        at: subject.message.received_at_ms / 1000,
+        our_domains: &gateway.settings.domains,
+    };
     let keys = gateway.identity.opening_keys();
     let mut spools = DiskSpools { store: &gateway.store };
-    let opened = chancery_smime::open(&mut received, keys, &*partners, &facts, &mut spools, content)?;
+    let opened =
+        chancery_smime::open(&mut received, keys, &*partners, &facts, &mut spools, content)?;
     content.rewind()?;
     Ok(opened)
 }
@@ -109,7 +122,9 @@ fn decision(subject: &Subject<'_>, opened: &Opened, recipient: &Recipient) -> In
 fn arrival_result(subject: &Subject<'_>, verdict: &Verdict) -> ArrivalResult {
     match verdict.result {
         Outcome::Failed => ArrivalResult::Failed,
-        Outcome::Undecipherable if verdict.problems.iter().any(|it| it.code == NOT_FOR_US) => ArrivalResult::EncryptedToOthers,
+        Outcome::Undecipherable if verdict.problems.iter().any(|it| it.code == NOT_FOR_US) => {
+            ArrivalResult::EncryptedToOthers
+        }
         Outcome::Undecipherable => ArrivalResult::Undecipherable,
         Outcome::Unprotected => ArrivalResult::Unprotected,
         // A user's own signature by somebody who is no partner is no worse than no signature: the reader's mail
@@ -158,15 +173,18 @@ fn deliver(
     let (form, body) = match opened.delivered {
         Delivered::Original { .. } | Delivered::Rebuilt { .. } => {
             content.rewind()?;
-            ("opened", ChildBody::New(with_trace(subject, trace, content)?))
+            ("opened", ChildBody::New(with_trace(subject, &trace, content)?))
         }
         Delivered::AsReceived | Delivered::Nothing => {
-            let forged = authentication_results::forged(subject.index.header(), &subject.gateway.settings.hostname);
+            let forged = authentication_results::forged(
+                subject.index.header(),
+                &subject.gateway.settings.hostname,
+            );
             if forged.is_empty() && subject.index.is_header_whole() {
                 ("passed", ChildBody::SameWithPrefix(trace))
             } else {
                 let mut received = subject.gateway.store.body(&subject.message.body)?;
-                ("passed", ChildBody::New(with_trace(subject, trace, &mut received)?))
+                ("passed", ChildBody::New(with_trace(subject, &trace, &mut received)?))
             }
         }
     };
@@ -177,23 +195,28 @@ fn deliver(
 /// Returns the fields that go before the message: the result of our checks, our trace field, and those of the servers
 /// that handled the protected form, which the original does not have.
 pub(crate) fn trace(subject: &Subject<'_>, opened: &Opened) -> Vec<u8> {
-    let mut fields = opened.verdict.authentication_results(&subject.gateway.settings.hostname).into_bytes();
+    let mut fields =
+        opened.verdict.authentication_results(&subject.gateway.settings.hostname).into_bytes();
     fields.extend_from_slice(&subject.received());
     fields.extend_from_slice(&opened.outer_trace);
     fields
 }
 
 /// Copies a message behind a trace, without the results that only pretend to be ours (RFC 8601 section 5).
-fn with_trace(subject: &Subject<'_>, trace: Vec<u8>, message: &mut dyn Read) -> Result<NewBody> {
+fn with_trace(subject: &Subject<'_>, trace: &[u8], message: &mut dyn Read) -> Result<NewBody> {
     let gateway = subject.gateway;
     let mut out = gateway.store.body_writer();
-    out.write_all(&trace)?;
+    out.write_all(trace)?;
     copy_without_forgeries(message, &gateway.settings.hostname, &mut out)?;
     Ok(out.finish()?)
 }
 
 /// Copies a message and leaves out Authentication-Results fields that bear our name.
-pub(crate) fn copy_without_forgeries(message: &mut dyn Read, authserv_id: &str, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn copy_without_forgeries(
+    message: &mut dyn Read,
+    authserv_id: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut start = Vec::new();
     (&mut *message).take(MAX_HEADER).read_to_end(&mut start)?;
     let header_end = HeaderBlock::parse(&start).body_offset();
@@ -211,7 +234,9 @@ fn last_reason(decision: &InboundDecision) -> String {
 
 /// Returns the code of the reason that made a warning necessary.
 fn stopping_code(decision: &InboundDecision) -> Option<&'static Code> {
-    let named = |reason: &chancery_policy::Reason| chancery_policy::CODES.iter().find(|code| code.id == reason.code);
+    let named = |reason: &chancery_policy::Reason| {
+        chancery_policy::CODES.iter().find(|code| code.id == reason.code)
+    };
     decision.reasons().iter().find_map(named).copied()
 }
 

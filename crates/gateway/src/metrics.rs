@@ -108,7 +108,9 @@ impl Metrics {
             }
         }
         head(&mut out, &QUEUE);
-        for (state, count) in [("queued", queue.queued_plan + queue.queued_deliver), ("held", queue.held)] {
+        for (state, count) in
+            [("queued", queue.queued_plan + queue.queued_deliver), ("held", queue.held)]
+        {
             line(&mut out, QUEUE.name, &format!("{{state=\"{state}\"}}"), count);
         }
         head(&mut out, &OLDEST);
@@ -174,8 +176,9 @@ fn line(out: &mut String, name: &str, labels: &str, value: impl std::fmt::Displa
     let _ok = writeln!(out, "{name}{labels} {value}");
 }
 
-const BOUNDS_US: [u64; 12] =
-    [200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 500_000, 2_000_000, 10_000_000];
+const BOUNDS_US: [u64; 12] = [
+    200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 500_000, 2_000_000, 10_000_000,
+];
 
 const fn counter(name: &'static str, help: &'static str) -> MetricDoc {
     MetricDoc { name, kind: "counter", help }
@@ -183,7 +186,10 @@ const fn counter(name: &'static str, help: &'static str) -> MetricDoc {
 
 /// In the order of [`Counter`].
 const COUNTERS: [MetricDoc; 11] = [
-    counter("chancery_accepted_total", "Messages acknowledged at intake, on disk before the reply."),
+    counter(
+        "chancery_accepted_total",
+        "Messages acknowledged at intake, on disk before the reply.",
+    ),
     counter("chancery_refused_total", "Messages refused at intake."),
     counter("chancery_protected_total", "Protected messages made."),
     counter("chancery_signed_total", "Messages signed but not encrypted."),
@@ -197,8 +203,11 @@ const COUNTERS: [MetricDoc; 11] = [
 ];
 
 const FAILURES: MetricDoc = counter("chancery_failures_total", "Failures by their stable code.");
-const QUEUE: MetricDoc =
-    MetricDoc { name: "chancery_queue_recipients", kind: "gauge", help: "Recipients by open state." };
+const QUEUE: MetricDoc = MetricDoc {
+    name: "chancery_queue_recipients",
+    kind: "gauge",
+    help: "Recipients by open state.",
+};
 const OLDEST: MetricDoc = MetricDoc {
     name: "chancery_queue_oldest_seconds",
     kind: "gauge",
@@ -217,7 +226,14 @@ mod tests {
         metrics.add(Counter::Notices, 3);
         metrics.failure("route.loop");
         metrics.observe(Stage::Plan, Duration::from_micros(700));
-        let text = metrics.render(&QueueNumbers { queued_plan: 2, oldest_queued_ms: Some(1_000), ..QueueNumbers::default() }, 61_000);
+        let text = metrics.render(
+            &QueueNumbers {
+                queued_plan: 2,
+                oldest_queued_ms: Some(1_000),
+                ..QueueNumbers::default()
+            },
+            61_000,
+        );
         assert!(text.contains("chancery_notices_total 3\n"));
         assert!(text.contains("chancery_failures_total{code=\"route.loop\"} 1\n"));
         assert!(text.contains("chancery_queue_oldest_seconds 60\n"));

@@ -10,7 +10,8 @@ use chancery_mail::address::Address;
 use chancery_mail::notice::{self, Action, Notice, Report};
 use chancery_mail::{message_id, xtext};
 use chancery_store::{
-    BodyType, Direction, Message, MessageId, NewBody, NewMessage, NewRecipient, Outcome, Recipient, Settle, Waiting,
+    BodyType, Direction, Message, MessageId, NewBody, NewMessage, NewRecipient, Outcome, Recipient,
+    Settle, Waiting,
 };
 
 use crate::codes;
@@ -71,14 +72,25 @@ pub(crate) fn of_plan(subject: &Subject<'_>, draft: &mut Draft) -> Result<()> {
 
 /// Gives up every recipient that has waited too long.
 pub(crate) async fn give_up(gateway: &Arc<Gateway>, message: MessageId) {
-    let Some(Waiting { message: waits, recipients, lease: _lease }) = claim_waiting(gateway, message) else { return };
+    let Some(Waiting { message: waits, recipients, lease: _lease }) =
+        claim_waiting(gateway, message)
+    else {
+        return;
+    };
     let now_ms = gateway.now_ms();
     let mut settle = Settle::new(message, now_ms);
     let mut events = Vec::new();
     for recipient in recipients {
         let last = recipient.reply.clone().unwrap_or_else(|| "no attempt was possible".to_owned());
-        let reply = format!("{} {}; last: {last} ({})", codes::EXPIRED.reply, codes::EXPIRED.summary, codes::EXPIRED.id);
-        settle.outcomes.push((recipient.id, Outcome::Bounced { reply, code: codes::EXPIRED.id.to_owned() }));
+        let reply = format!(
+            "{} {}; last: {last} ({})",
+            codes::EXPIRED.reply,
+            codes::EXPIRED.summary,
+            codes::EXPIRED.id
+        );
+        settle
+            .outcomes
+            .push((recipient.id, Outcome::Bounced { reply, code: codes::EXPIRED.id.to_owned() }));
         let status = if recipient.state.word() == "held" { "5.7.5" } else { "5.4.7" };
         events.push(Event {
             action: Action::Failed,
@@ -98,7 +110,11 @@ pub(crate) async fn give_up(gateway: &Arc<Gateway>, message: MessageId) {
 
 /// Tells the sender, once, that delivery takes longer.
 pub(crate) async fn tell_delay(gateway: &Arc<Gateway>, message: MessageId) {
-    let Some(Waiting { message: waits, recipients, lease: _lease }) = claim_waiting(gateway, message) else { return };
+    let Some(Waiting { message: waits, recipients, lease: _lease }) =
+        claim_waiting(gateway, message)
+    else {
+        return;
+    };
     let mut settle = Settle::new(message, gateway.now_ms());
     settle.delay_notified = true;
     // Whoever is held was told so already.
@@ -126,7 +142,8 @@ pub(crate) fn delivery_report(
 ) -> Result<Option<(NewMessage, NewBody)>> {
     let Some(parties) = Parties::of(gateway, message) else { return Ok(None) };
     let wanted: Vec<&Event> = events.iter().filter(|event| event.is_wanted()).collect();
-    let addresses: Vec<Address> = wanted.iter().filter_map(|it| Address::parse(&it.recipient.address).ok()).collect();
+    let addresses: Vec<Address> =
+        wanted.iter().filter_map(|it| Address::parse(&it.recipient.address).ok()).collect();
     if wanted.is_empty() || addresses.len() != wanted.len() {
         return Ok(None);
     }
@@ -146,7 +163,8 @@ pub(crate) fn delivery_report(
             reason: &event.reason,
         })
         .collect();
-    let envelope_id = message.envid.as_deref().and_then(xtext::decode).and_then(|id| String::from_utf8(id).ok());
+    let envelope_id =
+        message.envid.as_deref().and_then(xtext::decode).and_then(|id| String::from_utf8(id).ok());
     let report = Report {
         envelope: parties.envelope(gateway, header),
         arrived: Some(message.received_at_ms / 1000),
@@ -162,10 +180,17 @@ fn held(
     header: &[u8],
     stopped: &[Stopped],
 ) -> Result<Option<(NewMessage, NewBody)>> {
-    let (Some(first), Some(parties)) = (stopped.first(), Parties::of(gateway, message)) else { return Ok(None) };
-    let wants = |it: &&Stopped| it.recipient.notify.as_deref().is_none_or(|list| !list.eq_ignore_ascii_case("NEVER"));
-    let recipients: Vec<Address> =
-        stopped.iter().filter(wants).filter_map(|it| Address::parse(&it.recipient.address).ok()).collect();
+    let (Some(first), Some(parties)) = (stopped.first(), Parties::of(gateway, message)) else {
+        return Ok(None);
+    };
+    let wants = |it: &&Stopped| {
+        it.recipient.notify.as_deref().is_none_or(|list| !list.eq_ignore_ascii_case("NEVER"))
+    };
+    let recipients: Vec<Address> = stopped
+        .iter()
+        .filter(wants)
+        .filter_map(|it| Address::parse(&it.recipient.address).ok())
+        .collect();
     if recipients.is_empty() {
         return Ok(None);
     }
@@ -230,7 +255,10 @@ impl Parties {
     /// Makes the rows of the notice.
     fn accept(&self, gateway: &Gateway, notice: &Notice) -> Result<(NewMessage, NewBody)> {
         let now_ms = self.date * 1000;
-        let patience = i64::try_from(gateway.settings.queue.expire.max(gateway.settings.queue.hold_expire).as_millis()).unwrap_or(i64::MAX);
+        let patience = i64::try_from(
+            gateway.settings.queue.expire.max(gateway.settings.queue.hold_expire).as_millis(),
+        )
+        .unwrap_or(i64::MAX);
         let is_ours = gateway.settings.is_ours(self.to.domain());
         let message = NewMessage {
             received_at_ms: now_ms,
@@ -240,7 +268,11 @@ impl Parties {
             body_type: if notice.smtputf8 { BodyType::EightBit } else { BodyType::SevenBit },
             smtputf8: notice.smtputf8,
             message_id: Some(self.id.clone()),
-            recipients: vec![NewRecipient { address: self.to.to_string(), notify: Some("NEVER".to_owned()), orcpt: None }],
+            recipients: vec![NewRecipient {
+                address: self.to.to_string(),
+                notify: Some("NEVER".to_owned()),
+                orcpt: None,
+            }],
             ..NewMessage::default()
         };
         Ok((message, gateway.store.new_body(&notice.message)?))
@@ -258,7 +290,12 @@ fn claim_waiting(gateway: &Gateway, message: MessageId) -> Option<Waiting> {
 }
 
 /// Writes an outcome together with the notice about it; returns true if it was written.
-async fn settle_with_report(gateway: &Arc<Gateway>, message: &Message, mut settle: Settle, events: &[Event]) -> bool {
+async fn settle_with_report(
+    gateway: &Arc<Gateway>,
+    message: &Message,
+    mut settle: Settle,
+    events: &[Event],
+) -> bool {
     let header = gateway.store.header(message.id).ok().flatten().unwrap_or_default();
     match delivery_report(gateway, message, &header, events) {
         Ok(notice) => settle.notices.extend(notice),

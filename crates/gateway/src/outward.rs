@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use chancery_policy::{
-    ClearKind, ClearPermit, Decision, Destination, Facts, Message, PartnerKey, Sensitivity, Treatment, decide,
+    ClearKind, ClearPermit, Decision, Destination, Facts, Message, PartnerKey, Sensitivity,
+    Treatment, decide,
 };
 use chancery_smime::{OuterHeaders, OuterSubject, Protection, Signing, choose, protect, sign};
 use chancery_store::{Recipient, RecipientId};
@@ -38,7 +39,10 @@ pub(crate) fn plan(
                 Treatment::Reject { code } => draft.refuse(recipient, code, rejection(&decision)),
                 Treatment::Clear | Treatment::Pass | Treatment::Sign => {
                     if let Some(permit) = decision.clear_permit() {
-                        readable.entry(decision.treatment().as_str()).or_default().push((recipient.id, permit));
+                        readable
+                            .entry(decision.treatment().as_str())
+                            .or_default()
+                            .push((recipient.id, permit));
                     }
                 }
             }
@@ -88,7 +92,12 @@ struct ProtectRecord<'a> {
 }
 
 /// Makes the protected child for one partner.
-fn protect_for(subject: &Subject<'_>, domain: &str, recipients: Vec<RecipientId>, draft: &mut Draft) -> Result<()> {
+fn protect_for(
+    subject: &Subject<'_>,
+    domain: &str,
+    recipients: Vec<RecipientId>,
+    draft: &mut Draft,
+) -> Result<()> {
     let gateway = subject.gateway;
     let partners = gateway.partners();
     let Some(partner) = partners.partner(domain) else { return Ok(()) };
@@ -133,13 +142,19 @@ fn release_readable(
     let Some(kind) = permits.first().map(|(_, permit)| permit.kind()) else { return Ok(()) };
     if kind != ClearKind::Sign {
         draft.count(Counter::Clear, permits.len());
-        draft.release(Releasable::as_it_came(kind, subject.received(), domain, permits), subject.message);
+        draft.release(
+            Releasable::as_it_came(kind, subject.received(), domain, permits),
+            subject.message,
+        );
         return Ok(());
     }
     let gateway = subject.gateway;
     let seed = gateway.identity.boundary_seed(&format!("{} sign", subject.message.id));
-    let signing =
-        Signing { signer: gateway.identity.signer(), signing_time: subject.now_ms / 1000, boundary_seed: &seed };
+    let signing = Signing {
+        signer: gateway.identity.signer(),
+        signing_time: subject.now_ms / 1000,
+        boundary_seed: &seed,
+    };
     let mut original = gateway.store.body(&subject.message.body)?;
     let mut out = gateway.store.body_writer();
     out.write_all(&subject.received())?;
@@ -159,5 +174,7 @@ fn last_reason(decision: &Decision) -> String {
 /// Returns what the sender of a refused message reads: the words of the rule's author, if there are any.
 fn rejection(decision: &Decision) -> String {
     let by_author = decision.rule().and_then(|rule| rule.reason.clone());
-    by_author.unwrap_or_else(|| "the policy of this organisation does not let this message out".to_owned())
+    by_author.unwrap_or_else(|| {
+        "the policy of this organisation does not let this message out".to_owned()
+    })
 }

@@ -120,7 +120,14 @@ impl Partner {
             domains: domains.clone(),
             own: false,
         };
-        Self { organisation: card.organisation().to_owned(), domains, anchor, keys, unusable, expires: card.expires() }
+        Self {
+            organisation: card.organisation().to_owned(),
+            domains,
+            anchor,
+            keys,
+            unusable,
+            expires: card.expires(),
+        }
     }
 
     /// Returns what the partner calls itself.
@@ -131,18 +138,27 @@ impl Partner {
     /// Returns the keys that can be encrypted to at a time, the best first.
     pub fn encryption_keys(&self, at: i64) -> impl Iterator<Item = &RecipientKey> {
         // One key is enough to read the message; more would only make every message longer.
-        self.keys.iter().filter(move |(certificate, _)| certificate.is_valid_at(at)).map(|(_, key)| key).take(1)
+        self.keys
+            .iter()
+            .filter(move |(certificate, _)| certificate.is_valid_at(at))
+            .map(|(_, key)| key)
+            .take(1)
     }
 
     fn key_at(&self, at: i64) -> PartnerKey {
         if self.encryption_keys(at).next().is_some() && at <= self.expires {
             return PartnerKey::Usable;
         }
-        match (self.keys.iter().map(|(certificate, _)| certificate.not_before()).min(), &self.unusable) {
+        match (
+            self.keys.iter().map(|(certificate, _)| certificate.not_before()).min(),
+            &self.unusable,
+        ) {
             (Some(from), _) if at < from => PartnerKey::NotYetValid,
             (Some(_), _) => PartnerKey::Expired,
             (None, Some(why)) => PartnerKey::Unsuitable(why.clone()),
-            (None, None) => PartnerKey::Unsuitable("the card has no encryption certificate".to_owned()),
+            (None, None) => {
+                PartnerKey::Unsuitable("the card has no encryption certificate".to_owned())
+            }
         }
     }
 }

@@ -18,27 +18,39 @@ use crate::server::Gateway;
 use crate::{codes, desktop, inward, notices, outward};
 
 /// Plans one message and starts the delivery of its children.
-pub(crate) async fn run(gateway: &Arc<Gateway>, message: Message, recipients: Vec<Recipient>, lease: Lease) {
+pub(crate) async fn run(
+    gateway: &Arc<Gateway>,
+    message: Message,
+    recipients: Vec<Recipient>,
+    lease: Lease,
+) {
     let started = gateway.clock.monotonic_ms();
     let id = message.id;
     let Ok(slot) = gateway.plan_slots.acquire().await else { return };
     let prepared = {
-        let (gateway, message, recipients) = (Arc::clone(gateway), message.clone(), recipients.clone());
+        let (gateway, message, recipients) =
+            (Arc::clone(gateway), message.clone(), recipients.clone());
         // Signing and encrypting are work for the processor, and large bodies wait for the disk.
         tokio::task::spawn_blocking(move || prepare(&gateway, &message, &recipients)).await
     };
     drop(slot);
-    let committed = match prepared {
+    let next = match prepared {
         Ok(Ok(draft)) => commit(gateway, &message, draft).await,
-        Ok(Err(error)) => Err(postpone(gateway, &recipients, id, error.code(), &error.to_string()).await),
-        Err(panic) => Err(postpone(gateway, &recipients, id, &codes::PLAN_FAILED, &panic.to_string()).await),
+        Ok(Err(error)) => {
+            postpone(gateway, &recipients, id, error.code(), &error.to_string()).await;
+            Vec::new()
+        }
+        Err(panic) => {
+            postpone(gateway, &recipients, id, &codes::PLAN_FAILED, &panic.to_string()).await;
+            Vec::new()
+        }
     };
     drop(lease);
     gateway.metrics.observe(
         Stage::Plan,
         Duration::from_millis(gateway.clock.monotonic_ms().saturating_sub(started)),
     );
-    for child in committed.unwrap_or_default() {
+    for child in next {
         gateway.dispatch(child);
     }
 }
@@ -96,13 +108,27 @@ impl Draft {
     }
 
     /// Puts a recipient on hold; the sender is told the first time.
-    pub(crate) fn hold(&mut self, recipient: &Recipient, code: &'static Code, text: String, tell: bool) {
+    pub(crate) fn hold(
+        &mut self,
+        recipient: &Recipient,
+        code: &'static Code,
+        text: String,
+        tell: bool,
+    ) {
         self.counts.push((Counter::Held, 1));
         self.failures.push(code.id);
         if tell && recipient.code.as_deref().is_none_or(|before| !is_hold(before)) {
-            self.newly_held.push(Stopped { recipient: recipient.clone(), code, text: text.clone() });
+            self.newly_held.push(Stopped {
+                recipient: recipient.clone(),
+                code,
+                text: text.clone(),
+            });
         }
-        self.planned.held.push(Held { recipient: recipient.id, code: code.id.to_owned(), reason: text });
+        self.planned.held.push(Held {
+            recipient: recipient.id,
+            code: code.id.to_owned(),
+            reason: text,
+        });
     }
 
     /// Gives a recipient back to the sender.
@@ -122,7 +148,8 @@ impl Draft {
         let message = self.planned.message;
         let at_ms = self.planned.now_ms;
         // What is recorded has text keys only, so this cannot fail; if it did, the record would say so.
-        let json = serde_json::to_string(facts).unwrap_or_else(|error| format!("{{\"unrecordable\":\"{error}\"}}"));
+        let json = serde_json::to_string(facts)
+            .unwrap_or_else(|error| format!("{{\"unrecordable\":\"{error}\"}}"));
         self.planned.decisions.push(DecisionRecord { message, at_ms, kind: kind.to_owned(), json });
     }
 
@@ -142,14 +169,15 @@ impl Subject<'_> {
     pub(crate) fn received(&self) -> Vec<u8> {
         let message = self.message;
         let recipient = None;
-        let with = match (message.listener.as_str(), message.tls.is_some(), message.auth_user.is_some()) {
-            ("inside-lmtp", _, _) => "LMTP",
-            ("notice", _, _) => "local",
-            (_, true, true) => "ESMTPSA",
-            (_, true, false) => "ESMTPS",
-            (_, false, true) => "ESMTPA",
-            (_, false, false) => "ESMTP",
-        };
+        let with =
+            match (message.listener.as_str(), message.tls.is_some(), message.auth_user.is_some()) {
+                ("inside-lmtp", _, _) => "LMTP",
+                ("notice", _, _) => "local",
+                (_, true, true) => "ESMTPSA",
+                (_, true, false) => "ESMTPS",
+                (_, false, true) => "ESMTPA",
+                (_, false, false) => "ESMTP",
+            };
         let id = message.id.to_string();
         trace::Received {
             helo: &message.helo,
@@ -180,7 +208,10 @@ fn prepare(gateway: &Gateway, message: &Message, recipients: &[Recipient]) -> Re
         match Address::parse(&recipient.address) {
             Ok(address) if gateway.settings.is_ours(address.domain()) => inside.push(recipient),
             Ok(address) => outside.entry(address.ascii_domain()).or_default().push(recipient),
-            Err(_bad) => draft.refuse(recipient, &codes::BAD_ADDRESS, codes::BAD_ADDRESS.summary.to_owned()),
+            Err(_bad) => {
+                let text = codes::BAD_ADDRESS.summary.to_owned();
+                draft.refuse(recipient, &codes::BAD_ADDRESS, text);
+            }
         }
     }
     if !inside.is_empty() {
@@ -208,9 +239,10 @@ fn read_index(body: &mut chancery_store::BodyReader) -> Result<index::Index> {
 }
 
 /// Writes the plan, and returns what there is to do next.
-async fn commit(gateway: &Arc<Gateway>, message: &Message, draft: Draft) -> std::result::Result<Vec<MessageId>, ()> {
+async fn commit(gateway: &Arc<Gateway>, message: &Message, draft: Draft) -> Vec<MessageId> {
     let Draft { planned, counts, failures, .. } = draft;
-    let (children, held, bounced) = (planned.children.len(), planned.held.len(), planned.bounced.len());
+    let (children, held, bounced) =
+        (planned.children.len(), planned.held.len(), planned.bounced.len());
     match gateway.store.commit_plan(planned).await {
         Ok(ids) => {
             for (counter, amount) in counts {
@@ -220,23 +252,29 @@ async fn commit(gateway: &Arc<Gateway>, message: &Message, draft: Draft) -> std:
                 gateway.metrics.failure(code);
             }
             tracing::info!(message = %message.id, children, held, bounced, "planned");
-            Ok(ids.children.into_iter().chain(ids.notices).collect())
+            ids.children.into_iter().chain(ids.notices).collect()
         }
         Err(chancery_store::Error::Stale { .. }) => {
             // An administrator was faster; what they did stands.
             tracing::info!(message = %message.id, "the message was changed while it was planned");
-            Err(())
+            Vec::new()
         }
         Err(error) => {
             gateway.metrics.failure(error.code().id);
             tracing::error!(message = %message.id, code = error.code().id, %error, "cannot write the plan");
-            Err(())
+            Vec::new()
         }
     }
 }
 
 /// Puts the message off after a failure of ours.
-async fn postpone(gateway: &Arc<Gateway>, recipients: &[Recipient], message: MessageId, code: &'static Code, why: &str) {
+async fn postpone(
+    gateway: &Arc<Gateway>,
+    recipients: &[Recipient],
+    message: MessageId,
+    code: &'static Code,
+    why: &str,
+) {
     gateway.metrics.failure(code.id);
     tracing::error!(%message, code = code.id, error = why, "cannot prepare the message; it is tried again");
     let now_ms = gateway.now_ms();
@@ -245,7 +283,9 @@ async fn postpone(gateway: &Arc<Gateway>, recipients: &[Recipient], message: Mes
         let pause = gateway.settings.queue.pause(recipient.attempts);
         let due_ms = now_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
         let reply = format!("{} {} ({})", code.reply, code.summary, code.id);
-        settle.outcomes.push((recipient.id, Outcome::Retry { due_ms, reply, code: code.id.to_owned() }));
+        settle
+            .outcomes
+            .push((recipient.id, Outcome::Retry { due_ms, reply, code: code.id.to_owned() }));
     }
     if let Err(error) = gateway.store.settle(settle).await {
         tracing::error!(%message, code = error.code().id, %error, "cannot put the message off");

@@ -99,7 +99,9 @@ fn start(gateway: &Arc<Gateway>, message: MessageId, slot: OwnedSemaphorePermit)
 async fn work(gateway: &Arc<Gateway>, claim: Claim) {
     let Claim { work, lease } = claim;
     match work {
-        Work::Plan { message, recipients } => Box::pin(plan::run(gateway, message, recipients, lease)).await,
+        Work::Plan { message, recipients } => {
+            Box::pin(plan::run(gateway, message, recipients, lease)).await;
+        }
         Work::Deliver { carrier, route, recipients } => {
             Box::pin(deliver::run(gateway, carrier, &route, recipients, lease)).await;
         }
@@ -118,16 +120,28 @@ async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::
             return Ok(());
         }
     };
-    *gateway.partners.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&book);
+    *gateway.partners.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
+        Arc::clone(&book);
     tracing::info!(partners = book.len(), "partner book read again");
     let now_ms = gateway.now_ms();
     for domain in book.usable_domains(now_ms / 1000) {
         for code in KEY_CODES {
-            let which = Selection::HeldForDomain { domain: domain.to_owned(), code: Some(code.id.to_owned()) };
-            let act = Act { who: "gateway".to_owned(), why: "a partner's key has come".to_owned(), at_ms: now_ms };
+            let which = Selection::HeldForDomain {
+                domain: domain.to_owned(),
+                code: Some(code.id.to_owned()),
+            };
+            let act = Act {
+                who: "gateway".to_owned(),
+                why: "a partner's key has come".to_owned(),
+                at_ms: now_ms,
+            };
             let released = gateway.store.release(which, act).await?;
             if !released.is_empty() {
-                tracing::info!(domain, recipients = released.len(), "held mail goes on: there is a key now");
+                tracing::info!(
+                    domain,
+                    recipients = released.len(),
+                    "held mail goes on: there is a key now"
+                );
             }
         }
     }

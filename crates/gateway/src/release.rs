@@ -22,7 +22,12 @@ pub(crate) struct Releasable {
 
 impl Releasable {
     /// Releases a protected message to the servers of a domain.
-    pub(crate) fn protected(_proof: &Protected, body: NewBody, domain: &str, recipients: Vec<RecipientId>) -> Self {
+    pub(crate) fn protected(
+        _proof: &Protected,
+        body: NewBody,
+        domain: &str,
+        recipients: Vec<RecipientId>,
+    ) -> Self {
         Self {
             key: format!("protect:{domain}"),
             form: "protected",
@@ -33,7 +38,12 @@ impl Releasable {
     }
 
     /// Releases a signed message, readable by everybody, to recipients that each have a permit.
-    pub(crate) fn signed(_proof: &Signed, body: NewBody, domain: &str, permits: Vec<(RecipientId, ClearPermit)>) -> Self {
+    pub(crate) fn signed(
+        _proof: &Signed,
+        body: NewBody,
+        domain: &str,
+        permits: Vec<(RecipientId, ClearPermit)>,
+    ) -> Self {
         Self {
             key: format!("sign:{domain}"),
             form: "signed",
@@ -61,7 +71,11 @@ impl Releasable {
     }
 
     /// Releases a message to our own people. It never leaves the organisation: the route is the inside one.
-    pub(crate) fn inward(form: &'static str, body: ChildBody, recipients: Vec<RecipientId>) -> Self {
+    pub(crate) fn inward(
+        form: &'static str,
+        body: ChildBody,
+        recipients: Vec<RecipientId>,
+    ) -> Self {
         Self { key: format!("inside:{form}"), form, body, route: RouteName::Inside, recipients }
     }
 

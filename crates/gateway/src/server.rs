@@ -105,7 +105,8 @@ impl Server {
             None => None,
             Some(address) => {
                 let listener = tokio::net::TcpListener::bind(address).await;
-                let listener = listener.map_err(|source| Error::Bind { address: address.to_string(), source })?;
+                let listener = listener
+                    .map_err(|source| Error::Bind { address: address.to_string(), source })?;
                 addresses.metrics = listener.local_addr().ok().map(|it| it.to_string());
                 Some(listener)
             }
@@ -170,7 +171,8 @@ impl Gateway {
         } else {
             Resolver::with_servers(&settings.name_servers)?
         };
-        let listening = addresses.inside.iter().chain(&addresses.inside_lmtp).chain(&addresses.outside);
+        let listening =
+            addresses.inside.iter().chain(&addresses.inside_lmtp).chain(&addresses.outside);
         let mut client = ClientConfig::new(&settings.hostname, resolver)?;
         client.own_addresses = listening.filter_map(|it| it.parse().ok()).collect();
         client.max_idle = settings.queue.deliveries_per_route;

@@ -135,11 +135,13 @@ impl Network {
         match (self.address, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 let shift = 32_u32.saturating_sub(u32::from(self.prefix));
-                network.to_bits().checked_shr(shift).unwrap_or(0) == address.to_bits().checked_shr(shift).unwrap_or(0)
+                network.to_bits().checked_shr(shift).unwrap_or(0)
+                    == address.to_bits().checked_shr(shift).unwrap_or(0)
             }
             (IpAddr::V6(network), IpAddr::V6(address)) => {
                 let shift = 128_u32.saturating_sub(u32::from(self.prefix));
-                network.to_bits().checked_shr(shift).unwrap_or(0) == address.to_bits().checked_shr(shift).unwrap_or(0)
+                network.to_bits().checked_shr(shift).unwrap_or(0)
+                    == address.to_bits().checked_shr(shift).unwrap_or(0)
             }
             _ => false,
         }

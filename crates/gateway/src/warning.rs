@@ -24,7 +24,8 @@ pub(crate) fn wrap(
 ) -> Result<NewBody> {
     let gateway = subject.gateway;
     let mut received;
-    let is_opened = matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. });
+    let is_opened =
+        matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. });
     let message: &mut dyn Read = if is_opened {
         content.rewind()?;
         content
@@ -57,7 +58,8 @@ pub(crate) fn wrap(
 
 /// Returns what the reader is told.
 fn text(subject: &Subject<'_>, opened: &Opened, code: Option<&'static Code>) -> String {
-    let summary = code.map_or("the protection of this message is not in order", |code| code.summary);
+    let summary =
+        code.map_or("the protection of this message is not in order", |code| code.summary);
     let mut text = format!(
         "WARNING from the mail gateway {}:\r\n\r\n{summary}.\r\n\r\n\
          The message is attached as it arrived. Do not act on it before you have asked its sender in another way.\r\n",
@@ -66,11 +68,15 @@ fn text(subject: &Subject<'_>, opened: &Opened, code: Option<&'static Code>) -> 
     if !opened.verdict.problems.is_empty() {
         text.push_str("\r\nWhat was found:\r\n");
         for problem in opened.verdict.problems.iter().take(MAX_PROBLEMS) {
-            let words: String = problem.text.chars().filter(|c| !c.is_control()).take(300).collect();
+            let words: String =
+                problem.text.chars().filter(|c| !c.is_control()).take(300).collect();
             text.push_str(&format!("- {words} ({})\r\n", problem.code));
         }
     }
-    text.push_str(&format!("\r\nYour administrator finds more with: chancery explain {}\r\n", subject.message.id));
+    text.push_str(&format!(
+        "\r\nYour administrator finds more with: chancery explain {}\r\n",
+        subject.message.id
+    ));
     text
 }
 

@@ -28,8 +28,10 @@ pub fn make(installation: &Installation, identity: &Identity) -> Result<(String,
         issued: now,
         expires,
     };
-    let text = Card::write(&contents, identity.signer()).map_err(|error| Failure::of("cannot write the card", &error))?;
-    let (card, _) = Card::read(text.as_bytes(), now).map_err(|error| Failure::of("the card does not read back", &error))?;
+    let text = Card::write(&contents, identity.signer())
+        .map_err(|error| Failure::of("cannot write the card", &error))?;
+    let (card, _) = Card::read(text.as_bytes(), now)
+        .map_err(|error| Failure::of("the card does not read back", &error))?;
     Ok((text, card.fingerprint()))
 }
 

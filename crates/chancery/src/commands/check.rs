@@ -12,11 +12,11 @@ use serde::Serialize;
 
 use super::{block_on, serve};
 use crate::cli::Check;
+use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, now_ms, read_policy};
 use crate::output::{Output, day};
 use crate::settings::{HostPort, NextHop};
-use crate::convert;
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -37,13 +37,17 @@ struct Finding {
 struct Findings(Vec<Finding>);
 
 /// Runs the command.
-pub fn run(config: Option<&Path>, options: &Check, output: Output) -> Result {
+pub(super) fn run(config: Option<&Path>, options: &Check, output: Output) -> Result {
     let mut findings = Findings::default();
     let installation = match Installation::load(config) {
         Ok(installation) => installation,
         Err(failure) => {
             // Nothing else can be looked at without the configuration.
-            findings.problem("configuration", failure.message.clone(), failure.hint.as_deref().unwrap_or(""));
+            findings.problem(
+                "configuration",
+                failure.message.clone(),
+                failure.hint.as_deref().unwrap_or(""),
+            );
             findings.show(output)?;
             return Err(Failure::usage("the configuration cannot be used"));
         }
@@ -65,7 +69,12 @@ pub fn run(config: Option<&Path>, options: &Check, output: Output) -> Result {
 
 impl Findings {
     fn ok(&mut self, subject: &str, text: impl Into<String>) {
-        self.0.push(Finding { subject: subject.to_owned(), level: "ok", text: text.into(), mend: None });
+        self.0.push(Finding {
+            subject: subject.to_owned(),
+            level: "ok",
+            text: text.into(),
+            mend: None,
+        });
     }
 
     fn warning(&mut self, subject: &str, text: impl Into<String>, mend: &str) {
@@ -99,7 +108,8 @@ impl Findings {
             }
             Err(mistakes) => {
                 for mistake in mistakes {
-                    let level = if mistake.severity == Severity::Warning { "warning" } else { "problem" };
+                    let level =
+                        if mistake.severity == Severity::Warning { "warning" } else { "problem" };
                     self.add(level, "policy", mistake.to_string(), "");
                 }
             }
@@ -109,11 +119,9 @@ impl Findings {
     /// The data directory, the keys in it, and the files that the configuration names.
     fn data(&mut self, installation: &Installation) {
         let data = &installation.settings.data;
-        if let Ok(meta) = std::fs::metadata(data) {
-            if meta.permissions().mode() & 0o077 != 0 {
-                let mend = format!("chmod 700 {}", data.display());
-                self.problem("data", format!("{} can be read by others", data.display()), &mend);
-            }
+        if std::fs::metadata(data).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0) {
+            let mend = format!("chmod 700 {}", data.display());
+            self.problem("data", format!("{} can be read by others", data.display()), &mend);
         }
         let store = match installation.store() {
             Ok(store) => store,
@@ -126,14 +134,23 @@ impl Findings {
         }
         match installation.identity(&store) {
             Ok(identity) => {
-                for certificate in [identity.authority(), identity.signing(), identity.encryption()] {
-                    self.term("keys", &certificate.subject(), certificate.not_before(), certificate.not_after());
+                for certificate in [identity.authority(), identity.signing(), identity.encryption()]
+                {
+                    self.term(
+                        "keys",
+                        &certificate.subject(),
+                        certificate.not_before(),
+                        certificate.not_after(),
+                    );
                 }
             }
             Err(failure) => self.failure("keys", &failure),
         }
         match serve::tls_identity(installation, &store) {
-            Ok(identity) => match chancery_net::tls::server(&identity, chancery_net::tls::ClientCertificates::Ignore) {
+            Ok(identity) => match chancery_net::tls::server(
+                &identity,
+                chancery_net::tls::ClientCertificates::Ignore,
+            ) {
                 Ok(_) => self.ok("tls", "certificate and key fit"),
                 Err(error) => self.failure("tls", &Failure::of("", &error)),
             },
@@ -160,11 +177,23 @@ impl Findings {
     fn term(&mut self, subject: &str, name: &str, from: i64, until: i64) {
         let now = now_ms() / 1000;
         if now > until {
-            self.problem(subject, format!("{name} expired on {}", day(until)), "get or make a new one");
+            self.problem(
+                subject,
+                format!("{name} expired on {}", day(until)),
+                "get or make a new one",
+            );
         } else if now < from {
-            self.problem(subject, format!("{name} is not valid before {}", day(from)), "check the clock");
+            self.problem(
+                subject,
+                format!("{name} is not valid before {}", day(from)),
+                "check the clock",
+            );
         } else if until - now < SOON {
-            self.warning(subject, format!("{name} expires on {}", day(until)), "get or make a new one in time");
+            self.warning(
+                subject,
+                format!("{name} expires on {}", day(until)),
+                "get or make a new one in time",
+            );
         } else {
             self.ok(subject, format!("{name}, until {}", day(until)));
         }
@@ -174,7 +203,11 @@ impl Findings {
     fn clock(&mut self) {
         let now = now_ms() / 1000;
         if now < BUILT_AFTER {
-            self.problem("clock", format!("the clock says {}", day(now)), "set the clock, and keep it right with NTP");
+            self.problem(
+                "clock",
+                format!("the clock says {}", day(now)),
+                "set the clock, and keep it right with NTP",
+            );
         } else {
             self.ok("clock", crate::output::time(now * 1000));
         }
@@ -184,14 +217,23 @@ impl Findings {
         let settings = &installation.settings;
         // While the gateway runs, its ports are in use by itself.
         let is_served = installation.store().is_ok_and(|store| store.serve_lock().is_err());
-        let listen = settings.inside.listen.iter().chain(&settings.inside.lmtp_listen).chain(&settings.outside.listen);
+        let listen = settings
+            .inside
+            .listen
+            .iter()
+            .chain(&settings.inside.lmtp_listen)
+            .chain(&settings.outside.listen);
         for address in listen.chain(&settings.metrics.listen) {
             match TcpListener::bind(address) {
                 Ok(_) => self.ok("ports", format!("{address} is free")),
                 Err(error) if is_served && error.kind() == std::io::ErrorKind::AddrInUse => {
                     self.ok("ports", format!("{address} is in use, and a gateway is running"));
                 }
-                Err(error) => self.problem("ports", format!("cannot listen on {address}: {error}"), mend_of_port(&error)),
+                Err(error) => self.problem(
+                    "ports",
+                    format!("cannot listen on {address}: {error}"),
+                    mend_of_port(&error),
+                ),
             }
         }
     }
@@ -199,7 +241,9 @@ impl Findings {
     fn next_hops(&mut self, installation: &Installation) {
         let route = &installation.settings.route;
         let fixed = [("route.inside", &route.inside), ("route.outside", &route.outside)];
-        for (name, hop) in fixed.into_iter().chain(route.domains.iter().map(|(_, hop)| ("route.domains", hop))) {
+        for (name, hop) in
+            fixed.into_iter().chain(route.domains.iter().map(|(_, hop)| ("route.domains", hop)))
+        {
             if let NextHop::Lmtp(server) | NextHop::Smtp(server) = hop {
                 match greets(server) {
                     Ok(greeting) => self.ok(name, format!("{server} says {greeting}")),
@@ -226,8 +270,11 @@ impl Findings {
         };
         for domain in &settings.domains {
             let found = block_on(async {
-                let wait = tokio::time::timeout(Duration::from_secs(10), resolver.mail_servers(domain));
-                wait.await.map_err(|_| Failure::failed("no answer in 10 seconds"))?.map_err(|e| Failure::of("", &e))
+                let wait =
+                    tokio::time::timeout(Duration::from_secs(10), resolver.mail_servers(domain));
+                wait.await
+                    .map_err(|_| Failure::failed("no answer in 10 seconds"))?
+                    .map_err(|e| Failure::of("", &e))
             });
             match found {
                 Ok(servers) if servers.iter().any(|it| it.host.trim_end_matches('.') == settings.hostname) => {
@@ -254,7 +301,8 @@ impl Findings {
         output.show(&self.0, || {
             let mut lines = Vec::new();
             for finding in &self.0 {
-                lines.push(format!("{:<8} {:<14} {}", finding.level, finding.subject, finding.text));
+                lines
+                    .push(format!("{:<8} {:<14} {}", finding.level, finding.subject, finding.text));
                 lines.extend(finding.mend.iter().map(|mend| format!("{:24}→ {mend}", "")));
             }
             lines.join("\n")
@@ -277,7 +325,9 @@ fn greets(server: &HostPort) -> std::io::Result<String> {
 fn mend_of_port(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => "stop the other program, or choose another port",
-        std::io::ErrorKind::PermissionDenied => "run it as a service with CAP_NET_BIND_SERVICE, or choose a port above 1024",
+        std::io::ErrorKind::PermissionDenied => {
+            "run it as a service with CAP_NET_BIND_SERVICE, or choose a port above 1024"
+        }
         std::io::ErrorKind::AddrNotAvailable => "choose an address of this machine",
         _ => "",
     }

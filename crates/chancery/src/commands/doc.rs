@@ -10,7 +10,7 @@ use crate::output::Output;
 use crate::{codes, settings};
 
 /// Prints a page.
-pub fn run(options: &Doc, output: Output) -> Result {
+pub(super) fn run(options: &Doc, output: Output) -> Result {
     let page = match options.page.as_str() {
         "cli" => cli(),
         "configuration" => settings::reference_markdown(),
@@ -39,7 +39,11 @@ fn cli() -> String {
 
 fn write_command(page: &mut String, command: &mut clap::Command, path: &str) {
     // Writing to a string cannot fail.
-    let _ok = write!(page, "\n## `{path}`\n\n```text\n{}\n```\n", command.render_long_help().to_string().trim_end());
+    let _ok = write!(
+        page,
+        "\n## `{path}`\n\n```text\n{}\n```\n",
+        command.render_long_help().to_string().trim_end()
+    );
     for sub in command.get_subcommands_mut() {
         if sub.get_name() != "help" && !sub.is_hide_set() {
             let path = format!("{path} {}", sub.get_name());
@@ -105,7 +109,8 @@ fn states() -> String {
         let _ok = write!(page, "| {state} |");
         for event in chancery_store::Event::ALL {
             let after = chancery_store::queue::state::next(state, event);
-            let _ok = write!(page, " {} |", after.map(|after| after.to_string()).unwrap_or_default());
+            let _ok =
+                write!(page, " {} |", after.map(|after| after.to_string()).unwrap_or_default());
         }
         page.push('\n');
     }

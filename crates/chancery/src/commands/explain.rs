@@ -23,7 +23,7 @@ struct CodeShown {
 }
 
 /// Runs the command. Codes need no installation.
-pub fn run(config: Option<&Path>, options: &Explain, output: Output) -> Result {
+pub(super) fn run(config: Option<&Path>, options: &Explain, output: Output) -> Result {
     if let Some(code) = codes::find(&options.what) {
         return show(code, output);
     }

@@ -37,7 +37,7 @@ pub struct Created {
 }
 
 /// Runs the command.
-pub fn run(options: &Init, output: Output) -> Result {
+pub(super) fn run(options: &Init, output: Output) -> Result {
     let created = create(options)?;
     output.show(&created, || text(&created))
 }
@@ -49,20 +49,27 @@ pub fn create(options: &Init) -> Result<Created> {
     let data = options.dir.join("data");
     for existing in [&configuration, &policy, &data] {
         if existing.exists() {
-            return Err(Failure::usage(format!("{} exists already", existing.display()))
-                .hint("choose another directory with --dir, or remove what is there if nobody needs it"));
+            return Err(Failure::usage(format!("{} exists already", existing.display())).hint(
+                "choose another directory with --dir, or remove what is there if nobody needs it",
+            ));
         }
     }
     let mut builder = DirBuilder::new();
-    builder.recursive(true).create(&options.dir).map_err(|error| cannot_make(&options.dir, &error))?;
+    builder
+        .recursive(true)
+        .create(&options.dir)
+        .map_err(|error| cannot_make(&options.dir, &error))?;
     let text = template(&answers(options));
     // The text is checked before anything is made, so that a wrong option leaves nothing behind.
     let name = configuration.display().to_string();
-    let settings = crate::settings::Settings::parse(&text, &name).map_err(|it| Failure::of_mistakes(&it))?;
+    let settings =
+        crate::settings::Settings::parse(&text, &name).map_err(|it| Failure::of_mistakes(&it))?;
     let organisation = Organisation::new(&settings.organisation, settings.domains.clone())
         .map_err(|error| Failure::of("", &error))?;
     builder.mode(0o700).create(&data).map_err(|error| cannot_make(&data, &error))?;
-    let master = Zeroizing::new(random::bytes::<32>().map_err(|error| Failure::of("cannot make a key", &error))?);
+    let master = Zeroizing::new(
+        random::bytes::<32>().map_err(|error| Failure::of("cannot make a key", &error))?,
+    );
     write_private(&data.join("master.key"), master.as_slice())?;
     write_public(&configuration, text.as_bytes())?;
     write_public(&policy, chancery_policy::Policy::default_text().as_bytes())?;
@@ -72,7 +79,8 @@ pub fn create(options: &Init) -> Result<Created> {
     let act = act("chancery init");
     block_on(async {
         let hostname = &installation.settings.hostname;
-        Ok(Identity::create(&store, &master, &organisation, hostname, kind(options.key_type), &act).await?)
+        Ok(Identity::create(&store, &master, &organisation, hostname, kind(options.key_type), &act)
+            .await?)
     })?;
     let identity = Identity::unseal(&store, &master)?;
     let dns = dns_records(&installation, &identity);
@@ -98,7 +106,8 @@ fn answers(options: &Init) -> InitAnswers {
     let mut values = Vec::new();
     let mut set = |key: &str, value: String| values.push((key.to_owned(), value));
     if !options.more_domains.is_empty() {
-        let all: Vec<String> = std::iter::once(&options.domain).chain(&options.more_domains).cloned().collect();
+        let all: Vec<String> =
+            std::iter::once(&options.domain).chain(&options.more_domains).cloned().collect();
         set("domains", list(&all));
     }
     for (key, items) in [
@@ -147,7 +156,8 @@ fn dns_records(installation: &Installation, identity: &Identity) -> Vec<String> 
     let settings = &installation.settings;
     let hostname = &settings.hostname;
     let mut records = vec![
-        "; Records for your DNS. Replace 192.0.2.1 with the public address of the gateway.".to_owned(),
+        "; Records for your DNS. Replace 192.0.2.1 with the public address of the gateway."
+            .to_owned(),
         format!("{hostname}. IN A 192.0.2.1"),
     ];
     let owner = DigestAlgorithm::Sha256.digest(CONFIDENTIALITY_AUTHORITY.as_bytes());

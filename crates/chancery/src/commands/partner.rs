@@ -41,10 +41,12 @@ struct CertificateShown {
 }
 
 /// Runs the command.
-pub fn run(installation: &Installation, command: Partner, output: Output) -> Result {
+pub(super) fn run(installation: &Installation, command: Partner, output: Output) -> Result {
     match command {
         Partner::Card { out } => write_card(installation, out.as_deref(), output),
-        Partner::Add { file, yes, fingerprint } => add(installation, &file, yes, fingerprint.as_deref(), output),
+        Partner::Add { file, yes, fingerprint } => {
+            add(installation, &file, yes, fingerprint.as_deref(), output)
+        }
         Partner::List => list(installation, output),
         Partner::Show { domain } => show(installation, &domain, output),
         Partner::Remove { domain, yes } => remove(installation, &domain, yes, output),
@@ -66,8 +68,9 @@ fn write_card(installation: &Installation, out: Option<&Path>, output: Output) -
     let (text, fingerprint) = card::make(installation, &identity)?;
     let file = out.filter(|file| *file != Path::new("-"));
     if let Some(file) = file {
-        std::fs::write(file, &text)
-            .map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))?;
+        std::fs::write(file, &text).map_err(|error| {
+            Failure::failed(format!("cannot write {}: {error}", file.display()))
+        })?;
     }
     let organisation = &installation.settings.organisation;
     note(&format!(
@@ -101,8 +104,10 @@ fn add(
     }
     for domain in card.domains() {
         if installation.settings.is_ours(domain) {
-            return Err(Failure::no(format!("the card claims {domain}, which is a domain of this organisation"))
-                .hint("do not add your own card; if somebody sent you this one, it is forged"));
+            return Err(Failure::no(format!(
+                "the card claims {domain}, which is a domain of this organisation"
+            ))
+            .hint("do not add your own card; if somebody sent you this one, it is forged"));
         }
     }
     let shown = shown(&card, None);
@@ -157,7 +162,13 @@ fn list(installation: &Installation, output: Output) -> Result {
             .iter()
             .map(|it| {
                 let state = it.problem.clone().unwrap_or_else(|| "good".to_owned());
-                vec![plain(&it.organisation), it.domains.join(" "), it.valid_until.clone(), it.fingerprint.clone(), state]
+                vec![
+                    plain(&it.organisation),
+                    it.domains.join(" "),
+                    it.valid_until.clone(),
+                    it.fingerprint.clone(),
+                    state,
+                ]
             })
             .collect();
         table(&["ORGANISATION", "DOMAINS", "UNTIL", "FINGERPRINT", "STATE"], &rows)
@@ -172,18 +183,30 @@ fn show(installation: &Installation, domain: &str, output: Output) -> Result {
 
 fn remove(installation: &Installation, domain: &str, yes: bool, output: Output) -> Result {
     let row = find(installation, domain)?;
-    let question = format!("Forget {} ({})? Mail that must be protected is then held.", row.name, row.domains.join(", "));
-    if !yes && !ask(&question).ok_or_else(|| Failure::usage("there is nobody to ask").hint("add --yes"))? {
+    let question = format!(
+        "Forget {} ({})? Mail that must be protected is then held.",
+        row.name,
+        row.domains.join(", ")
+    );
+    if !yes
+        && !ask(&question)
+            .ok_or_else(|| Failure::usage("there is nobody to ask").hint("add --yes"))?
+    {
         return Err(Failure::no("nothing was removed"));
     }
     let store = installation.store()?;
-    block_on(async { Ok(store.remove_partner(&row.fingerprint, act("chancery partner remove")).await?) })?;
+    block_on(async {
+        Ok(store.remove_partner(&row.fingerprint, act("chancery partner remove")).await?)
+    })?;
     output.show(&of_row(&row), || format!("removed {}", plain(&row.name)))
 }
 
 fn find(installation: &Installation, domain: &str) -> Result<PartnerRow> {
     let row = installation.store()?.partner_by_domain(&domain.to_ascii_lowercase())?;
-    row.ok_or_else(|| Failure::no(format!("no partner has the domain {}", plain(domain))).hint("see `chancery partner list`"))
+    row.ok_or_else(|| {
+        Failure::no(format!("no partner has the domain {}", plain(domain)))
+            .hint("see `chancery partner list`")
+    })
 }
 
 fn of_row(row: &PartnerRow) -> Shown {
@@ -246,10 +269,19 @@ fn describe(shown: &Shown) -> String {
     );
     for (name, list) in [("encryption", &shown.encryption), ("signing", &shown.signing)] {
         for it in list {
-            text += &format!("{name:<13} {} until {}  {}\n", it.kind, it.valid_until, plain(&it.subject));
+            text += &format!(
+                "{name:<13} {} until {}  {}\n",
+                it.kind,
+                it.valid_until,
+                plain(&it.subject)
+            );
         }
     }
-    text += &format!("reads         {}; {}\n", shown.content_ciphers.join(", "), shown.key_transport.join(", "));
+    text += &format!(
+        "reads         {}; {}\n",
+        shown.content_ciphers.join(", "),
+        shown.key_transport.join(", ")
+    );
     if !shown.hosts.is_empty() {
         text += &format!("hosts         {}\n", plain(&shown.hosts.join(", ")));
     }

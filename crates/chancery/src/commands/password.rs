@@ -23,14 +23,18 @@ struct Line {
 }
 
 /// Reads a password and prints the line for the file.
-pub fn run(options: &Password, output: Output) -> Result {
+pub(super) fn run(options: &Password, output: Output) -> Result {
     if options.user.is_empty() || options.user.contains([':', '\n', '\r', '\0']) {
-        return Err(Failure::usage("a user's name must not be empty or contain a colon or a line end"));
+        return Err(Failure::usage(
+            "a user's name must not be empty or contain a colon or a line end",
+        ));
     }
     note("Password (end with Ctrl-D, or pipe it in):");
     let mut password = zeroize::Zeroizing::new(String::new());
     let mut input = std::io::stdin().lock().take(MAX_PASSWORD);
-    input.read_to_string(&mut password).map_err(|error| Failure::usage(format!("cannot read the password: {error}")))?;
+    input
+        .read_to_string(&mut password)
+        .map_err(|error| Failure::usage(format!("cannot read the password: {error}")))?;
     let password = password.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(Failure::usage("the password is empty"));
@@ -42,8 +46,9 @@ pub fn run(options: &Password, output: Output) -> Result {
 impl Users {
     /// Reads the file; every wrong line is named.
     pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::usage(format!("cannot read `inside.auth-file` {}: {error}", file.display())))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failure::usage(format!("cannot read `inside.auth-file` {}: {error}", file.display()))
+        })?;
         let mut users = BTreeMap::new();
         let mut wrong = Vec::new();
         for (number, line) in text.lines().enumerate() {
@@ -54,7 +59,11 @@ impl Users {
                 Some((name, user)) => {
                     users.insert(name, user);
                 }
-                None => wrong.push(format!("{}:{}: not a line that `chancery password` makes", file.display(), number + 1)),
+                None => wrong.push(format!(
+                    "{}:{}: not a line that `chancery password` makes",
+                    file.display(),
+                    number + 1
+                )),
             }
         }
         if wrong.is_empty() { Ok(Self { users }) } else { Err(Failure::usage(wrong.join("\n"))) }
@@ -63,14 +72,10 @@ impl Users {
 
 impl chancery_gateway::settings::Users for Users {
     fn check(&self, user: &str, password: &str) -> bool {
-        match self.users.get(user) {
-            Some(user) => user.check(password),
-            None => {
-                // An unknown user takes as long as a known one, so that names cannot be guessed by the time.
-                User::nobody().check(password);
-                false
-            }
-        }
+        // An unknown user takes as long as a known one, so that names cannot be guessed by the time.
+        let known = self.users.get(user).cloned();
+        let is_known = known.is_some();
+        known.unwrap_or_else(User::nobody).check(password) && is_known
     }
 }
 

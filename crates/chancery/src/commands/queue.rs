@@ -11,26 +11,30 @@ use crate::output::{Output, plain, table, time};
 use crate::story;
 
 /// Runs the command.
-pub fn run(installation: &Installation, command: Queue, output: Output) -> Result {
+pub(super) fn run(installation: &Installation, command: Queue, output: Output) -> Result {
     let store = installation.store()?;
     match command {
-        Queue::List { state, recipient, limit } => list(&store, state, recipient.as_deref(), limit, output),
+        Queue::List { state, recipient, limit } => {
+            list(&store, state, recipient.as_deref(), limit, output)
+        }
         Queue::Show { message } => {
             let view = find(&store, &message)?;
             output.show(&view, || story::summary(&view))
         }
         Queue::Release(pick) => change(&store, &pick, output, "released", Change::Release),
         Queue::Retry(pick) => change(&store, &pick, output, "retried", Change::Retry),
-        Queue::Drop { pick, reason } => change(&store, &pick, output, "dropped", Change::Drop(reason)),
+        Queue::Drop { pick, reason } => {
+            change(&store, &pick, output, "dropped", Change::Drop(reason))
+        }
     }
 }
 
 /// Finds a message by its id, the id of a child, or its Message-ID.
-pub fn find(store: &Store, text: &str) -> Result<MessageView> {
-    if let Ok(id) = text.parse::<MessageId>() {
-        if let Some(view) = store.show(id)? {
-            return Ok(view);
-        }
+pub(super) fn find(store: &Store, text: &str) -> Result<MessageView> {
+    if let Ok(id) = text.parse::<MessageId>()
+        && let Some(view) = store.show(id)?
+    {
+        return Ok(view);
     }
     let found = store.show_by_message_id(text, 1)?.into_iter().next();
     found.ok_or_else(|| {
@@ -39,7 +43,13 @@ pub fn find(store: &Store, text: &str) -> Result<MessageView> {
     })
 }
 
-fn list(store: &Store, state: Option<QueueState>, recipient: Option<&str>, limit: u32, output: Output) -> Result {
+fn list(
+    store: &Store,
+    state: Option<QueueState>,
+    recipient: Option<&str>,
+    limit: u32,
+    output: Output,
+) -> Result {
     let mut filter = QueueFilter {
         state: state.map(|state| word(state).to_owned()),
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
@@ -94,7 +104,11 @@ fn change(store: &Store, pick: &Pick, output: Output, done: &str, change: Change
     let mut messages = Vec::new();
     if pick.all {
         let state = if matches!(change, Change::Release) { "held" } else { "queued" };
-        let filter = QueueFilter { state: Some(state.to_owned()), limit: usize::MAX >> 1, ..QueueFilter::default() };
+        let filter = QueueFilter {
+            state: Some(state.to_owned()),
+            limit: usize::MAX >> 1,
+            ..QueueFilter::default()
+        };
         messages.extend(store.list(&filter)?.into_iter().map(|row| row.recipient.message));
         messages.dedup();
     } else {

@@ -19,7 +19,7 @@ use crate::output::note;
 use crate::{logging, systemd};
 
 /// Runs until SIGTERM or SIGINT.
-pub fn run(installation: &Installation, _options: &Serve) -> Result {
+pub(super) fn run(installation: &Installation, _options: &Serve) -> Result {
     logging::start(&installation.settings.log);
     for warning in &installation.settings.warnings {
         tracing::warn!("{warning}");
@@ -31,7 +31,8 @@ pub fn run(installation: &Installation, _options: &Serve) -> Result {
     let tls = tls_identity(installation, &store)?;
     let settings = convert::settings(&installation.settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     let ended = runtime.block_on(async {
         let shutdown = Shutdown::new();
         let policy_file = installation.settings.policy.clone();
@@ -46,7 +47,9 @@ pub fn run(installation: &Installation, _options: &Serve) -> Result {
                 Ok(policy) => Some(policy),
                 Err(mistakes) => {
                     for mistake in mistakes {
-                        tracing::error!("the policy has a mistake and is not read again: {mistake}");
+                        tracing::error!(
+                            "the policy has a mistake and is not read again: {mistake}"
+                        );
                     }
                     None
                 }
@@ -67,11 +70,12 @@ pub fn run(installation: &Installation, _options: &Serve) -> Result {
 }
 
 /// Returns the certificate that listeners show: the configured files, or what `init` made.
-pub fn tls_identity(installation: &Installation, store: &Store) -> Result<tls::Identity> {
+pub(super) fn tls_identity(installation: &Installation, store: &Store) -> Result<tls::Identity> {
     let files = &installation.settings.tls;
     if files.certificate.exists() || files.key.exists() {
         let read = |file: &Path| {
-            std::fs::read(file).map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))
+            std::fs::read(file)
+                .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))
         };
         let (chain, key) = (read(&files.certificate)?, zeroize::Zeroizing::new(read(&files.key)?));
         return tls::Identity::from_pem(&chain, &key).map_err(|error| Failure::of("", &error));
@@ -104,8 +108,11 @@ fn announce(data: &Path, addresses: &Addresses) -> Result {
 
 /// SIGTERM and SIGINT stop, SIGHUP reads the policy again.
 fn watch_signals(shutdown: &Shutdown, reload: impl Fn() + Send + 'static) -> Result {
-    let watch = |kind| signal(kind).map_err(|error| Failure::failed(format!("cannot watch for signals: {error}")));
-    let (mut terminate, mut interrupt) = (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
+    let watch = |kind| {
+        signal(kind).map_err(|error| Failure::failed(format!("cannot watch for signals: {error}")))
+    };
+    let (mut terminate, mut interrupt) =
+        (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
     let mut hang_up = watch(SignalKind::hangup())?;
     let shutdown = shutdown.clone();
     tokio::spawn(async move {

@@ -20,13 +20,16 @@ pub(super) fn all(sent: &[u8], wire: &[u8], delivered: &[u8], verdict: &Value) -
 /// The delivered message must be the sent one behind trace and result fields.
 fn differs(sent: &[u8], delivered: &[u8]) -> Option<String> {
     let Some(added) = delivered.strip_suffix(sent) else {
-        return Some("the delivered message does not end with the sent one, octet for octet".to_owned());
+        return Some(
+            "the delivered message does not end with the sent one, octet for octet".to_owned(),
+        );
     };
     if added.is_empty() {
         return None;
     }
     // The added lines have no empty line after them, so the parser sees them as a header of their own.
-    let other = HeaderBlock::parse(added).fields().find(|field| !ADDED.iter().any(|name| field.is(name)));
+    let other =
+        HeaderBlock::parse(added).fields().find(|field| !ADDED.iter().any(|name| field.is(name)));
     other.map(|field| format!("the delivered message has a new field {}", field.name))
 }
 
@@ -42,11 +45,18 @@ fn leaks(sent: &[u8], wire: &[u8]) -> Option<String> {
         }
         // A field that every message has, such as a part's Content-Transfer-Encoding, tells nothing.
         if line.len() >= MIN_LINE && !is_field(line) && contains(wire_header.raw(), line) {
-            return Some(format!("the wire's header shows the line {:?}", String::from_utf8_lossy(line)));
+            return Some(format!(
+                "the wire's header shows the line {:?}",
+                String::from_utf8_lossy(line)
+            ));
         }
     }
-    let subject = header.first("subject").map(|field| field.unfolded().trim_ascii().to_vec()).unwrap_or_default();
-    (subject.len() >= MIN_LINE && contains(wire, &subject)).then(|| "the wire shows the subject".to_owned())
+    let subject = header
+        .first("subject")
+        .map(|field| field.unfolded().trim_ascii().to_vec())
+        .unwrap_or_default();
+    (subject.len() >= MIN_LINE && contains(wire, &subject))
+        .then(|| "the wire shows the subject".to_owned())
 }
 
 fn is_field(line: &[u8]) -> bool {
@@ -72,7 +82,8 @@ mod tests {
 
     #[test]
     fn new_trace_fields_are_no_difference() {
-        let delivered = [b"Received: by x\r\n\tfor y\r\nAuthentication-Results: x; none\r\n", SENT].concat();
+        let delivered =
+            [b"Received: by x\r\n\tfor y\r\nAuthentication-Results: x; none\r\n", SENT].concat();
         assert_eq!(differs(SENT, &delivered), None);
     }
 

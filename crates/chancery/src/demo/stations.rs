@@ -7,7 +7,8 @@ use chancery_net::dns::{Resolver, Zone};
 use chancery_net::listener::Peer;
 use chancery_net::shutdown::Shutdown;
 use chancery_net::smtp::{
-    self, Body, Client, ClientConfig, DeliveryOptions, Final, Handler, Outcome, Route, ServerConfig, Session, TlsPolicy,
+    self, Body, Client, ClientConfig, DeliveryOptions, Final, Handler, Outcome, Route,
+    ServerConfig, Session, TlsPolicy,
 };
 use chancery_wire::smtp::data::Facts;
 use chancery_wire::smtp::server::Config;
@@ -30,13 +31,15 @@ pub(super) struct Station {
 impl Station {
     /// Starts a station on a free port; `passes_on` says whether mail goes on from here.
     pub(super) async fn start(name: &str, passes_on: bool, shutdown: &Shutdown) -> Result<Self> {
-        let cannot = |error: std::io::Error| Failure::failed(format!("cannot start {name}: {error}"));
+        let cannot =
+            |error: std::io::Error| Failure::failed(format!("cannot start {name}: {error}"));
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let (sender, mail) = unbounded_channel();
         let next = Arc::new(OnceLock::new());
         let client = client(name)?;
-        let handler = Arc::new(Recorder { mail: sender, next: passes_on.then(|| Arc::clone(&next)), client });
+        let handler =
+            Arc::new(Recorder { mail: sender, next: passes_on.then(|| Arc::clone(&next)), client });
         let mut config = Config::new(name);
         config.max_message_size = MAX_MESSAGE;
         let config = ServerConfig::new(config);
@@ -52,15 +55,25 @@ pub(super) fn client(name: &str) -> Result<Client> {
 }
 
 /// Sends a message to a server of this machine.
-pub(super) async fn send(client: &Client, to: SocketAddr, envelope: &Envelope, message: &[u8]) -> std::result::Result<Reply, Reply> {
-    let route = Route::Host { host: to.ip().to_string(), port: to.port(), protocol: Protocol::Smtp };
+pub(super) async fn send(
+    client: &Client,
+    to: SocketAddr,
+    envelope: &Envelope,
+    message: &[u8],
+) -> std::result::Result<Reply, Reply> {
+    let route =
+        Route::Host { host: to.ip().to_string(), port: to.port(), protocol: Protocol::Smtp };
     let bytes: Arc<[u8]> = message.into();
     let body = Body { facts: Facts::of(&bytes), source: Arc::new(bytes) };
     let options = DeliveryOptions { tls: TlsPolicy::None, ..DeliveryOptions::default() };
     let mut report = client.deliver(&route, envelope, &body, &options).await;
     match report.outcomes.pop() {
         Some(Outcome::Delivered { reply }) => Ok(reply),
-        Some(Outcome::PermFail { reply, .. } | Outcome::TempFail { reply, .. } | Outcome::Unknown { reply, .. }) => Err(reply),
+        Some(
+            Outcome::PermFail { reply, .. }
+            | Outcome::TempFail { reply, .. }
+            | Outcome::Unknown { reply, .. },
+        ) => Err(reply),
         None => Err(Reply::plain(451, "no recipient")),
     }
 }
@@ -118,7 +131,9 @@ impl Session for Recording {
 
     async fn end(&mut self) -> Final {
         if self.passes_on {
-            let Some(next) = self.next else { return Reply::plain(451, "nobody is there yet").into() };
+            let Some(next) = self.next else {
+                return Reply::plain(451, "nobody is there yet").into();
+            };
             if let Err(reply) = send(&self.client, next, &self.envelope, &self.body).await {
                 return reply.into();
             }

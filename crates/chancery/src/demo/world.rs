@@ -111,7 +111,10 @@ impl World {
 
     /// Hands the message in at Acme's inside listener, and returns what the gateway called it.
     pub(super) async fn send(&self, message: &[u8]) -> Result<String> {
-        let inside = self.acme.inside.ok_or_else(|| Failure::failed("Acme's gateway has no inside listener"))?;
+        let inside = self
+            .acme
+            .inside
+            .ok_or_else(|| Failure::failed("Acme's gateway has no inside listener"))?;
         let client = stations::client("desk.acme.example")?;
         let mut envelope = Envelope::new("juergen@acme.example", ["bob@globex.example"]);
         if Facts::of(message).is_8bit {
@@ -119,7 +122,10 @@ impl World {
         }
         match stations::send(&client, inside, &envelope, message).await {
             Ok(reply) => Ok(reply.text.rsplit(' ').next().unwrap_or_default().to_owned()),
-            Err(reply) => Err(Failure::no(format!("Acme's gateway does not take the message: {}", plain(&reply.to_string())))),
+            Err(reply) => Err(Failure::no(format!(
+                "Acme's gateway does not take the message: {}",
+                plain(&reply.to_string())
+            ))),
         }
     }
 
@@ -146,16 +152,25 @@ impl World {
     /// Returns why Acme did what it did.
     pub(super) fn acme_decision(&self, id: &str) -> Result<String> {
         let store = self.acme.installation.store()?;
-        let id = id.parse().map_err(|_| Failure::failed("Acme's gateway did not say what it called the message"))?;
-        let view = store.show(id)?.ok_or_else(|| Failure::failed("Acme's gateway forgot the message"))?;
-        let story = story::whole(&view);
-        let lines = story.lines().skip_while(|line| !line.starts_with("What happened")).skip(1);
-        Ok(lines.map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n").trim_end().to_owned())
+        let id = id.parse().map_err(|_| {
+            Failure::failed("Acme's gateway did not say what it called the message")
+        })?;
+        let view =
+            store.show(id)?.ok_or_else(|| Failure::failed("Acme's gateway forgot the message"))?;
+        let whole = story::whole(&view);
+        let lines = whole.lines().skip_while(|line| !line.starts_with("What happened")).skip(1);
+        Ok(lines
+            .map(|line| format!("    {line}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+            .trim_end()
+            .to_owned())
     }
 
     /// Leaves everything running until Ctrl-C, and says how to send more.
     pub(super) async fn keep(&mut self) -> Result {
-        let address = |address: Option<SocketAddr>| address.map(|it| it.to_string()).unwrap_or_default();
+        let address =
+            |address: Option<SocketAddr>| address.map(|it| it.to_string()).unwrap_or_default();
         note(&format!(
             "\nBoth gateways go on. To send more from Acme to Globex:\n\
              \x20 swaks --server {} --from juergen@acme.example --to bob@globex.example\n\
@@ -201,7 +216,13 @@ impl World {
             for row in rows.unwrap_or_default() {
                 let recipient = row.recipient;
                 let why = recipient.reply.unwrap_or_default();
-                text += &format!("  {}: {} is {} {}\n", site.domain, recipient.address, recipient.state, plain(&why));
+                text += &format!(
+                    "  {}: {} is {} {}\n",
+                    site.domain,
+                    recipient.address,
+                    recipient.state,
+                    plain(&why)
+                );
             }
             let log = std::fs::read_to_string(site.log()).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(5).collect();
@@ -224,7 +245,14 @@ impl Site {
     fn make(domain: &'static str, options: &Init) -> Result<Self> {
         let created = commands::create_installation(options)?;
         let installation = Installation::load(Some(&created.configuration))?;
-        Ok(Self { domain, installation, fingerprint: String::new(), process: None, inside: None, outside: None })
+        Ok(Self {
+            domain,
+            installation,
+            fingerprint: String::new(),
+            process: None,
+            inside: None,
+            outside: None,
+        })
     }
 
     fn card(&mut self) -> Result<String> {
@@ -237,12 +265,15 @@ impl Site {
 
     async fn take(&self, card: &str) -> Result {
         let store = self.installation.store()?;
-        let (read, _) = Card::read(card.as_bytes(), now_ms() / 1000).map_err(|error| Failure::of("", &error))?;
+        let (read, _) = Card::read(card.as_bytes(), now_ms() / 1000)
+            .map_err(|error| Failure::of("", &error))?;
         commands::store_partner(&store, &read, card.as_bytes()).await
     }
 
     fn start(&mut self) -> Result {
-        let cannot = |error: std::io::Error| Failure::failed(format!("cannot start the gateway of {}: {error}", self.domain));
+        let cannot = |error: std::io::Error| {
+            Failure::failed(format!("cannot start the gateway of {}: {error}", self.domain))
+        };
         let program = std::env::current_exe().map_err(cannot)?;
         let log = std::fs::File::create(self.log()).map_err(cannot)?;
         let mut command = Command::new(program);
@@ -262,10 +293,15 @@ impl Site {
                 (self.inside, self.outside) = (first("inside"), first("outside"));
                 return Ok(());
             }
-            let has_ended = self.process.as_mut().is_some_and(|it| matches!(it.try_wait(), Ok(Some(_))));
+            let has_ended =
+                self.process.as_mut().is_some_and(|it| matches!(it.try_wait(), Ok(Some(_))));
             if has_ended || tokio::time::Instant::now() > deadline {
                 let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-                return Err(Failure::failed(format!("the gateway of {} does not start:\n{}", self.domain, log.trim_end())));
+                return Err(Failure::failed(format!(
+                    "the gateway of {} does not start:\n{}",
+                    self.domain,
+                    log.trim_end()
+                )));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -274,7 +310,8 @@ impl Site {
     /// Returns the newest message with a recipient in this state, as soon as there is one.
     async fn last_message(&self, state: &str) -> Result<MessageView> {
         let store = self.installation.store()?;
-        let filter = QueueFilter { state: Some(state.to_owned()), limit: 1_000, ..QueueFilter::default() };
+        let filter =
+            QueueFilter { state: Some(state.to_owned()), limit: 1_000, ..QueueFilter::default() };
         let deadline = tokio::time::Instant::now() + PATIENCE;
         // The mailbox answers before the gateway has written down that it did.
         loop {
@@ -283,7 +320,10 @@ impl Site {
                 return view.ok_or_else(|| Failure::failed("the message is gone"));
             }
             if tokio::time::Instant::now() > deadline {
-                return Err(Failure::failed(format!("{} has not written down the delivery", self.domain)));
+                return Err(Failure::failed(format!(
+                    "{} has not written down the delivery",
+                    self.domain
+                )));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
