@@ -1,5 +1,6 @@
 //! Our client against real servers: Postfix's smtp-sink and a server in Python that knows nothing of ours.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -12,20 +13,23 @@ use tokio::process::{Child, Command};
 
 use crate::support::{client, codes, deliver, deliver_with, letters, route};
 
-/// smtp-sink on a Unix socket, dumping messages into a directory.
+/// smtp-sink on a Unix socket, dumping each message into a file.
 async fn smtp_sink(arguments: &[&str]) -> (Child, TempDir, Route) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sink");
-    // It gives up root's rights only if told whom to become.
-    let child = Command::new("smtp-sink")
+    // Run by root it wants to be told whom to become.
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    let mut child = Command::new("smtp-sink")
         .current_dir(directory.path())
+        .args(if is_root { &["-u", "root"][..] } else { &[] })
         .args(arguments)
-        .args(["-D", "dump.", &format!("unix:{}", path.display()), "100"])
+        .args(["-d", "dump.", &format!("unix:{}", path.display()), "100"])
         .kill_on_drop(true)
         .spawn()
         .expect("smtp-sink (package postfix) is needed for the tests");
     let mut ticks = tokio::time::interval(Duration::from_millis(5));
     while UnixStream::connect(&path).await.is_err() {
+        assert!(child.try_wait().unwrap().is_none(), "smtp-sink did not start");
         ticks.tick().await;
     }
     let protocol = if arguments.contains(&"-L") { Protocol::Lmtp } else { Protocol::Smtp };

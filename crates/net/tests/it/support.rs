@@ -21,29 +21,29 @@ use tokio::task::JoinHandle;
 
 /// A message as the handler got it.
 #[derive(Clone, Debug, Default)]
-pub struct Message {
-    pub hello: String,
-    pub user: Option<String>,
-    pub tls: Option<TlsInfo>,
-    pub mail: MailFrom,
-    pub recipients: Vec<RcptTo>,
-    pub body: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) hello: String,
+    pub(crate) user: Option<String>,
+    pub(crate) tls: Option<TlsInfo>,
+    pub(crate) mail: MailFrom,
+    pub(crate) recipients: Vec<RcptTo>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Records messages. Recipients that begin with `bad` are refused, with `later` put off.
 #[derive(Default)]
-pub struct Recorder {
-    pub messages: Mutex<Vec<Message>>,
-    pub resets: Mutex<usize>,
+pub(crate) struct Recorder {
+    pub(crate) messages: Mutex<Vec<Message>>,
+    pub(crate) resets: Mutex<usize>,
 }
 
-pub struct Recording {
+pub(crate) struct Recording {
     recorder: Arc<Recorder>,
     message: Message,
 }
 
 /// [`Recorder`] behind an `Arc`, so that each session can have it too.
-pub struct Shared(pub Arc<Recorder>);
+pub(crate) struct Shared(pub(crate) Arc<Recorder>);
 
 impl Handler for Shared {
     type Session = Recording;
@@ -121,15 +121,15 @@ impl Recording {
 }
 
 /// A server of ours on a port of its own.
-pub struct Server {
-    pub address: SocketAddr,
-    pub recorder: Arc<Recorder>,
-    pub shutdown: Shutdown,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) shutdown: Shutdown,
     task: JoinHandle<std::io::Result<()>>,
 }
 
 impl Server {
-    pub async fn start(config: ServerConfig) -> Self {
+    pub(crate) async fn start(config: ServerConfig) -> Self {
         let listener = Listener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (recorder, shutdown) = (Arc::new(Recorder::default()), Shutdown::new());
@@ -138,58 +138,58 @@ impl Server {
         Self { address, recorder, shutdown, task }
     }
 
-    pub async fn smtp() -> Self {
+    pub(crate) async fn smtp() -> Self {
         Self::start(ServerConfig::new(config())).await
     }
 
-    pub async fn lmtp() -> Self {
+    pub(crate) async fn lmtp() -> Self {
         Self::start(ServerConfig::new(Config { protocol: Protocol::Lmtp, ..config() })).await
     }
 
-    pub fn messages(&self) -> Vec<Message> {
+    pub(crate) fn messages(&self) -> Vec<Message> {
         self.recorder.messages.lock().unwrap().clone()
     }
 
-    pub fn route(&self) -> Route {
+    pub(crate) fn route(&self) -> Route {
         route(self.address, Protocol::Smtp)
     }
 
     /// Stops the server and waits until its last connection has ended.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.trigger();
         self.task.await.unwrap().unwrap();
     }
 
     /// Waits until the server, which was told to stop, has stopped.
-    pub async fn stopped(self) {
+    pub(crate) async fn stopped(self) {
         self.task.await.unwrap().unwrap();
     }
 }
 
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config::new("mx.test")
 }
 
-pub fn route(address: SocketAddr, protocol: Protocol) -> Route {
+pub(crate) fn route(address: SocketAddr, protocol: Protocol) -> Route {
     Route::Host { host: address.ip().to_string(), port: address.port(), protocol }
 }
 
-pub fn client_config() -> ClientConfig {
+pub(crate) fn client_config() -> ClientConfig {
     ClientConfig::new("us.test", Resolver::fixed(Zone::default())).unwrap()
 }
 
-pub fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::new(client_config())
 }
 
-pub fn zone(hosts: impl IntoIterator<Item = (&'static str, Vec<SocketAddr>)>) -> Zone {
+pub(crate) fn zone(hosts: impl IntoIterator<Item = (&'static str, Vec<SocketAddr>)>) -> Zone {
     Zone {
         hosts: hosts.into_iter().map(|(name, list)| (name.to_owned(), list)).collect(),
         ..Zone { mx: BTreeMap::new(), ..Zone::default() }
     }
 }
 
-pub async fn deliver(
+pub(crate) async fn deliver(
     client: &Client,
     route: &Route,
     recipients: &[&str],
@@ -198,7 +198,7 @@ pub async fn deliver(
     deliver_with(client, route, recipients, body, &DeliveryOptions::default()).await
 }
 
-pub async fn deliver_with(
+pub(crate) async fn deliver_with(
     client: &Client,
     route: &Route,
     recipients: &[&str],
@@ -211,7 +211,7 @@ pub async fn deliver_with(
 }
 
 /// One letter for each outcome: delivered, permanent, temporary, unknown.
-pub fn letters(report: &DeliveryReport) -> String {
+pub(crate) fn letters(report: &DeliveryReport) -> String {
     let letter = |outcome: &Outcome| match outcome {
         Outcome::Delivered { .. } => 'D',
         Outcome::PermFail { .. } => 'P',
@@ -221,14 +221,14 @@ pub fn letters(report: &DeliveryReport) -> String {
     report.outcomes.iter().map(letter).collect()
 }
 
-pub fn codes(report: &DeliveryReport) -> Vec<&'static str> {
+pub(crate) fn codes(report: &DeliveryReport) -> Vec<&'static str> {
     report.outcomes.iter().map(|outcome| outcome.code().map_or("ok", |code| code.id)).collect()
 }
 
 /// A server that plays a fixed part on each connection: says the first line, then for each line it gets the next one.
 /// `DATA` is answered like any other line; the body counts as one line that ends with its final dot. When the part is
 /// over the connection is closed.
-pub async fn scripted(parts: Vec<Vec<&'static str>>) -> SocketAddr {
+pub(crate) async fn scripted(parts: Vec<Vec<&'static str>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -261,7 +261,7 @@ async fn play(stream: TcpStream, part: &[&'static str]) {
 }
 
 /// Reads reply lines up to the last one of a reply.
-pub async fn reply(lines: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> String {
+pub(crate) async fn reply(lines: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> String {
     let mut text = String::new();
     loop {
         let start = text.len();
@@ -274,7 +274,7 @@ pub async fn reply(lines: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> String
 }
 
 /// Moves a clock on by `step` again and again until `event` has come.
-pub async fn advance_until<T>(
+pub(crate) async fn advance_until<T>(
     clock: &ManualClock,
     step: std::time::Duration,
     event: impl Future<Output = T>,

@@ -35,7 +35,7 @@ fn identity(certificate: &CertifiedKey<KeyPair>) -> Identity {
     .unwrap()
 }
 
-pub fn server_tls() -> Arc<rustls::ServerConfig> {
+pub(crate) fn server_tls() -> Arc<rustls::ServerConfig> {
     server(&identity(&CERTIFICATE), ClientCertificates::Ask).unwrap()
 }
 
