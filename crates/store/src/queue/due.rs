@@ -76,3 +76,33 @@ const EXPIRED: &str = "SELECT m.id FROM recipient r JOIN message m ON m.id = COA
 
 const DELAYED: &str = "SELECT DISTINCT m.id FROM recipient r JOIN message m ON m.id = COALESCE(r.carrier, r.message) \
     WHERE r.state = 'queued' AND r.due IS NOT NULL AND m.delay_notice_at <= $1 LIMIT $2";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Options;
+
+    /// The queue must not become slow with the number of finished messages.
+    #[test]
+    fn the_queue_is_read_through_its_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let store =
+            Store::open(directory.path(), Options { create: true, ..Options::default() }).unwrap();
+        for sql in [DUE, EXPIRED, DELAYED] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", sql.replace("$1", "1").replace("$2", "2"));
+            let plan = store
+                .database
+                .read("explain", |db| db.all(&sql, [], |row| row.get::<_, String>(3)))
+                .unwrap();
+            assert!(
+                plan.iter().all(|step| !step.starts_with("SCAN r ") && step != "SCAN recipient"),
+                "{plan:?}"
+            );
+            assert!(plan.iter().any(|step| step.contains("recipient_due")), "{plan:?}");
+            assert!(
+                sql != DUE || plan.iter().all(|step| !step.contains("TEMP B-TREE")),
+                "{plan:?}"
+            );
+        }
+    }
+}
