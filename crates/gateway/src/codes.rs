@@ -57,7 +57,7 @@ pub static BAD_ADDRESS: Code = Code {
 
 /// A message that goes in circles.
 pub static LOOP: Code = Code {
-    id: "route.loop",
+    id: "intake.loop",
     fault: Fault::Us,
     retry: Retry::Never,
     reply: "554 5.4.6",

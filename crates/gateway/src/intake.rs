@@ -157,6 +157,9 @@ impl Session for Client {
             return Err(self.refuse(&codes::BAD_ADDRESS, "of the recipient"));
         };
         let is_ours = settings.is_ours(address.domain());
+        if !self.door.is_inside() && is_routed(address.local()) {
+            return Err(self.refuse(&codes::RELAY_DENIED, "the local part names another domain"));
+        }
         let sender = self.transaction.as_ref().map_or("", |it| it.mail.address.as_str());
         if !is_ours {
             if !self.door.is_inside() {
@@ -339,6 +342,13 @@ impl Arriving {
             tail.windows(4).any(|window| window == b"\r\n\r\n") || self.header.starts_with(b"\r\n");
         self.is_header_complete = has_end || self.header.len() >= MAX_HEADER;
     }
+}
+
+/// Returns true if a local part looks like a route to somewhere else (`user%host`, `host!user`, `"user@host"`).
+///
+/// Old mail servers follow it, and the one behind us trusts us: it would relay for the whole internet.
+fn is_routed(local: &str) -> bool {
+    local.contains(['%', '!', '@', ':'])
 }
 
 fn cut(octets: &[u8], at_most: usize) -> &[u8] {

@@ -70,7 +70,7 @@ pub(crate) fn plan(
 /// Opens and judges the message; what may be delivered is in `content` afterwards.
 fn open(subject: &Subject<'_>, content: &mut Spool) -> Result<Opened> {
     let gateway = subject.gateway;
-    let partners = gateway.partners();
+    let partners = gateway.current_partners()?;
     let mut received = gateway.store.body(&subject.message.body)?;
     let facts = OpenFacts {
         at: subject.message.received_at_ms / 1000,

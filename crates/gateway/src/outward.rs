@@ -23,7 +23,7 @@ pub(crate) fn plan(
     draft: &mut Draft,
 ) -> Result<()> {
     let policy = subject.gateway.policy();
-    let partners = subject.gateway.partners();
+    let partners = subject.gateway.current_partners()?;
     for (domain, recipients) in domains {
         let key = partners.key_for(domain, subject.now_ms / 1000);
         let mut protected = Vec::new();

@@ -82,14 +82,6 @@ impl PartnerBook {
     pub fn key_for(&self, domain: &str, at: i64) -> PartnerKey {
         self.partner(domain).map_or(PartnerKey::NoPartner, |partner| partner.key_at(at))
     }
-
-    /// Lists the domains that can be written to at a time.
-    pub fn usable_domains(&self, at: i64) -> impl Iterator<Item = &str> {
-        self.by_domain
-            .iter()
-            .filter(move |(_, partner)| partner.key_at(at) == PartnerKey::Usable)
-            .map(|(domain, _)| domain.as_str())
-    }
 }
 
 impl Trust for PartnerBook {

@@ -3,14 +3,17 @@
 //! Work that was just made is started at once ([`dispatch`]); everything else is found in the database. A message that
 //! finds no room simply waits there, so memory is bounded by the number of claims and nothing is ever lost with it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chancery_fault::Coded as _;
-use chancery_store::{Act, Claim, MessageId, Selection, Work};
+use chancery_mail::Address;
+use chancery_policy::PartnerKey;
+use chancery_store::{Act, Claim, MessageId, QueueFilter, Selection, Work};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::partners::PartnerBook;
 use crate::server::{Gateway, MAX_CLAIMS};
 use crate::{deliver, notices, plan};
 
@@ -53,10 +56,8 @@ pub(crate) async fn run(gateway: Arc<Gateway>) {
 
 /// Looks at everything that can be due, and returns how long to sleep.
 async fn round(gateway: &Arc<Gateway>) -> Result<Duration, chancery_store::Error> {
-    let changed = gateway.store.changed_elsewhere().await?;
-    if changed {
-        refresh_partners(gateway).await?;
-    }
+    // What a command of an administrator changed is seen here, or by the plan that needs it.
+    refresh_partners(gateway).await?;
     let now_ms = gateway.now_ms();
     for message in gateway.store.expired(now_ms, BATCH)? {
         notices::give_up(gateway, message).await;
@@ -108,44 +109,52 @@ async fn work(gateway: &Arc<Gateway>, claim: Claim) {
     }
 }
 
-/// Reads the partner book again, and lets go what was held for a key that is there now.
+/// Lets go what was held for a key that is there now.
 async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::Error> {
-    if gateway.store.partner_version()? == gateway.partners().version() {
+    let released_for = gateway.released_for.load(Ordering::Relaxed);
+    let book = gateway.current_partners()?;
+    if book.version() == released_for {
         return Ok(());
     }
-    let book = match PartnerBook::read(&gateway.store, &gateway.identity, &gateway.settings) {
-        Ok(book) => Arc::new(book),
-        Err(error) => {
-            tracing::error!(code = error.code().id, %error, "cannot read the partner book; the old one stays in use");
-            return Ok(());
-        }
-    };
-    *gateway.partners.write().unwrap_or_else(std::sync::PoisonError::into_inner) =
-        Arc::clone(&book);
-    tracing::info!(partners = book.len(), "partner book read again");
     let now_ms = gateway.now_ms();
-    for domain in book.usable_domains(now_ms / 1000) {
-        for code in KEY_CODES {
-            let which = Selection::HeldForDomain {
-                domain: domain.to_owned(),
-                code: Some(code.id.to_owned()),
-            };
-            let act = Act {
-                who: "gateway".to_owned(),
-                why: "a partner's key has come".to_owned(),
-                at_ms: now_ms,
-            };
-            let released = gateway.store.release(which, act).await?;
-            if !released.is_empty() {
-                tracing::info!(
-                    domain,
-                    recipients = released.len(),
-                    "held mail goes on: there is a key now"
-                );
+    for code in KEY_CODES {
+        let filter = QueueFilter {
+            state: Some("held".to_owned()),
+            code: Some(code.id.to_owned()),
+            limit: MAX_HELD,
+            ..QueueFilter::default()
+        };
+        let held = gateway.store.list(&filter)?;
+        let domains: BTreeSet<String> =
+            held.iter().filter_map(|row| domain_of(&row.recipient.address)).collect();
+        for domain in domains {
+            if book.key_for(&domain, now_ms / 1000) == PartnerKey::Usable {
+                let_go(gateway, &domain, code, now_ms).await?;
             }
         }
     }
+    gateway.released_for.store(book.version(), Ordering::Relaxed);
     Ok(())
+}
+
+/// Releases what is held for a domain and a reason that is no more.
+async fn let_go(
+    gateway: &Arc<Gateway>,
+    domain: &str,
+    code: &chancery_fault::Code,
+    now_ms: i64,
+) -> Result<(), chancery_store::Error> {
+    let which =
+        Selection::HeldForDomain { domain: domain.to_owned(), code: Some(code.id.to_owned()) };
+    let why = "a partner's key has come".to_owned();
+    let act = Act { who: "gateway".to_owned(), why, at_ms: now_ms };
+    let released = gateway.store.release(which, act).await?;
+    tracing::info!(domain, recipients = released.len(), "held mail goes on: there is a key now");
+    Ok(())
+}
+
+fn domain_of(address: &str) -> Option<String> {
+    Address::parse(address).ok().map(|address| address.ascii_domain())
 }
 
 /// Holds that a partner's card ends.
@@ -157,7 +166,10 @@ const KEY_CODES: [&chancery_fault::Code; 4] = [
 ];
 
 /// How soon a command of an administrator in another process is noticed.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(250);
+
+/// Held recipients looked at when a card comes; whoever has more of them releases the rest by hand.
+const MAX_HELD: usize = 100_000;
 
 /// Rows read at a time.
 const BATCH: usize = 256;

@@ -1,9 +1,11 @@
 //! The running gateway: what all its parts share, its listeners, and how it starts and stops.
 
 use std::io;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use chancery_fault::Coded as _;
 use chancery_net::clock::Clock;
 use chancery_net::dns::Resolver;
 use chancery_net::listener::Listener;
@@ -80,6 +82,8 @@ pub(crate) struct Gateway {
     pub(crate) plan_slots: Arc<Semaphore>,
     /// Claims at a time, waiting ones included: what bounds the memory of the queue.
     pub(crate) work_slots: Arc<Semaphore>,
+    /// The version of the partner book for which held mail was let go.
+    pub(crate) released_for: AtomicI64,
     /// Wakes the scheduler.
     pub(crate) wake: Notify,
     reload: Arc<dyn Fn() -> Option<Policy> + Send + Sync>,
@@ -193,6 +197,7 @@ impl Gateway {
             client,
             plan_slots: Arc::new(Semaphore::new(processors + 1)),
             work_slots: Arc::new(Semaphore::new(MAX_CLAIMS as usize)),
+            released_for: AtomicI64::new(-1),
             wake: Notify::new(),
             reload: context.reload,
         }))
@@ -211,6 +216,30 @@ impl Gateway {
     /// Returns the partners as they are now.
     pub(crate) fn partners(&self) -> Arc<PartnerBook> {
         Arc::clone(&self.partners.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the partners as the store has them, so that no message is planned with a book that is out of date:
+    /// once `partner add` has said that mail is protected, it is.
+    pub(crate) fn current_partners(
+        &self,
+    ) -> std::result::Result<Arc<PartnerBook>, chancery_store::Error> {
+        let known = self.partners();
+        if self.store.partner_version()? == known.version() {
+            return Ok(known);
+        }
+        match PartnerBook::read(&self.store, &self.identity, &self.settings) {
+            Ok(book) => {
+                let book = Arc::new(book);
+                *self.partners.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&book);
+                tracing::info!(partners = book.len(), "partner book read again");
+                Ok(book)
+            }
+            Err(Error::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::error!(code = error.code().id, %error, "cannot read the partner book; the old one stays in use");
+                Ok(known)
+            }
+        }
     }
 
     /// Starts the work for a message at once if there is room, or leaves it to the scheduler.

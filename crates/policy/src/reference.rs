@@ -73,9 +73,9 @@ pub const KEYS: &[KeyDoc] = &[
     key(
         "inbound.unknown-signer",
         ACTION,
-        "\"deliver-with-warning\"",
-        "The message is encrypted without a signature, or signed by somebody we do not trust or who may not speak for the address in `From`.",
         "\"deliver\"",
+        "The message is encrypted without a signature, or signed by somebody we do not trust or who may not speak for the address in `From`. The result field says so in any case; such mail is no worse than mail without a signature.",
+        "\"deliver-with-warning\"",
     ),
     key(
         "inbound.undecipherable",

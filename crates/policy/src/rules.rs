@@ -180,7 +180,7 @@ impl Default for InboundPolicy {
             encrypted_to_others: InboundAction::Hold,
             require_protection_from: Vec::new(),
             undecipherable: InboundAction::Hold,
-            unknown_signer: InboundAction::DeliverWithWarning,
+            unknown_signer: InboundAction::Deliver,
             unprotected: InboundAction::Hold,
         }
     }

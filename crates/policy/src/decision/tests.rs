@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::Sensitivity;
+use crate::codes::{
+    HELD_BY_RULE, KEY_EXPIRED, KEY_NOT_YET_VALID, KEY_UNSUITABLE, NO_PARTNER, REJECTED_BY_RULE,
+};
+use crate::facts::{Form, PartnerKey, Sensitivity};
 
 fn message<'a>(form: Form) -> Message<'a> {
     Message {

@@ -38,7 +38,7 @@ fn defaults_deliver_with_a_warning_or_hold() {
     for (result, expected) in [
         (ArrivalResult::Verified, InboundTreatment::Deliver),
         (ArrivalResult::Unprotected, InboundTreatment::Deliver),
-        (ArrivalResult::Unverified, InboundTreatment::DeliverWithWarning),
+        (ArrivalResult::Unverified, InboundTreatment::Deliver),
         (ArrivalResult::Failed, InboundTreatment::DeliverWithWarning),
         (ArrivalResult::Undecipherable, InboundTreatment::Hold { code: &UNDECIPHERABLE }),
         (ArrivalResult::EncryptedToOthers, InboundTreatment::Hold { code: &ENCRYPTED_TO_OTHERS }),
@@ -66,7 +66,9 @@ fn each_case_has_its_own_setting() {
 #[test]
 fn a_signer_who_may_not_speak_for_the_sender_is_unknown() {
     let stranger = Arrival { speaks_for_from: false, ..arrival(ArrivalResult::Verified, &[]) };
-    assert_eq!(treatment(&Policy::default(), &stranger), InboundTreatment::DeliverWithWarning);
+    let strict = policy("[inbound]\nunknown-signer = \"reject\"");
+    let refused = InboundTreatment::Reject { code: &SIGNATURE_UNVERIFIED };
+    assert_eq!(treatment(&strict, &stranger), refused);
 }
 
 #[test]

@@ -172,6 +172,8 @@ fn no_changed_byte_of_the_signed_block_is_accepted() {
     let json = globex.json();
     let start = der.windows(9).position(|window| window == b"\"version\"").unwrap();
     let length = serde_json::to_string_pretty(&json).unwrap().len();
+    let (card, _) = Card::read(text.as_bytes(), AT).unwrap();
+    let mut harmless = 0;
     let is_sampled =
         |index: &usize| !(start + 9..start + length - 9).contains(index) || index.is_multiple_of(9);
     for index in (0..der.len()).filter(is_sampled) {
@@ -181,10 +183,14 @@ fn no_changed_byte_of_the_signed_block_is_accepted() {
         for flip in flips {
             let mut changed = der.clone();
             changed[index] ^= flip;
-            let result = Card::read(pem::encode(LABEL, &changed).as_bytes(), AT);
-            assert!(result.is_err(), "byte {index} of {} changed by {flip:#x}", der.len());
+            // An unsigned certificate whose tag is changed is one that is left out, which says nothing new.
+            if let Ok((read, _)) = Card::read(pem::encode(LABEL, &changed).as_bytes(), AT) {
+                assert_eq!(read, card, "byte {index} of {} changed by {flip:#x}", der.len());
+                harmless += 1;
+            }
         }
     }
+    assert!(harmless <= 2, "{harmless} changed bytes were not noticed");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn releasing_does_not_get_past_a_demand_to_protect() {
             .starts_with("250")
     );
     organisation.internet.received_for("dave@initech.example");
-    assert!(organisation.waiting("held").contains(BOB));
+    wait::until("the second hold", || organisation.waiting("held").contains(BOB).then_some(()));
     assert_eq!(organisation.internet.accepted().len(), 1);
 }
 
