@@ -227,7 +227,8 @@ async fn dns_addresses(
     for (list, answer) in lists.iter_mut().zip([six, four]) {
         match answer {
             Ok(lookup) => {
-                *list = lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect()
+                *list =
+                    lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect();
             }
             // One family may be missing; a lookup that failed may hide addresses.
             Err(error) => failure = negative(host, &error).err().or(failure),

@@ -1,10 +1,19 @@
 //! The drivers against real sockets: our own other side, real mail software, and peers that die.
 
+// `cfg(test)` tells clippy that helpers may unwrap too.
+#[cfg(test)]
 mod cuts;
+#[cfg(test)]
 mod dns;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
 mod routes;
+#[cfg(test)]
 mod sinks;
+#[cfg(test)]
 mod sources;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod tls;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use chancery_net::dns::{MailServer, Resolver, Zone};
-use chancery_net::smtp::{Client, ClientConfig, Route, ServerConfig};
+use chancery_net::smtp::{Client, ClientConfig, DeliveryOptions, Route, ServerConfig};
 use chancery_wire::smtp::Protocol;
 use chancery_wire::smtp::server::Config;
 use tokio::net::TcpListener;
@@ -241,7 +241,8 @@ async fn a_body_that_changed_length_is_not_delivered() {
     std::fs::write(&path, b"01234").unwrap();
     let server = Server::smtp().await;
     let envelope = chancery_wire::smtp::Envelope::new("", ["b@b.test"]);
-    let report = client().deliver(&server.route(), &envelope, &body, &Default::default()).await;
+    let report =
+        client().deliver(&server.route(), &envelope, &body, &DeliveryOptions::default()).await;
     assert_eq!(codes(&report), ["route.body_source"]);
     assert_eq!(letters(&report), "T");
     let recorder = std::sync::Arc::clone(&server.recorder);

@@ -1,4 +1,4 @@
-//! Real clients against our server: swaks, Python's smtplib, Postfix's smtp-source, openssl s_client.
+//! Real clients against our server: swaks, Python's smtplib, Postfix's smtp-source, and the openssl command.
 
 use std::process::Stdio;
 
@@ -89,11 +89,9 @@ async fn swaks_speaks_lmtp() {
 
 #[tokio::test]
 async fn smtplib_sends_what_arrives() {
-    let server = Server::start(ServerConfig {
-        tls: TlsMode::StartTls(server_tls()),
-        ..ServerConfig::new(config())
-    })
-    .await;
+    let session = Config { auth: AuthOffer::AfterTls, require_tls: true, ..config() };
+    let tls = TlsMode::StartTls(server_tls());
+    let server = Server::start(ServerConfig { tls, ..ServerConfig::new(session) }).await;
     let script = r"
 import smtplib, ssl, sys
 context = ssl._create_unverified_context()

@@ -80,7 +80,7 @@ async fn by_mail_servers(
                 return better_than(found, server.preference, domain);
             }
             Ok(addresses) => {
-                found.push((server.preference, targets(&server.host, addresses, Protocol::Smtp)))
+                found.push((server.preference, targets(&server.host, addresses, Protocol::Smtp)));
             }
             Err(error) => {
                 attempts.push(Attempt {
