@@ -35,7 +35,7 @@ pub enum Format {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Set up an organisation: data directory, keys, certificates, configuration, DNS records
-    Init(Init),
+    Init(Box<Init>),
     /// Run the roles that the configuration switches on
     Serve(Serve),
     /// Find every problem of configuration, keys, DNS, ports, next hop and clock
@@ -74,6 +74,9 @@ pub struct Init {
     /// Kind of the organisation's keys
     #[arg(long, value_enum, default_value_t = KeyChoice::P256)]
     pub key_type: KeyChoice,
+    /// Seal the keys under the passphrase in this file instead of a key file beside them
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
     /// Where the inside server hands over mail: addresses to listen on
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub inside_listen: Vec<String>,

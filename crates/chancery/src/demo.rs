@@ -176,7 +176,7 @@ fn excerpt(message: &[u8]) -> String {
         .lines()
         .take(MAX_LINES)
         .map(|line| {
-            let mut line: String = plain(line).chars().take(100).collect();
+            let mut line: String = plain(&line.replace('\t', "    ")).chars().take(100).collect();
             line.insert_str(0, "    │ ");
             line
         })

@@ -96,6 +96,12 @@ pub fn day(unix: i64) -> String {
         .map_or_else(|| "?".to_owned(), |time| time.format("%Y-%m-%d").to_string())
 }
 
+/// Returns a number with its noun, in the plural where it must be.
+pub fn counted(number: usize, noun: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{end}")
+}
+
 /// Makes text from outside safe for a terminal.
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

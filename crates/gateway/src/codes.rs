@@ -19,7 +19,7 @@ pub static AUTHENTICATION_REQUIRED: Code = Code {
     retry: Retry::Never,
     reply: "530 5.7.0",
     summary: "authentication is required",
-    help: "Log in with AUTH after STARTTLS, show a client certificate that `inside.client-certificates` names, or add the \
+    help: "Log in with AUTH after STARTTLS, show a certificate of `inside.client-ca`, or add the \
            address of the client to `inside.allow`.",
 };
 
@@ -53,6 +53,17 @@ pub static BAD_ADDRESS: Code = Code {
     reply: "553 5.1.3",
     summary: "the address is not valid",
     help: "Write the address as local@domain (RFC 5321 section 4.1.2).",
+};
+
+/// A header that is larger than any mail program writes.
+pub static HEADER_TOO_LARGE: Code = Code {
+    id: "intake.header_too_large",
+    fault: Fault::Sender,
+    retry: Retry::Never,
+    reply: "552 5.3.4",
+    summary: "the header of the message is larger than 256 KiB",
+    help: "Look at the program that wrote the message: a real header has a few kilobytes. Rules look at header fields, so a \
+           header that cannot be looked at whole is not accepted.",
 };
 
 /// A message that goes in circles.
@@ -113,6 +124,7 @@ pub const CODES: &[&Code] = &[
     &RELAY_DENIED,
     &SENDER_NOT_OURS,
     &BAD_ADDRESS,
+    &HEADER_TOO_LARGE,
     &LOOP,
     &EXPIRED,
     &PLAN_FAILED,

@@ -3,10 +3,10 @@
 //! A message that only *says* that it is encrypted must not satisfy a demand for protection, so the beginning of the
 //! content is read: a CMS structure with recipients, or an OpenPGP armour.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use chancery_mail::form::{self, Form as MailForm};
-use chancery_mail::index::{Index, Part};
+use chancery_mail::index::{self, Index, Part};
 use chancery_mail::transfer::Decoder;
 use chancery_policy::Form;
 
@@ -14,12 +14,8 @@ use chancery_policy::Form;
 pub(crate) fn form<R: Read + Seek>(index: &Index, message: &mut R) -> io::Result<Form> {
     match form::classify(index) {
         MailForm::PgpEncrypted => {
-            let content = index.children(index.root()).last();
-            let is_armored = match content {
-                Some(part) => starts_with_armor(part, message)?,
-                None => false,
-            };
-            Ok(if is_armored { Form::PgpEncrypted } else { Form::Plain })
+            let is_encrypted = is_pgp_encrypted(index, message)?;
+            Ok(if is_encrypted { Form::PgpEncrypted } else { Form::Plain })
         }
         MailForm::PgpInlineSigned | MailForm::PgpSigned => Ok(Form::PgpSigned),
         MailForm::SmimeSignedDetached => Ok(Form::SmimeSigned),
@@ -39,10 +35,61 @@ fn cms<R: Read + Seek>(part: &Part, message: &mut R) -> io::Result<Form> {
     })
 }
 
-fn starts_with_armor<R: Read + Seek>(part: &Part, message: &mut R) -> io::Result<bool> {
-    let mut start = Vec::new();
-    content(part, message)?.take(1024).read_to_end(&mut start)?;
-    Ok(start.trim_ascii_start().starts_with(b"-----BEGIN PGP MESSAGE-----"))
+/// Returns true if a PGP/MIME message has its two parts (RFC 3156 section 4), nothing readable around them, and nothing
+/// but armour in the second.
+fn is_pgp_encrypted<R: Read + Seek>(index: &Index, message: &mut R) -> io::Result<bool> {
+    let root = index.root();
+    let parts: Vec<&Part> = index.children(root).collect();
+    let [control, data] = parts.as_slice() else { return Ok(false) };
+    let tiled: u64 = [control, data]
+        .iter()
+        .map(|part| part.delimiter.len() + part.header.len() + part.body.len())
+        .sum::<u64>()
+        + root.close.map_or(0, index::Span::len);
+    let around = root.body.len().saturating_sub(tiled);
+    Ok(control.content_type.is("application", "pgp-encrypted")
+        && control.body.len() <= MAX_CONTROL
+        && around <= MAX_AROUND
+        && is_only_armor(BufReader::new(content(data, message)?))?)
+}
+
+/// Returns true if the text is one armoured PGP message and nothing else (RFC 9580 section 6.2).
+fn is_only_armor(mut text: impl BufRead) -> io::Result<bool> {
+    let mut line = Vec::new();
+    let mut place = Place::Before;
+    loop {
+        line.clear();
+        if (&mut text).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(place == Place::After);
+        }
+        let trimmed = line.trim_ascii();
+        place = match (place, trimmed) {
+            (Place::Before | Place::After, b"") => place,
+            (Place::Before, b"-----BEGIN PGP MESSAGE-----") => Place::Headers,
+            (Place::Headers, b"") => Place::Data,
+            (Place::Headers, header) if ARMOR_HEADERS.iter().any(|it| header.starts_with(it)) => {
+                Place::Headers
+            }
+            (Place::Data, b"-----END PGP MESSAGE-----") => Place::After,
+            (Place::Data, data) if data.len() <= 76 && data.iter().copied().all(is_base64) => {
+                Place::Data
+            }
+            _ => return Ok(false),
+        };
+    }
+}
+
+/// Where in an armoured text a line is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Before,
+    Headers,
+    Data,
+    After,
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
 /// Reads the decoded content of a part.
@@ -53,6 +100,18 @@ fn content<'a, R: Read + Seek>(
     message.seek(SeekFrom::Start(part.body.start))?;
     Ok(Decoder::new(part.transfer_encoding, message.take(part.body.len())))
 }
+
+/// The headers that an armour may have; others could carry text.
+const ARMOR_HEADERS: [&[u8]; 4] = [b"Version:", b"Comment:", b"Hash:", b"Charset:"];
+
+/// Octets of an armoured line; longer ones are no armour.
+const MAX_LINE: u64 = 512;
+
+/// Octets of the part that says `Version: 1`.
+const MAX_CONTROL: u64 = 100;
+
+/// Octets before, between and after the parts: programs write a sentence there.
+const MAX_AROUND: u64 = 200;
 
 /// Names of content types (RFC 5652 section 14, RFC 5083).
 const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
@@ -73,6 +132,12 @@ mod tests {
             "Content-Type: multipart/encrypted; boundary=b; protocol=\"application/pgp-encrypted\"\r\n\r\n--b\r\n\
              Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n\
              the secret plan\r\n--b--\r\n",
+            "Content-Type: multipart/encrypted; boundary=b; protocol=\"application/pgp-encrypted\"\r\n\r\n--b\r\n\
+             Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n\
+             -----BEGIN PGP MESSAGE-----\r\n\r\nthe secret plan\r\n-----END PGP MESSAGE-----\r\n--b--\r\n",
+            "Content-Type: multipart/encrypted; boundary=b; protocol=\"application/pgp-encrypted\"\r\n\r\n--b\r\n\
+             Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\nContent-Type: application/octet-stream\r\n\r\n\
+             -----BEGIN PGP MESSAGE-----\r\n\r\nhQ==\r\n-----END PGP MESSAGE-----\r\n--b\r\n\r\nthe secret plan\r\n--b--\r\n",
         ] {
             let index = Index::of(message.as_bytes());
             assert_eq!(form(&index, &mut Cursor::new(message)).unwrap(), Form::Plain, "{message}");

@@ -246,6 +246,10 @@ impl Client {
         arriving: Arriving,
     ) -> Result<Reply, Reply> {
         let gateway = Arc::clone(&self.gateway);
+        if arriving.header.len() >= MAX_HEADER {
+            // Rules look at the header; one that they cannot see whole must not slip through.
+            return Err(self.refuse(&codes::HEADER_TOO_LARGE, ""));
+        }
         let header = HeaderBlock::parse(&arriving.header);
         if trace::hops(&header) > gateway.settings.limits.hops {
             return Err(self.refuse(&codes::LOOP, ""));
@@ -363,7 +367,7 @@ fn first_author(value: &[u8]) -> String {
     }
 }
 
-/// What is searched for the end of the header; longer headers are read when the message is planned.
+/// The largest header, as the MIME index keeps it whole; Postfix cuts at 100 kB.
 const MAX_HEADER: usize = 256 * 1024;
 
 /// What is kept for notices after the body is gone.

@@ -126,13 +126,23 @@ fn arrival_result(subject: &Subject<'_>, verdict: &Verdict) -> ArrivalResult {
             ArrivalResult::EncryptedToOthers
         }
         Outcome::Undecipherable => ArrivalResult::Undecipherable,
+        // It says that it is encrypted, and there is nothing in it that could be opened.
+        Outcome::Unprotected
+            if matches!(
+                form::classify(&subject.index),
+                MailForm::SmimeEnveloped | MailForm::SmimeAuthEnveloped
+            ) =>
+        {
+            ArrivalResult::Undecipherable
+        }
         Outcome::Unprotected => ArrivalResult::Unprotected,
         // A user's own signature by somebody who is no partner is no worse than no signature: the reader's mail
-        // program judges it, and the message is passed with its bytes unchanged.
+        // program judges it, and the message is passed with its bytes unchanged. Whoever claims to be a partner or
+        // one of us is another matter.
         Outcome::Unverified
             if verdict.protection == ProtectionKind::Signed
                 && opened_by_reader(&subject.index)
-                && !verdict.signers.iter().any(|signer| signer.is_domain_signature) =>
+                && !claims_a_known_domain(subject, verdict) =>
         {
             ArrivalResult::Unprotected
         }
@@ -144,6 +154,17 @@ fn arrival_result(subject: &Subject<'_>, verdict: &Verdict) -> ArrivalResult {
 /// Returns true if the message is signed in a form that the reader's mail program checks by itself.
 fn opened_by_reader(index: &chancery_mail::Index) -> bool {
     matches!(form::classify(index), MailForm::SmimeSignedDetached | MailForm::SmimeSignedOpaque)
+}
+
+/// Returns true if an author's domain is ours or a partner's, so that a right signature would be one we can verify.
+fn claims_a_known_domain(subject: &Subject<'_>, verdict: &Verdict) -> bool {
+    let partners = subject.gateway.partners();
+    let known = |domain: &str| {
+        subject.gateway.settings.is_ours(domain) || partners.partner(domain).is_some()
+    };
+    let mut domains = verdict.from.iter().filter_map(|it| Address::parse(it).ok());
+    domains.any(|address| known(&address.ascii_domain()))
+        || verdict.signers.iter().any(|signer| signer.is_domain_signature)
 }
 
 /// Returns the domains of the authors that the reader will see and of the envelope sender.
@@ -198,7 +219,10 @@ pub(crate) fn trace(subject: &Subject<'_>, opened: &Opened) -> Vec<u8> {
     let mut fields =
         opened.verdict.authentication_results(&subject.gateway.settings.hostname).into_bytes();
     fields.extend_from_slice(&subject.received());
-    fields.extend_from_slice(&opened.outer_trace);
+    if matches!(opened.delivered, Delivered::Original { .. }) {
+        // Every other form still has the outer header with its trace.
+        fields.extend_from_slice(&opened.outer_trace);
+    }
     fields
 }
 

@@ -198,8 +198,13 @@ fn held(
         envelope: parties.envelope(gateway, header),
         recipients: &recipients,
         reason: &first.text,
-        next: "It waits here safely and was not sent to anybody. It goes on by itself as soon as that is mended; your \
-               mail administrator can release it or give it up. You need not send it again.",
+        next: if first.code == &chancery_policy::HELD_BY_RULE {
+            "It waits here safely and was not sent to anybody. Your mail administrator looks at it and releases it or \
+             gives it up. You need not send it again."
+        } else {
+            "It waits here safely and was not sent to anybody. It goes on by itself as soon as that is mended; your \
+             mail administrator can also give it up. You need not send it again."
+        },
         until: Some(message.expires_at_ms / 1000),
         code: Some(first.code.id),
     };

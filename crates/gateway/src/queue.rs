@@ -65,6 +65,7 @@ async fn round(gateway: &Arc<Gateway>) -> Result<Duration, chancery_store::Error
     for message in gateway.store.delayed(now_ms, BATCH)? {
         notices::tell_delay(gateway, message).await;
     }
+    forget_finished(gateway, now_ms);
     let due = gateway.store.due(now_ms, BATCH)?;
     let found = due.len();
     for due in due {
@@ -78,6 +79,23 @@ async fn round(gateway: &Arc<Gateway>) -> Result<Duration, chancery_store::Error
         return Ok(Duration::ZERO);
     }
     Ok(TICK)
+}
+
+/// Forgets, once an hour, what was finished long ago; it runs beside the queue.
+fn forget_finished(gateway: &Arc<Gateway>, now_ms: i64) {
+    let last = gateway.forgotten_at_ms.load(Ordering::Relaxed);
+    if now_ms - last < FORGET_EVERY_MS {
+        return;
+    }
+    gateway.forgotten_at_ms.store(now_ms, Ordering::Relaxed);
+    let gateway = Arc::clone(gateway);
+    tokio::spawn(async move {
+        match gateway.store.purge_finished(now_ms - REMEMBER_MS).await {
+            Ok(0) => {}
+            Ok(messages) => tracing::info!(messages, "forgot what was finished long ago"),
+            Err(error) => tracing::error!(code = error.code().id, %error, "cannot forget"),
+        }
+    });
 }
 
 /// Claims the work for a message and does it in a task of its own.
@@ -167,6 +185,12 @@ const KEY_CODES: [&chancery_fault::Code; 4] = [
 
 /// How soon a command of an administrator in another process is noticed.
 const TICK: Duration = Duration::from_millis(250);
+
+/// How often finished messages are looked for: an hour.
+const FORGET_EVERY_MS: i64 = 3_600_000;
+
+/// How long the story of a finished message can be told: 90 days.
+const REMEMBER_MS: i64 = 90 * 24 * FORGET_EVERY_MS;
 
 /// Held recipients looked at when a card comes; whoever has more of them releases the rest by hand.
 const MAX_HELD: usize = 100_000;

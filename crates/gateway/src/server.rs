@@ -84,6 +84,8 @@ pub(crate) struct Gateway {
     pub(crate) work_slots: Arc<Semaphore>,
     /// The version of the partner book for which held mail was let go.
     pub(crate) released_for: AtomicI64,
+    /// When finished messages were last forgotten.
+    pub(crate) forgotten_at_ms: AtomicI64,
     /// Wakes the scheduler.
     pub(crate) wake: Notify,
     reload: Arc<dyn Fn() -> Option<Policy> + Send + Sync>,
@@ -198,6 +200,7 @@ impl Gateway {
             plan_slots: Arc::new(Semaphore::new(processors + 1)),
             work_slots: Arc::new(Semaphore::new(MAX_CLAIMS as usize)),
             released_for: AtomicI64::new(-1),
+            forgotten_at_ms: AtomicI64::new(0),
             wake: Notify::new(),
             reload: context.reload,
         }))

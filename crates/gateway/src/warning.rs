@@ -62,7 +62,7 @@ fn text(subject: &Subject<'_>, opened: &Opened, code: Option<&'static Code>) -> 
         code.map_or("the protection of this message is not in order", |code| code.summary);
     let mut text = format!(
         "WARNING from the mail gateway {}:\r\n\r\n{summary}.\r\n\r\n\
-         The message is attached as it arrived. Do not act on it before you have asked its sender in another way.\r\n",
+         The message is attached. Do not act on it before you have asked its sender in another way.\r\n",
         subject.gateway.settings.hostname
     );
     if !opened.verdict.problems.is_empty() {

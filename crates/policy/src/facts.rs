@@ -126,6 +126,8 @@ impl Sensitivity {
     }
 
     fn of_field(value: &str) -> Self {
+        // A comment may follow the word (RFC 5322 section 3.2.2).
+        let value = value.split('(').next().unwrap_or_default();
         let word = value.trim().to_ascii_lowercase().replace([' ', '_'], "-");
         match word.as_str() {
             "" | "none" | "normal" => Self::Normal,
@@ -149,6 +151,7 @@ mod tests {
             (&["Private", "Personal"], Sensitivity::Private),
             (&["Company-Confidential"], Sensitivity::CompanyConfidential),
             (&["company confidential", "none"], Sensitivity::CompanyConfidential),
+            (&["Company-Confidential (board)"], Sensitivity::CompanyConfidential),
             (&["top secret"], Sensitivity::Private),
         ] {
             assert_eq!(Sensitivity::of_fields(values), expected, "{values:?}");

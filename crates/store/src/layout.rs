@@ -126,6 +126,8 @@ impl Layout {
 
     /// Removes what a process that ended left in `tmp/`; returns how many files.
     pub(crate) fn sweep_temporary(&self) -> io::Result<usize> {
+        // A backup may have left it out.
+        make_folder(&self.root.join("tmp"))?;
         let names = self.without_pending(file_names(&self.root.join("tmp"))?);
         for name in &names {
             remove(&self.temporary(name));

@@ -15,7 +15,7 @@ use crate::cli::Check;
 use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, now_ms, read_policy};
-use crate::output::{Output, day};
+use crate::output::{Output, counted, day};
 use crate::settings::{HostPort, NextHop};
 
 /// One thing that was looked at.
@@ -64,7 +64,11 @@ pub(super) fn run(config: Option<&Path>, options: &Check, output: Output) -> Res
     }
     findings.show(output)?;
     let problems = findings.0.iter().filter(|it| it.level == "problem").count();
-    if problems == 0 { Ok(()) } else { Err(Failure::usage(format!("{problems} problems to mend"))) }
+    if problems == 0 {
+        Ok(())
+    } else {
+        Err(Failure::usage(format!("{} to mend", counted(problems, "problem"))))
+    }
 }
 
 impl Findings {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::block_on;
 use crate::cli::{Init, KeyChoice};
 use crate::failure::{Failure, Result};
-use crate::installation::{Installation, act, write_private, write_public};
+use crate::installation::{Installation, act, make_salt, write_private, write_public};
 use crate::output::{Output, day};
 use crate::settings::{InitAnswers, template};
 
@@ -28,6 +28,8 @@ pub struct Created {
     pub policy: PathBuf,
     /// The data directory.
     pub data: PathBuf,
+    /// What unseals the keys.
+    pub sealed_under: String,
     /// The keys.
     pub keys: Vec<KeySummary>,
     /// Lines of a DNS zone to publish.
@@ -67,10 +69,13 @@ pub fn create(options: &Init) -> Result<Created> {
     let organisation = Organisation::new(&settings.organisation, settings.domains.clone())
         .map_err(|error| Failure::of("", &error))?;
     builder.mode(0o700).create(&data).map_err(|error| cannot_make(&data, &error))?;
-    let master = Zeroizing::new(
-        random::bytes::<32>().map_err(|error| Failure::of("cannot make a key", &error))?,
-    );
-    write_private(&data.join("master.key"), master.as_slice())?;
+    if options.passphrase_file.is_some() {
+        make_salt(&data)?;
+    } else {
+        let master = random::bytes::<32>().map(Zeroizing::new);
+        let master = master.map_err(|error| Failure::of("cannot make a key", &error))?;
+        write_private(&data.join("master.key"), master.as_slice())?;
+    }
     write_public(&configuration, text.as_bytes())?;
     write_public(&policy, chancery_policy::Policy::default_text().as_bytes())?;
     let installation = Installation { settings, file: configuration.clone() };
@@ -90,6 +95,10 @@ pub fn create(options: &Init) -> Result<Created> {
         organisation: installation.settings.organisation.clone(),
         configuration,
         policy,
+        sealed_under: match &options.passphrase_file {
+            Some(file) => format!("the passphrase in {}", file.display()),
+            None => data.join("master.key").display().to_string(),
+        },
         data,
         keys: Identity::summary(&store)?,
         dns,
@@ -128,6 +137,11 @@ fn answers(options: &Init) -> InitAnswers {
         if let Some(item) = item {
             set(key, quoted(item));
         }
+    }
+    if let Some(file) = &options.passphrase_file {
+        // The configuration may be read from anywhere, so the path must not depend on where this is run.
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        set("keys.unseal", quoted(&format!("passphrase:{}", file.display())));
     }
     InitAnswers { organisation: options.domain.clone(), values }
 }
@@ -185,7 +199,7 @@ fn text(created: &Created) -> String {
     text += &row("policy", created.policy.display().to_string());
     text += &row("data", format!("{} (back it up: it holds the keys)", created.data.display()));
     text += &row("DNS records", created.dns_file.display().to_string());
-    text += "\nKeys, sealed under data/master.key:\n";
+    text += &format!("\nKeys, sealed under {}:\n", created.sealed_under);
     for key in &created.keys {
         text += &format!("  {:<8} until {}  {}\n", key.kind, day(key.not_after), key.subject);
     }

@@ -7,7 +7,7 @@ use super::block_on;
 use crate::cli::{Pick, Queue, QueueState};
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, act};
-use crate::output::{Output, plain, table, time};
+use crate::output::{Output, counted, plain, table, time};
 use crate::story;
 
 /// Runs the command.
@@ -39,7 +39,7 @@ pub(super) fn find(store: &Store, text: &str) -> Result<MessageView> {
     let found = store.show_by_message_id(text, 1)?.into_iter().next();
     found.ok_or_else(|| {
         Failure::no(format!("there is no message {}", plain(text)))
-            .hint("give a queue id (`chancery queue list`) or a Message-ID; what is finished is forgotten after a while")
+            .hint("give a queue id (`chancery queue list`) or a Message-ID; what is finished is forgotten after 90 days")
     })
 }
 
@@ -125,7 +125,7 @@ fn change(store: &Store, pick: &Pick, output: Output, done: &str, change: Change
         })
     })?;
     let shown = Changed { recipients: changed.iter().map(ToString::to_string).collect() };
-    output.show(&shown, || format!("{done}: {} recipients", changed.len()))?;
+    output.show(&shown, || format!("{done}: {}", counted(changed.len(), "recipient")))?;
     if changed.is_empty() {
         return Err(Failure::no(format!("nothing could be {done}"))
             .hint("only held mail is released, only queued mail is retried, and what is finished stays finished"));

@@ -69,6 +69,7 @@ impl World {
                 dir: directory.join(domain),
                 hostname: None,
                 key_type: keys,
+                passphrase_file: None,
                 inside_listen: vec!["127.0.0.1:0".to_owned()],
                 inside_lmtp_listen: Vec::new(),
                 outside_listen: vec!["127.0.0.1:0".to_owned()],

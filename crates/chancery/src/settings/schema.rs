@@ -173,7 +173,7 @@ pub const KEYS: &[KeyDoc] = &[
         kind: "PEM file",
         unit: "",
         default: "",
-        doc: "The certificate (with its chain) that the listeners show. Without it: `tls.pem` in the data directory, which `chancery init` makes.",
+        doc: "The certificate (with its chain) that the listeners show. Without it: `tls.pem` in the data directory; if that is not there either, the self-made one that `chancery init` keeps with the sealed keys.",
         example: "\"/etc/ssl/mail.acme.example.pem\"",
         owner: "gateway",
     },

@@ -142,9 +142,9 @@ fn openssl_decrypts_and_verifies_what_we_send() {
         let initech = Initech::new();
         initech.meet(&organisation);
         let (ca, encryption) = files_of_card(&initech.openssl, &organisation.gateway.card());
-        initech
-            .openssl
-            .demand(&["verify", "-purpose", "smimeencrypt", "-CAfile", &ca, &encryption], b"");
+        // OpenSSL asks for keyEncipherment of every key, which RFC 8813 section 3 forbids for elliptic ones.
+        let purpose = if kind.starts_with("rsa") { "smimeencrypt" } else { "any" };
+        initech.openssl.demand(&["verify", "-purpose", purpose, "-CAfile", &ca, &encryption], b"");
 
         let sent = message::rich("alice@acme.example", "dave@initech.example", "judge");
         assert!(organisation.send(&["dave@initech.example"], &sent).starts_with("250"));
