@@ -81,8 +81,8 @@ async fn held_mail_is_released_to_where_it_was() {
     assert_eq!(log[0].details["why"], "checked");
     assert_eq!(log[0].details["recipients"][1]["address"], "b@x.example");
     assert_eq!(log[0].details["recipients"][1]["code"], "policy.no_key");
-    let story = store.show(id).unwrap().unwrap();
-    assert_eq!(story.decisions[0].kind, "queue.release");
+    let view = store.show(id).unwrap().unwrap();
+    assert_eq!(view.decisions[0].kind, "queue.release");
 }
 
 #[tokio::test]

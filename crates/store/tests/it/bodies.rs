@@ -14,7 +14,7 @@ const LIMIT: usize = 128 * 1024;
 async fn every_size_comes_back_as_it_was() {
     let (directory, store) = fresh();
     for (size, files_expected) in [(0, 0), (1, 0), (LIMIT, 0), (LIMIT + 1, 1), (LARGE, 2)] {
-        let content: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+        let content: Vec<u8> = (0..size).map(|n| (n % 251).to_le_bytes()[0]).collect();
         let mut writer = store.body_writer();
         for chunk in content.chunks(10_000) {
             writer.write_all(chunk).unwrap();
@@ -180,8 +180,9 @@ proptest! {
                     prop_assert_eq!(ours, file.seek(SeekFrom::End(by)).ok());
                 }
                 Step::Write(size) => {
-                    spool.write_all(&vec![n as u8; size]).unwrap();
-                    file.write_all(&vec![n as u8; size]).unwrap();
+                    let fill = n.to_le_bytes()[0];
+                    spool.write_all(&vec![fill; size]).unwrap();
+                    file.write_all(&vec![fill; size]).unwrap();
                 }
             }
         }
@@ -191,7 +192,7 @@ proptest! {
     fn a_body_with_a_trace_header_reads_as_one(size in 0_usize..200_000, reads in proptest::collection::vec((0_u64..210_000, 0_usize..5_000), 1..12)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (_directory, store) = fresh();
-        let content: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+        let content: Vec<u8> = (0..size).map(|n| (n % 251).to_le_bytes()[0]).collect();
         let prefix = b"Received: from mail.acme.example\r\n".to_vec();
         let (id, recipients) = runtime.block_on(accept(&store, &["a@x.example"], &content));
         let child = runtime.block_on(plan(&store, id, &recipients, ChildBody::SameWithPrefix(prefix.clone())));
@@ -203,7 +204,7 @@ proptest! {
             reader.seek(SeekFrom::Start(from)).unwrap();
             let mut read = Vec::new();
             Read::by_ref(&mut reader).take(count as u64).read_to_end(&mut read).unwrap();
-            let from = (from as usize).min(whole.len());
+            let from = usize::try_from(from).unwrap().min(whole.len());
             prop_assert!(read == whole[from..(from + count).min(whole.len())]);
         }
         prop_assert!(*reader.read_all().unwrap() == *whole);

@@ -90,8 +90,8 @@ fn say(line: &str) {
 
 /// Returns the body of a seed: most are small, some need a file.
 fn body(seed: usize) -> Vec<u8> {
-    let size = if seed % 5 == 0 { LARGE } else { 10_000 };
-    (0..size).map(|n| ((n * 31 + seed * 7) % 251) as u8).collect()
+    let size = if seed.is_multiple_of(5) { LARGE } else { 10_000 };
+    (0..size).map(|n| ((n * 31 + seed * 7) % 251).to_le_bytes()[0]).collect()
 }
 
 impl Acknowledged {
@@ -152,19 +152,19 @@ impl Acknowledged {
                 }
             }
         }
-        self.check_files(store, directory);
+        check_files(store, directory);
     }
+}
 
-    /// Nothing unfinished and no body without its row is left after the sweep.
-    fn check_files(&self, store: &Store, directory: &Path) {
-        assert_eq!(files(&directory.join("tmp")), [""; 0]);
-        let large: Vec<MessageId> = store
-            .due(i64::MAX, usize::MAX)
-            .unwrap()
-            .into_iter()
-            .map(|due| due.message)
-            .filter(|message| store.message(*message).unwrap().unwrap().size == LARGE as u64)
-            .collect();
-        assert_eq!(files(&directory.join("bodies")).len(), large.len());
-    }
+/// Nothing unfinished and no body without its row is left after the sweep.
+fn check_files(store: &Store, directory: &Path) {
+    assert_eq!(files(&directory.join("tmp")), [""; 0]);
+    let large: Vec<MessageId> = store
+        .due(i64::MAX, usize::MAX)
+        .unwrap()
+        .into_iter()
+        .map(|due| due.message)
+        .filter(|message| store.message(*message).unwrap().unwrap().size == LARGE as u64)
+        .collect();
+    assert_eq!(files(&directory.join("bodies")).len(), large.len());
 }

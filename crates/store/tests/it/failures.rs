@@ -33,7 +33,7 @@ async fn a_full_database_refuses_mail_and_still_delivers() {
         Store::open(directory.path(), Options { max_pages: Some(100), ..options() }).unwrap();
     let mut accepted = Vec::new();
     let error = loop {
-        let body = store.new_body(&[1; 50_000]).unwrap();
+        let body = store.new_body(&vec![1; 50_000]).unwrap();
         match store.accept(message(&["a@x.example"]), body).await {
             Ok(id) => accepted.push(id),
             Err(error) => break error,
@@ -48,7 +48,7 @@ async fn a_full_database_refuses_mail_and_still_delivers() {
     let first = accepted[0];
     let recipients = ids(&store.recipients(first).unwrap());
     let child = plan(&store, first, &recipients, ChildBody::SameAsParent).await;
-    let too_large = store.new_body(&[1; 100_000]).unwrap();
+    let too_large = store.new_body(&vec![1; 100_000]).unwrap();
     let (refused, settled) = tokio::join!(
         store.accept(message(&["a@x.example"]), too_large),
         store.settle(settle(child, &recipients, &delivered())),
@@ -56,7 +56,7 @@ async fn a_full_database_refuses_mail_and_still_delivers() {
     assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
     assert!(settled.unwrap().is_finished);
 
-    let body = store.new_body(&[2; 50_000]).unwrap();
+    let body = store.new_body(&vec![2; 50_000]).unwrap();
     let again = store.accept(message(&["a@x.example"]), body).await.unwrap();
     assert_eq!(bytes(&store, again).unwrap(), vec![2; 50_000]);
     for id in &accepted[1..] {

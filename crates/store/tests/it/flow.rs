@@ -96,11 +96,11 @@ async fn every_part_of_a_plan_is_one_commit() {
     assert_eq!(bytes(&store, made.children[1]).unwrap(), b"Received: x\r\noriginal");
     assert_eq!(store.message(made.children[1]).unwrap().unwrap().size, 21);
     assert_eq!(states(&store, made.notices[0]), [State::Queued(Stage::Plan)]);
-    let story = store.show(made.children[0]).unwrap().unwrap();
-    assert_eq!(story.message.id, id);
-    assert_eq!(story.children.len(), 2);
-    assert_eq!(story.decisions[0].facts["rule"], "all");
-    assert_eq!(story.recipients[2].code.as_deref(), Some("policy.no_key"));
+    let view = store.show(made.children[0]).unwrap().unwrap();
+    assert_eq!(view.message.id, id);
+    assert_eq!(view.children.len(), 2);
+    assert_eq!(view.decisions[0].facts["rule"], "all");
+    assert_eq!(view.recipients[2].code.as_deref(), Some("policy.no_key"));
     assert_eq!(
         store.show_by_message_id("1@acme.example", 9).unwrap()[0].message.id,
         made.notices[0]

@@ -198,7 +198,7 @@ impl Model {
         for (recipient, event) in recipients.into_iter().zip(events.iter().cycle()) {
             settle.outcomes.push((recipient, outcome(event)));
             match next(self.recipients[&recipient].state, *event) {
-                Ok(state) => self.recipients.get_mut(&recipient).unwrap().state = state,
+                Ok(after) => self.recipients.get_mut(&recipient).unwrap().state = after,
                 Err(_) => stale.push(recipient),
             }
         }
