@@ -16,9 +16,15 @@ pub struct Choice {
 /// All recipients of one message share the content key, so the weakest of them decides.
 pub fn choose(recipients: &[&Capabilities]) -> Choice {
     if recipients.is_empty() {
-        return Choice { cipher: ContentAlgorithm::Aes256Cbc, why: "no recipient states what it can read" };
+        return Choice {
+            cipher: ContentAlgorithm::Aes256Cbc,
+            why: "no recipient states what it can read",
+        };
     }
-    if recipients.iter().all(|capabilities| capabilities.content.contains(&ContentAlgorithm::Aes256Gcm)) {
+    if recipients
+        .iter()
+        .all(|capabilities| capabilities.content.contains(&ContentAlgorithm::Aes256Gcm))
+    {
         return Choice {
             cipher: ContentAlgorithm::Aes256Gcm,
             why: "every recipient reads AES-256-GCM (authEnveloped-data)",

@@ -66,7 +66,11 @@ impl<'m> Entity<'m> {
     }
 
     /// Calls `each` with every chunk of a range.
-    pub(crate) fn for_each_chunk(&mut self, span: Span, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+    pub(crate) fn for_each_chunk(
+        &mut self,
+        span: Span,
+        mut each: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
         let mut buffer = vec![0; CHUNK.min(usize::try_from(span.len()).unwrap_or(CHUNK))];
         let mut reader = self.reader(span)?;
         let mut left = span.len();
@@ -152,7 +156,9 @@ impl Head {
     /// Returns true if mail programs could take different types from this header, and so show different content.
     pub(crate) fn is_type_ambiguous(&self) -> bool {
         let header = self.block();
-        ["Content-Type", "Content-Transfer-Encoding"].iter().any(|name| header.all(name).count() > 1)
+        ["Content-Type", "Content-Transfer-Encoding"]
+            .iter()
+            .any(|name| header.all(name).count() > 1)
     }
 
     /// Returns true if the header has only bytes that mail programs write: ASCII text with its line ends.
@@ -191,7 +197,8 @@ impl Seek for Place<'_> {
 
 /// Returns true for fields that describe the content and not the message (RFC 2045).
 pub(crate) fn is_content_field(field: &Field<'_>) -> bool {
-    field.is("MIME-Version") || field.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("Content-"))
+    field.is("MIME-Version")
+        || field.name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("Content-"))
 }
 
 /// Finds the empty line: returns the length of the fields and where the body starts. Looks from `scanned` on.
@@ -254,7 +261,7 @@ mod tests {
         for length in 8_180..8_200 {
             let mut message = vec![b'a'; length];
             message.extend_from_slice(b"\r\n\r\nbody");
-            assert_eq!(head(&message).body as usize, length + 4);
+            assert_eq!(head(&message).body, length as u64 + 4);
         }
     }
 
@@ -267,7 +274,9 @@ mod tests {
     #[test]
     fn wrapped_and_forwarded_messages_are_told_apart() {
         assert!(head(b"Content-Type: message/rfc822; forwarded=no\r\n\r\n").is_wrapped_message());
-        assert!(head(b"Content-Type: Message/RFC822; Forwarded=\"NO\"\r\n\r\n").is_wrapped_message());
+        assert!(
+            head(b"Content-Type: Message/RFC822; Forwarded=\"NO\"\r\n\r\n").is_wrapped_message()
+        );
         assert!(!head(b"Content-Type: message/rfc822\r\n\r\n").is_wrapped_message());
         assert!(!head(b"Content-Type: message/rfc822; forwarded=yes\r\n\r\n").is_wrapped_message());
         assert!(!head(b"Content-Type: text/plain; forwarded=no\r\n\r\n").is_wrapped_message());

@@ -87,8 +87,8 @@ codes! {
     CERTIFICATE_EXPIRED: "smime.certificate_expired", Partner, Later, "550 5.7.1",
         "the signer's certificate is out of its time",
         "The signature is mathematically right, but the certificate of the signer, or of the authority that issued it, \
-         was not valid at the time of checking. Ask the partner for a new card; the partner renews with `chancery init --renew` \
-         or the tool it uses. Until then its mail is shown as unverified.";
+         was not valid at the time of checking. Ask the partner to renew it and \
+         to send a new card. Until then its mail is shown as unverified.";
     CIPHER_UNAUTHENTICATED: "smime.cipher_unauthenticated", Partner, Never, "550 5.7.7",
         "the cipher does not notice changes",
         "The message came as enveloped-data with a CBC cipher. Such a cipher hides the text but does not notice when \
@@ -103,7 +103,7 @@ codes! {
         "From is missing, occurs more than once or cannot be read, so that mail programs may show different senders. \
          No signature is believed for it. Ask the sender to mend the program that wrote the message.";
     FROM_DIFFERS: "smime.from_differs", Sender, Never, "550 5.7.1",
-        "From inside and outside of the protection differ",
+        "the From inside of the protection and the one outside differ",
         "The protected message has another From than the wrapper it came in. The verdict speaks only about the From that \
          is shown. Mailing lists and forwarders cause this without bad intent; see the form and the signer in the verdict.";
     HEADER_TOO_LARGE: "smime.header_too_large", Sender, Never, "550 5.6.0",
@@ -201,7 +201,11 @@ mod tests {
         for code in CODES {
             assert!(code.id.starts_with("smime."), "{}", code.id);
             assert!(code.help.len() > 60 && code.help.ends_with('.'), "{}", code.id);
-            assert!(!code.summary.ends_with('.') && code.summary.starts_with(char::is_lowercase), "{}", code.id);
+            assert!(
+                !code.summary.ends_with('.') && code.summary.starts_with(char::is_lowercase),
+                "{}",
+                code.id
+            );
             assert!(!code.help.contains("  "), "{}: stray indentation", code.id);
         }
     }

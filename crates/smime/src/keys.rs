@@ -63,7 +63,10 @@ pub struct OpeningKey {
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { content: vec![ContentAlgorithm::Aes256Cbc], key_transport: vec![KeyTransport::RsaPkcs1v15] }
+        Self {
+            content: vec![ContentAlgorithm::Aes256Cbc],
+            key_transport: vec![KeyTransport::RsaPkcs1v15],
+        }
     }
 }
 
@@ -83,7 +86,11 @@ impl Capabilities {
     pub fn ours() -> Self {
         Self {
             content: vec![ContentAlgorithm::Aes256Gcm, ContentAlgorithm::Aes256Cbc],
-            key_transport: vec![KeyTransport::RsaOaepSha256, KeyTransport::Ecdh, KeyTransport::RsaPkcs1v15],
+            key_transport: vec![
+                KeyTransport::RsaOaepSha256,
+                KeyTransport::Ecdh,
+                KeyTransport::RsaPkcs1v15,
+            ],
         }
     }
 }
@@ -113,7 +120,9 @@ impl KeyTransport {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Ecdh, Self::RsaOaepSha256, Self::RsaPkcs1v15].into_iter().find(|it| it.as_str() == word)
+        [Self::Ecdh, Self::RsaOaepSha256, Self::RsaPkcs1v15]
+            .into_iter()
+            .find(|it| it.as_str() == word)
     }
 }
 
@@ -121,7 +130,8 @@ impl Signer {
     /// Prepares a signer; `chain` holds the certificates above it (DER) that receivers may lack.
     pub fn new(key: PrivateKey, certificate: &[u8], chain: &[Vec<u8>]) -> Result<Self> {
         let fingerprint = own_fingerprint(certificate)?;
-        let key = SignerKey::new(key, certificate).map_err(|error| Error::OwnKey { why: error.to_string() })?;
+        let key = SignerKey::new(key, certificate)
+            .map_err(|error| Error::OwnKey { why: error.to_string() })?;
         Ok(Self { key: [key], chain: chain.to_vec(), fingerprint })
     }
 
@@ -150,7 +160,8 @@ impl RecipientKey {
             fingerprint: fingerprint.to_owned(),
             why,
         };
-        let parsed = Certificate::from_der(certificate).map_err(|error| unusable("unknown", error.to_string()))?;
+        let parsed = Certificate::from_der(certificate)
+            .map_err(|error| unusable("unknown", error.to_string()))?;
         let fingerprint = parsed.fingerprint_sha256();
         let Some(kind) = parsed.public_key().map(chancery_crypto::PublicKey::kind) else {
             return Err(unusable(&fingerprint, "its kind of key is not known".to_owned()));
@@ -190,7 +201,8 @@ impl OpeningKey {
     /// Prepares a key that opens; the certificate (DER) tells which messages are for it.
     pub fn new(key: PrivateKey, certificate: &[u8]) -> Result<Self> {
         let fingerprint = own_fingerprint(certificate)?;
-        let key = DecryptionKey::new(key, certificate).map_err(|error| Error::OwnKey { why: error.to_string() })?;
+        let key = DecryptionKey::new(key, certificate)
+            .map_err(|error| Error::OwnKey { why: error.to_string() })?;
         Ok(Self { key, fingerprint })
     }
 

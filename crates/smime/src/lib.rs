@@ -13,13 +13,68 @@
 //!   received ─► open ─► Verdict  + Delivered  (nothing is written before every layer is complete)
 //! ```
 //!
-//! The running example is `examples/round_trip.rs`.
+//! ```
+//! use chancery_crypto::{KeyKind, PrivateKey};
+//! use chancery_pki::{Organisation, issue};
+//! use chancery_smime::{
+//!     Anchor, Capabilities, MemorySpools, OpenFacts, OpeningKey, Outcome, OuterHeaders, OuterSubject, Protection,
+//!     RecipientKey, Signer, choose, open, protect,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let at = 1_790_000_000;
+//! # let organisation = |name: &str, domain: &str| -> Result<_, Box<dyn std::error::Error>> {
+//! #     let organisation = Organisation::new(name, [domain])?;
+//! #     let (ca_key, key) = (PrivateKey::generate(KeyKind::EcP256)?, PrivateKey::generate(KeyKind::EcP256)?);
+//! #     let ca = issue::ca(&organisation, &ca_key, at, [1; 20])?;
+//! #     let authority = issue::Authority { key: &ca_key, certificate: &ca };
+//! #     let signing = issue::organisation_signing(&organisation, &authority, key.public_key(), at, [2; 20])?;
+//! #     let encryption = issue::organisation_encryption(&organisation, &authority, key.public_key(), at, [3; 20])?;
+//! #     Ok((ca, key, signing, encryption))
+//! # };
+//! # let (acme_ca, acme_key, acme_signing, _) = organisation("Acme", "acme.example")?;
+//! # let (_, globex_key, _, globex_encryption) = organisation("Globex", "globex.example")?;
+//! let original = b"From: alice@acme.example\r\nTo: bob@globex.example\r\nSubject: plans\r\n\r\nHello\r\n";
+//!
+//! // Acme's gateway
+//! let signer = Signer::new(acme_key, acme_signing.der(), &[])?;
+//! let recipient = RecipientKey::new(globex_encryption.der(), Capabilities::ours())?;
+//! let protection = Protection {
+//!     signer: &signer,
+//!     recipients: &[&recipient],
+//!     cipher: choose(&[recipient.capabilities()]).cipher,
+//!     signing_time: at,
+//!     boundary_seed: b"something random for each child",
+//! };
+//! let outer = OuterHeaders::copied_from(original, OuterSubject::Hide);
+//! let mut wire = Vec::new();
+//! let protected = protect(&mut &original[..], &outer, &protection, &mut wire)?;
+//! assert_eq!(protected.cipher, "aes256-gcm");
+//!
+//! // Globex' gateway
+//! let acme = Anchor {
+//!     name: "Acme".into(),
+//!     certificate: acme_ca.der().to_vec(),
+//!     domains: vec!["acme.example".into()],
+//!     own: false,
+//! };
+//! let keys = [OpeningKey::new(globex_key, globex_encryption.der())?];
+//! let facts = OpenFacts { at, our_domains: &["globex.example".into()] };
+//! let (mut spools, mut delivered) = (MemorySpools::new(1 << 20), Vec::new());
+//! let opened = open(&mut std::io::Cursor::new(wire), &keys, &vec![acme], &facts, &mut spools, &mut delivered)?;
+//! assert_eq!(opened.verdict.result, Outcome::Verified);
+//! assert_eq!(delivered, original);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! Invariants:
 //! - Everything is one pass and constant memory, whatever the size of the message.
 //! - A [`Protected`] can come only from [`protect`]; it is the proof that a message may go to the network.
 //! - Decrypted bytes reach `out` only after the tag or the structure of every layer around them was found complete.
 //! - A signature counts only for the bytes it covered, and only for the From that the reader is going to see.
+
+#![warn(clippy::indexing_slicing)]
 
 pub mod card;
 

@@ -25,8 +25,6 @@ mod deliver;
 mod judge;
 mod layers;
 mod signature;
-#[cfg(test)]
-mod tests;
 
 /// What the opener needs to know about the world.
 #[derive(Clone, Copy, Debug)]
@@ -78,14 +76,20 @@ pub fn open<R: Read + Seek>(
     spools: &mut dyn Spools,
     out: &mut dyn Write,
 ) -> Result<Opened> {
-    let mut entity = Entity::whole(Place::Message(message)).map_err(Error::io("read the message"))?;
+    let mut entity =
+        Entity::whole(Place::Message(message)).map_err(Error::io("read the message"))?;
     let outer = entity.head().map_err(Error::io("read the message"))?;
     let peeled = layers::peel(Content { entity, head: outer.clone() }, keys, spools)?;
     conclude(peeled, &outer, &Judge { trust, facts }, out)
 }
 
 /// Judges what was peeled, decides what is shown, and writes it.
-fn conclude(mut peeled: Peeled<'_>, outer: &Head, judge: &Judge<'_>, out: &mut dyn Write) -> Result<Opened> {
+fn conclude(
+    mut peeled: Peeled<'_>,
+    outer: &Head,
+    judge: &Judge<'_>,
+    out: &mut dyn Write,
+) -> Result<Opened> {
     let content = peeled.content.take();
     let mut conclusion = Conclusion { peeled, judge, outer_authors: authors_of(outer) };
     let outer_trace = trace_of(outer);
@@ -95,12 +99,14 @@ fn conclude(mut peeled: Peeled<'_>, outer: &Head, judge: &Judge<'_>, out: &mut d
         let verdict = conclusion.verdict(Outcome::Undecipherable, &authors, signers);
         return Ok(Opened { verdict, delivered: Delivered::Nothing, outer_trace });
     };
-    let (plan, authors) = conclusion.plan(&mut content).map_err(Error::io("read the opened message"))?;
+    let (plan, authors) =
+        conclusion.plan(&mut content).map_err(Error::io("read the opened message"))?;
     let signers = conclusion.signers(&authors);
     let outcome = conclusion.outcome(&authors, &signers);
     let is_withheld = outcome != Outcome::Verified && conclusion.must_withhold(&content.head);
     let plan = if is_withheld { Plan::Nothing } else { plan };
-    let delivered = plan.write(&mut content, outer, out).map_err(Error::io("write the opened message"))?;
+    let delivered =
+        plan.write(&mut content, outer, out).map_err(Error::io("write the opened message"))?;
     Ok(Opened { verdict: conclusion.verdict(outcome, &authors, signers), delivered, outer_trace })
 }
 
@@ -137,7 +143,10 @@ impl Conclusion<'_, '_> {
     /// It may if it has the same From as the wrapper, which the network has already judged; or if somebody signed it
     /// who may speak for the From inside. Else anybody could put any From in front of our users by encrypting it.
     fn unwrapped(&mut self, content: &mut Content<'_>) -> io::Result<Option<(Span, Authors)>> {
-        if self.peeled.layers.is_empty() || self.peeled.is_partial || !content.head.is_wrapped_message() {
+        if self.peeled.layers.is_empty()
+            || self.peeled.is_partial
+            || !content.head.is_wrapped_message()
+        {
             return Ok(None);
         }
         if content.entity.is_received() && !self.is_signature_good() {
@@ -146,7 +155,10 @@ impl Conclusion<'_, '_> {
         let span = Span { start: content.head.body, end: content.entity.span.end };
         let inner = content.entity.head_of(span)?;
         if !inner.is_whole {
-            self.complain(&error::HEADER_TOO_LARGE, "the header of the protected message is larger than 256 KiB");
+            self.complain(
+                &error::HEADER_TOO_LARGE,
+                "the header of the protected message is larger than 256 KiB",
+            );
             self.peeled.is_ambiguous = true;
         }
         let authors = authors_of(&inner);
@@ -157,7 +169,10 @@ impl Conclusion<'_, '_> {
             (_, Err(_)) => (self.signers(&[]).iter().any(is_partners), true),
         };
         if !is_same {
-            self.complain(&error::FROM_DIFFERS, "From of the protected message is not the From outside");
+            self.complain(
+                &error::FROM_DIFFERS,
+                "From of the protected message is not the From outside",
+            );
         }
         Ok(may_replace.then_some((span, authors)))
     }
@@ -168,8 +183,12 @@ impl Conclusion<'_, '_> {
         let mut signers = Vec::new();
         for (number, layer) in self.peeled.layers.iter().enumerate().rev() {
             match layer {
-                Layer::Signed(Some(report)) => signers.extend(self.judge.signers(report, authors, number >= inside)),
-                Layer::PartlySigned(Some(report)) => signers.extend(self.judge.signers(report, authors, false)),
+                Layer::Signed(Some(report)) => {
+                    signers.extend(self.judge.signers(report, authors, number >= inside));
+                }
+                Layer::PartlySigned(Some(report)) => {
+                    signers.extend(self.judge.signers(report, authors, false));
+                }
                 _ => {}
             }
         }
@@ -191,11 +210,16 @@ impl Conclusion<'_, '_> {
             return if self.peeled.is_partial { Outcome::Unverified } else { Outcome::Unprotected };
         }
         let is_signed = |layer: &Layer| matches!(layer, Layer::Signed(_) | Layer::PartlySigned(_));
-        let is_covered = self.peeled.layers.iter().skip(self.peeled.inside_encryption()).any(is_signed);
+        let is_covered =
+            self.peeled.layers.iter().skip(self.peeled.inside_encryption()).any(is_signed);
         match (is_covered, self.peeled.layers.iter().any(is_signed)) {
             (true, _) => {}
-            (false, true) => self.complain(&error::SIGNED_OUTSIDE, "the signature lies around the encryption"),
-            (false, false) => self.complain(&error::NOT_SIGNED, "the message is encrypted but nobody signed it"),
+            (false, true) => {
+                self.complain(&error::SIGNED_OUTSIDE, "the signature lies around the encryption");
+            }
+            (false, false) => {
+                self.complain(&error::NOT_SIGNED, "the message is encrypted but nobody signed it");
+            }
         }
         let is_any_broken = self.note_signers(signers);
         if !self.is_signature_good() {
@@ -234,7 +258,8 @@ impl Conclusion<'_, '_> {
     /// writes. To turn a signed message into something that leaks, an attacker must rewrite the header inside, and
     /// each rewritten block of CBC garbles its neighbour (Efail, section 4 of the paper).
     fn must_withhold(&mut self, head: &Head) -> bool {
-        let is_unauthenticated = |layer: &Layer| matches!(layer, Layer::Encrypted(it) if !it.authenticated);
+        let is_unauthenticated =
+            |layer: &Layer| matches!(layer, Layer::Encrypted(Some(it)) if !it.authenticated);
         if !self.peeled.layers.iter().any(is_unauthenticated) {
             return false;
         }
@@ -258,7 +283,7 @@ impl Conclusion<'_, '_> {
         let is_encrypted = layers.iter().any(|layer| matches!(layer, Layer::Encrypted(_)));
         let is_signed = layers.iter().any(|layer| !matches!(layer, Layer::Encrypted(_)));
         let encryption = layers.iter().rev().find_map(|layer| match layer {
-            Layer::Encrypted(encryption) => Some(encryption.clone()),
+            Layer::Encrypted(encryption) => encryption.clone(),
             Layer::PartlySigned(_) | Layer::Signed(_) => None,
         });
         Verdict {
@@ -270,7 +295,11 @@ impl Conclusion<'_, '_> {
                 (true, true) => ProtectionKind::SignedEncrypted,
             },
             form: self.peeled.names.join(" > "),
-            from: authors.iter().take(MAX_AUTHORS).map(|author| author.address.to_string()).collect(),
+            from: authors
+                .iter()
+                .take(MAX_AUTHORS)
+                .map(|author| author.address.to_string())
+                .collect(),
             signers,
             encryption,
             problems: self.peeled.problems,

@@ -67,7 +67,9 @@ fn push_addresses(bytes: &mut Vec<u8>, name: &str, field: &Field<'_>) {
     let mut text = String::new();
     for address in mailboxes.iter().take(MAX_ADDRESSES).map(|mailbox| mailbox.address.to_string()) {
         // Control characters can hide in quoted local parts; such an address stays inside.
-        if address.len() <= MAX_ADDRESS && !address.chars().any(|it| it.is_control() || it.is_whitespace()) {
+        if address.len() <= MAX_ADDRESS
+            && !address.chars().any(|it| it.is_control() || it.is_whitespace())
+        {
             text.push_str(if text.is_empty() { " " } else { ",\r\n " });
             text.push_str(&address);
         }
@@ -91,7 +93,8 @@ fn is_plain(field: &Field<'_>) -> bool {
     if field.raw.len() > MAX_COPIED_FIELD {
         return false;
     }
-    let Some(text) = std::str::from_utf8(field.raw).ok().and_then(|text| text.strip_suffix("\r\n")) else {
+    let Some(text) = std::str::from_utf8(field.raw).ok().and_then(|text| text.strip_suffix("\r\n"))
+    else {
         return false;
     };
     text.split("\r\n").enumerate().all(|(number, line)| {
@@ -175,7 +178,11 @@ mod tests {
         assert_eq!(copied(name.as_bytes()), "From: joerg@acme.example\r\n");
         assert_eq!(copied(b"From: \0 <a@acme.example>\r\n\r\n").matches('\0').count(), 0);
         assert_eq!(copied(b"Date: x\0\r\n\r\n"), "");
-        assert_eq!(copied(b"Date: a\r\n \r\n b\r\n\r\n"), "", "a folded empty line ends the header for some");
+        assert_eq!(
+            copied(b"Date: a\r\n \r\n b\r\n\r\n"),
+            "",
+            "a folded empty line ends the header for some"
+        );
     }
 
     #[test]

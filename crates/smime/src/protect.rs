@@ -71,8 +71,11 @@ pub fn protect(
         return Err(Error::NoRecipient);
     }
     let (keys, chain) = protection.signer.for_cms();
-    let options =
-        SignOptions { domain_signature: true, signing_time: Some(protection.signing_time), ..SignOptions::default() };
+    let options = SignOptions {
+        domain_signature: true,
+        signing_time: Some(protection.signing_time),
+        ..SignOptions::default()
+    };
     let signature = DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
     let micalg = micalg(&signature);
     let mut header = outer.as_bytes().to_vec();
@@ -80,9 +83,11 @@ pub fn protect(
     let mut out = Counted { sink: out, written: 0 };
     out.write_all(&header).map_err(writing)?;
 
-    let recipients: Vec<Recipient> = protection.recipients.iter().map(|recipient| recipient.for_cms()).collect();
+    let recipients: Vec<Recipient> =
+        protection.recipients.iter().map(|recipient| recipient.for_cms()).collect();
     let armor = Base64Encoder::new(out);
-    let envelope = EnvelopedWriter::new(armor, cipher(protection.cipher), &recipients).map_err(Error::Cms)?;
+    let envelope =
+        EnvelopedWriter::new(armor, cipher(protection.cipher), &recipients).map_err(Error::Cms)?;
     let boundary = boundary(protection.boundary_seed);
     let (envelope, original_bytes) = write_signed(original, signature, &boundary, envelope)?;
     let armor = envelope.finish().map_err(Error::Cms)?;
@@ -90,7 +95,11 @@ pub fn protect(
     Ok(Protected {
         cipher: protection.cipher.as_str(),
         authenticated: protection.cipher == ContentAlgorithm::Aes256Gcm,
-        recipients: protection.recipients.iter().map(|recipient| ProtectedRecipient::of(recipient)).collect(),
+        recipients: protection
+            .recipients
+            .iter()
+            .map(|recipient| ProtectedRecipient::of(recipient))
+            .collect(),
         signer: protection.signer.fingerprint().to_owned(),
         digest: micalg,
         original_bytes,
@@ -160,7 +169,8 @@ pub(crate) fn boundary(seed: &[u8]) -> String {
     hasher.update(b"chancery boundary\0");
     hasher.update(seed);
     let digest = hasher.finish();
-    let text: String = digest.as_ref().iter().take(BOUNDARY_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let text: String =
+        digest.as_ref().iter().take(BOUNDARY_BYTES).map(|byte| format!("{byte:02x}")).collect();
     // RFC 2045 section 6.7 note: "=_" cannot occur in quoted-printable or base64 text.
     format!("=_{text}")
 }
@@ -208,7 +218,10 @@ impl Write for Counted<'_> {
 
 impl ProtectedRecipient {
     fn of(recipient: &RecipientKey) -> Self {
-        Self { fingerprint: recipient.fingerprint().to_owned(), key_management: recipient.key_transport().as_str() }
+        Self {
+            fingerprint: recipient.fingerprint().to_owned(),
+            key_management: recipient.key_transport().as_str(),
+        }
     }
 }
 

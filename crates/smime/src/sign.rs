@@ -52,15 +52,22 @@ pub struct Signed {
 /// Signs the MIME content of `original` and keeps its header outside.
 ///
 /// On an error, what was written to `out` is worthless.
-pub fn sign<R: Read + Seek>(original: &mut R, signing: &Signing<'_>, out: &mut dyn Write) -> Result<Signed> {
+pub fn sign<R: Read + Seek>(
+    original: &mut R,
+    signing: &Signing<'_>,
+    out: &mut dyn Write,
+) -> Result<Signed> {
     let mut entity = Entity::whole(Place::Message(original)).map_err(reading)?;
     let head = entity.head().map_err(reading)?;
     if !head.is_whole {
         return Err(Error::HeaderTooLarge);
     }
     let (keys, chain) = signing.signer.for_cms();
-    let options =
-        SignOptions { domain_signature: true, signing_time: Some(signing.signing_time), ..SignOptions::default() };
+    let options = SignOptions {
+        domain_signature: true,
+        signing_time: Some(signing.signing_time),
+        ..SignOptions::default()
+    };
     let signature = DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
     let digest = micalg(&signature);
     let boundary = boundary(signing.boundary_seed);
@@ -69,7 +76,8 @@ pub fn sign<R: Read + Seek>(original: &mut R, signing: &Signing<'_>, out: &mut d
     tee.write_outside(&outer_header(&head, digest, &boundary)).map_err(writing)?;
     let reencoded_parts = write_content(&mut entity, &head, &mut tee)?;
     let Tee { out, signature, written } = tee;
-    let end = signature_part(&boundary, &signature.finish().map_err(Error::Cms)?).map_err(writing)?;
+    let end =
+        signature_part(&boundary, &signature.finish().map_err(Error::Cms)?).map_err(writing)?;
     out.write_all(&end).map_err(writing)?;
     Ok(Signed {
         signer: signing.signer.fingerprint().to_owned(),
@@ -126,27 +134,32 @@ fn outer_header(head: &Head, micalg: &str, boundary: &str) -> Vec<u8> {
 /// Writes the content that is signed; returns the number of parts that were re-encoded.
 fn write_content(entity: &mut Entity<'_>, head: &Head, tee: &mut Tee<'_>) -> Result<usize> {
     let mut header = Vec::new();
-    for field in head.block().fields().filter(|field| is_content_field(field) && !field.is("MIME-Version")) {
+    for field in
+        head.block().fields().filter(|field| is_content_field(field) && !field.is("MIME-Version"))
+    {
         push_line(&mut header, field.raw);
     }
     let body = Span { start: head.body, end: entity.span.end };
     let mut builder = IndexBuilder::new();
-    let mut weather = Weather::default();
+    let mut scan = Scan::default();
     entity
         .for_each_chunk(entity.span, |chunk| {
             builder.push(chunk);
-            weather.look(chunk);
+            scan.look(chunk);
         })
         .map_err(reading)?;
     let index = builder.finish();
-    if weather.is_safe() || index.is_truncated() {
+    if !scan.is_fragile || index.is_truncated() {
         tee.write_all(&header).and_then(|()| tee.write_all(b"\r\n")).map_err(writing)?;
         entity.copy(body, tee).map_err(writing)?;
         return Ok(0);
     }
     let encodings = choose_encodings(entity, &index).map_err(reading)?;
     write_encoded(entity, &index, &encodings, &header, tee).map_err(writing)?;
-    Ok(encodings.iter().filter(|encoding| matches!(encoding, Encoding::Base64 | Encoding::QuotedPrintable)).count())
+    Ok(encodings
+        .iter()
+        .filter(|encoding| matches!(encoding, Encoding::Base64 | Encoding::QuotedPrintable))
+        .count())
 }
 
 /// What becomes of one part.
@@ -182,14 +195,17 @@ fn encoding_of(entity: &mut Entity<'_>, part: &Part) -> io::Result<Encoding> {
     if !part.transfer_encoding.is_identity() {
         return Ok(Encoding::Keep);
     }
-    if !part.is_leaf() || part.content_type.kind == "multipart" || part.content_type.kind == "message" {
+    if !part.is_leaf()
+        || part.content_type.kind == "multipart"
+        || part.content_type.kind == "message"
+    {
         return Ok(Encoding::Declared);
     }
-    let mut weather = Weather::default();
-    entity.for_each_chunk(part.body, |chunk| weather.look(chunk))?;
-    Ok(if weather.is_safe() {
+    let mut scan = Scan::default();
+    entity.for_each_chunk(part.body, |chunk| scan.look(chunk))?;
+    Ok(if !scan.is_fragile {
         Encoding::Keep
-    } else if part.content_type.kind == "text" && !weather.has_nul && part.body.len() <= MAX_QUOTED {
+    } else if part.content_type.kind == "text" && !scan.has_nul && part.body.len() <= MAX_QUOTED {
         Encoding::QuotedPrintable
     } else {
         Encoding::Base64
@@ -217,7 +233,8 @@ fn write_encoded(
             }
             // A part without any field has no header tile.
             (TileKind::Separator, encoding)
-                if encoding != Encoding::Keep && index.part(tile.part).is_some_and(|part| part.header.is_empty()) =>
+                if encoding != Encoding::Keep
+                    && index.part(tile.part).is_some_and(|part| part.header.is_empty()) =>
             {
                 write_part_header(b"", encoding, tee)?;
                 entity.copy(tile.span, tee)?;
@@ -246,55 +263,51 @@ fn write_part_header(raw: &[u8], encoding: Encoding, tee: &mut Tee<'_>) -> io::R
         return tee.write_all(raw);
     }
     let mut header = Vec::with_capacity(raw.len() + 64);
-    for field in HeaderBlock::parse(raw).fields().filter(|field| !field.is("Content-Transfer-Encoding")) {
+    for field in
+        HeaderBlock::parse(raw).fields().filter(|field| !field.is("Content-Transfer-Encoding"))
+    {
         push_line(&mut header, field.raw);
     }
     match encoding {
         Encoding::Base64 => header.extend_from_slice(b"Content-Transfer-Encoding: base64\r\n"),
-        Encoding::QuotedPrintable => header.extend_from_slice(b"Content-Transfer-Encoding: quoted-printable\r\n"),
+        Encoding::QuotedPrintable => {
+            header.extend_from_slice(b"Content-Transfer-Encoding: quoted-printable\r\n");
+        }
         Encoding::Declared | Encoding::Keep => {}
     }
     tee.write_all(&header)
 }
 
-/// What relays could change in the bytes looked at.
+/// Looks for what relays change on the way: bytes over 127, NUL, long lines, line ends other than CRLF.
 #[derive(Default)]
-struct Weather {
+struct Scan {
     last: u8,
     line: usize,
-    has_long_line: bool,
-    has_bare_end: bool,
-    has_eight_bit: bool,
+    is_fragile: bool,
     has_nul: bool,
 }
 
-impl Weather {
-    fn is_safe(&self) -> bool {
-        !(self.has_long_line || self.has_bare_end || self.has_eight_bit || self.has_nul)
-    }
-
+impl Scan {
     fn look(&mut self, chunk: &[u8]) {
-        self.has_eight_bit |= !chunk.is_ascii();
+        let Some(&last) = chunk.last() else { return };
         self.has_nul |= memchr::memchr(0, chunk).is_some();
+        self.is_fragile |= self.has_nul || !chunk.is_ascii();
+        self.is_fragile |= self.last == b'\r' && chunk.first() != Some(&b'\n');
         let mut start = 0;
         for at in memchr::memchr2_iter(b'\r', b'\n', chunk) {
-            let before = at.checked_sub(1).and_then(|at| chunk.get(at).copied()).unwrap_or(self.last);
-            match chunk.get(at) {
-                Some(b'\n') => {
-                    self.has_bare_end |= before != b'\r';
-                    self.has_long_line |= self.line + at - start > MAX_LINE;
-                    self.line = 0;
-                    start = at + 1;
-                }
-                _ => self.has_bare_end |= chunk.get(at + 1).is_some_and(|&next| next != b'\n'),
+            let before =
+                at.checked_sub(1).and_then(|at| chunk.get(at).copied()).unwrap_or(self.last);
+            if chunk.get(at) == Some(&b'\r') {
+                self.is_fragile |= chunk.get(at + 1).is_some_and(|&next| next != b'\n');
+                continue;
             }
-        }
-        if self.last == b'\r' && chunk.first().is_some_and(|&first| first != b'\n') {
-            self.has_bare_end = true;
+            self.is_fragile |= before != b'\r' || self.line + at - start > MAX_LINE;
+            self.line = 0;
+            start = at + 1;
         }
         self.line += chunk.len().saturating_sub(start);
-        self.has_long_line |= self.line > MAX_LINE;
-        self.last = chunk.last().copied().unwrap_or(self.last);
+        self.is_fragile |= self.line > MAX_LINE;
+        self.last = last;
     }
 }
 

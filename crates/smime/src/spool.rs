@@ -48,7 +48,9 @@ impl Read for MemorySpool {
 
 impl Write for MemorySpool {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let end = usize::try_from(self.bytes.position()).unwrap_or(usize::MAX).saturating_add(bytes.len());
+        let end = usize::try_from(self.bytes.position())
+            .unwrap_or(usize::MAX)
+            .saturating_add(bytes.len());
         if end > self.limit {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "memory spool is full"));
         }

@@ -19,7 +19,7 @@ pub struct Verdict {
     pub from: Vec<String>,
     /// Every signer of every layer, innermost layer first.
     pub signers: Vec<SignerVerdict>,
-    /// The innermost encryption, if there was one.
+    /// The innermost encryption; none if there was none, or it did not open.
     pub encryption: Option<EncryptionVerdict>,
     /// Everything that is wrong or worth knowing, in the order it was found.
     pub problems: Vec<Problem>,
@@ -59,6 +59,7 @@ pub enum ProtectionKind {
 }
 
 /// What is known of one signer.
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own in the JSON")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SignerVerdict {
     /// Subject of the certificate, or the identifier in the signature if there is no certificate.
@@ -124,7 +125,7 @@ pub struct EncryptionVerdict {
     pub key_management: String,
     /// True if the cipher notices every change (RFC 5083).
     pub authenticated: bool,
-    /// SHA-256 of our certificate that opened it, in hexadecimal; none if it could not be opened.
+    /// SHA-256 of our certificate that opened it, in hexadecimal.
     pub recipient: Option<String>,
 }
 
@@ -152,13 +153,17 @@ impl Verdict {
 
     /// Returns the result for the field, to write it together with those of other methods.
     pub fn method_result(&self) -> MethodResult {
-        let shown = self.signers.iter().find(|signer| signer.speaks_for_from).or(self.signers.first());
+        let shown =
+            self.signers.iter().find(|signer| signer.speaks_for_from).or(self.signers.first());
         let mut properties = Vec::new();
         if let Some(signer) = shown {
             // RFC 7281 section 3.2.
             let identifier = signer.emails.first();
-            let texts =
-                [("smime-identifier", identifier), ("smime-serial", Some(&signer.serial)), ("smime-issuer", Some(&signer.issuer))];
+            let texts = [
+                ("smime-identifier", identifier),
+                ("smime-serial", Some(&signer.serial)),
+                ("smime-issuer", Some(&signer.issuer)),
+            ];
             for (property, text) in texts {
                 if let Some(text) = text.filter(|text| !text.is_empty()) {
                     properties.push(("body".to_owned(), property.to_owned(), text.clone()));
@@ -179,7 +184,9 @@ impl Verdict {
             Outcome::Verified => "pass",
             Outcome::Failed if self.has_problem(&error::SIGNATURE_BAD) => "fail",
             Outcome::Failed | Outcome::Undecipherable => "permerror",
-            Outcome::Unverified if self.signers.iter().any(|signer| signer.signature_ok) => "policy",
+            Outcome::Unverified if self.signers.iter().any(|signer| signer.signature_ok) => {
+                "policy"
+            }
             Outcome::Unprotected | Outcome::Unverified => "none",
         }
     }
@@ -187,12 +194,17 @@ impl Verdict {
     /// Returns why, in a few words and without anything that the sender can choose.
     fn reason(&self) -> Option<String> {
         if self.result == Outcome::Verified {
-            let encrypted = if self.protection == ProtectionKind::SignedEncrypted { ", encrypted" } else { "" };
-            return Some(format!("{}{encrypted}", self.signers.iter().find(|it| it.speaks_for_from)?.partner.as_ref()?));
+            let encrypted =
+                if self.protection == ProtectionKind::SignedEncrypted { ", encrypted" } else { "" };
+            return Some(format!(
+                "{}{encrypted}",
+                self.signers.iter().find(|it| it.speaks_for_from)?.partner.as_ref()?
+            ));
         }
         let decisive = |problem: &&Problem| !NOTES.iter().any(|note| note.id == problem.code);
         let code = self.problems.iter().find(decisive).or(self.problems.first())?.code;
-        let summary = error::CODES.iter().find(|known| known.id == code).map_or("", |known| known.summary);
+        let summary =
+            error::CODES.iter().find(|known| known.id == code).map_or("", |known| known.summary);
         Some(format!("{code}: {summary}"))
     }
 }

@@ -24,7 +24,12 @@ pub(super) enum Plan {
 
 impl Plan {
     /// Writes what is planned.
-    pub(super) fn write(self, content: &mut Content<'_>, outer: &Head, out: &mut dyn Write) -> io::Result<Delivered> {
+    pub(super) fn write(
+        self,
+        content: &mut Content<'_>,
+        outer: &Head,
+        out: &mut dyn Write,
+    ) -> io::Result<Delivered> {
         let mut out = CrlfWriter { sink: out, last: 0, written: 0 };
         match self {
             Self::AsReceived => Ok(Delivered::AsReceived),
@@ -52,14 +57,19 @@ pub(super) fn agree(outer: &[Mailbox], inner: &[Mailbox]) -> bool {
 }
 
 /// Writes the outer fields that describe the message, and the inner ones that describe the content.
-fn write_header(out: &mut impl Write, outer: HeaderBlock<'_>, inner: HeaderBlock<'_>) -> io::Result<()> {
+fn write_header(
+    out: &mut impl Write,
+    outer: HeaderBlock<'_>,
+    inner: HeaderBlock<'_>,
+) -> io::Result<()> {
     let inner_subject = inner.first("Subject").filter(|_| has_protected_header(inner));
     for field in outer.fields().filter(|field| !is_content_field(field)) {
         let shown = inner_subject.filter(|_| field.is("Subject")).unwrap_or(field);
         write_line(out, shown.raw)?;
     }
     write_line(out, b"MIME-Version: 1.0")?;
-    for field in inner.fields().filter(|field| is_content_field(field) && !field.is("MIME-Version")) {
+    for field in inner.fields().filter(|field| is_content_field(field) && !field.is("MIME-Version"))
+    {
         write_line(out, field.raw)?;
     }
     out.write_all(b"\r\n")
@@ -69,8 +79,9 @@ fn write_header(out: &mut impl Write, outer: HeaderBlock<'_>, inner: HeaderBlock
 /// `protected-headers`); then the Subject outside is only a stand-in.
 fn has_protected_header(inner: HeaderBlock<'_>) -> bool {
     let Some(field) = inner.first("Content-Type") else { return false };
-    chancery_mail::content_type::ContentType::parse(field.value)
-        .is_some_and(|it| it.parameter("hp").is_some() || it.parameter("protected-headers").is_some())
+    chancery_mail::content_type::ContentType::parse(field.value).is_some_and(|it| {
+        it.parameter("hp").is_some() || it.parameter("protected-headers").is_some()
+    })
 }
 
 /// Writes a field, with a line end if it has none.
@@ -111,7 +122,8 @@ impl Write for CrlfWriter<'_> {
         }
         let mut start = 0;
         for at in memchr::memchr2_iter(b'\r', b'\n', bytes) {
-            let before = at.checked_sub(1).and_then(|at| bytes.get(at).copied()).unwrap_or(self.last);
+            let before =
+                at.checked_sub(1).and_then(|at| bytes.get(at).copied()).unwrap_or(self.last);
             let (end, missing) = match (before, bytes.get(at), bytes.get(at + 1)) {
                 (b'\r', Some(b'\n'), _) => continue,
                 (_, Some(b'\n'), _) => (at, b"\r"),

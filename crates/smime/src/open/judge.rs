@@ -40,7 +40,11 @@ impl Judge<'_> {
             .take(MAX_POOL)
             .filter_map(|certificate| Certificate::from_der(certificate).ok())
             .collect();
-        report.signers.iter().map(|signer| self.signer(signer, &pool, authors, covers_content)).collect()
+        report
+            .signers
+            .iter()
+            .map(|signer| self.signer(signer, &pool, authors, covers_content))
+            .collect()
     }
 
     fn signer(
@@ -50,14 +54,18 @@ impl Judge<'_> {
         authors: &[Mailbox],
         covers_content: bool,
     ) -> SignerVerdict {
-        let certificate = signer.certificate.as_deref().and_then(|der| Certificate::from_der(der).ok());
+        let certificate =
+            signer.certificate.as_deref().and_then(|der| Certificate::from_der(der).ok());
         let found = match &certificate {
             Some(certificate) => self.path(certificate, pool, authors),
             None => PathFound::without_certificate(),
         };
-        let text = |get: fn(&Certificate) -> String| certificate.as_ref().map(get).unwrap_or_default();
+        let text =
+            |get: fn(&Certificate) -> String| certificate.as_ref().map(get).unwrap_or_default();
         SignerVerdict {
-            subject: certificate.as_ref().map_or_else(|| describe(&signer.identifier), Certificate::subject),
+            subject: certificate
+                .as_ref()
+                .map_or_else(|| describe(&signer.identifier), Certificate::subject),
             issuer: text(Certificate::issuer),
             serial: text(Certificate::serial_hex),
             emails: certificate.as_ref().map(|it| it.emails().to_vec()).unwrap_or_default(),
@@ -78,11 +86,17 @@ impl Judge<'_> {
     }
 
     /// Looks for the anchor that says the best about a certificate.
-    fn path(&self, certificate: &Certificate, pool: &[Certificate], authors: &[Mailbox]) -> PathFound {
+    fn path(
+        &self,
+        certificate: &Certificate,
+        pool: &[Certificate],
+        authors: &[Mailbox],
+    ) -> PathFound {
         let mut best = PathFound::stranger(certificate);
         for anchor in self.anchors(certificate, authors) {
             let Ok(authority) = Certificate::from_der(&anchor.certificate) else { continue };
-            let checked = path::check(certificate, pool, &[authority], Purpose::SmimeSign, self.facts.at);
+            let checked =
+                path::check(certificate, pool, &[authority], Purpose::SmimeSign, self.facts.at);
             let found = self.found(certificate, anchor, &checked, authors);
             if found.rank() > best.rank() {
                 best = found;
@@ -125,7 +139,9 @@ impl Judge<'_> {
                 let (speaks, why) = self.speaks(certificate, &anchor, authors);
                 (if anchor.own { SignerTrust::Own } else { SignerTrust::Partner }, speaks, why)
             }
-            path::Outcome::Rejected if is_only_time(checked) => (SignerTrust::Expired, false, reasons.join("; ")),
+            path::Outcome::Rejected if is_only_time(checked) => {
+                (SignerTrust::Expired, false, reasons.join("; "))
+            }
             path::Outcome::Rejected => (SignerTrust::PathFailed, false, reasons.join("; ")),
             path::Outcome::Stranger => return PathFound::stranger(certificate),
         };
@@ -134,19 +150,36 @@ impl Judge<'_> {
     }
 
     /// Says whether a trusted certificate may speak for every author.
-    fn speaks(&self, certificate: &Certificate, anchor: &Anchor, authors: &[Mailbox]) -> (bool, String) {
+    fn speaks(
+        &self,
+        certificate: &Certificate,
+        anchor: &Anchor,
+        authors: &[Mailbox],
+    ) -> (bool, String) {
         // A partner's card cannot make the partner speak for us, whatever domains it lists.
-        let is_open_to_anchor =
-            |domain: &&String| anchor.own || !self.facts.our_domains.iter().any(|our| our.eq_ignore_ascii_case(domain));
-        let domains: Vec<String> = anchor.domains.iter().filter(is_open_to_anchor).cloned().collect();
+        let is_open_to_anchor = |domain: &&String| {
+            anchor.own || !self.facts.our_domains.iter().any(|our| our.eq_ignore_ascii_case(domain))
+        };
+        let domains: Vec<String> =
+            anchor.domains.iter().filter(is_open_to_anchor).cloned().collect();
         let mut why = Vec::new();
         for author in authors {
             let address = format!("{}@{}", author.address.local(), author.address.ascii_domain());
             match speaks_for(certificate, &address, Scope::Domains(&domains)) {
-                Some(Speaks::Domain(domain)) => why.push(format!("{} signs for the domain {domain}", anchor.name)),
-                Some(Speaks::Mailbox(mailbox)) => why.push(format!("{} vouches for {mailbox}", anchor.name)),
+                Some(Speaks::Domain(domain)) => {
+                    why.push(format!("{} signs for the domain {domain}", anchor.name));
+                }
+                Some(Speaks::Mailbox(mailbox)) => {
+                    why.push(format!("{} vouches for {mailbox}", anchor.name));
+                }
                 None => {
-                    return (false, format!("{} is known, but this signer may not speak for {address}", anchor.name));
+                    return (
+                        false,
+                        format!(
+                            "{} is known, but this signer may not speak for {address}",
+                            anchor.name
+                        ),
+                    );
                 }
             }
         }
@@ -195,14 +228,18 @@ impl PathFound {
 pub(super) fn problems_of_signature(signer: &SignerReport) -> Vec<Problem> {
     match &signer.result {
         Err(failure) => vec![Problem::new(&error::SIGNATURE_BAD, failure.to_string())],
-        Ok(()) => weaknesses(signer).map(|weakness| Problem::new(&error::WEAK_ALGORITHM, weakness)).collect(),
+        Ok(()) => weaknesses(signer)
+            .map(|weakness| Problem::new(&error::WEAK_ALGORITHM, weakness))
+            .collect(),
     }
 }
 
 /// Returns what makes a right signature worthless.
 fn weaknesses(signer: &SignerReport) -> impl Iterator<Item = String> {
     signer.problems.iter().filter_map(|problem| match problem {
-        chancery_cms::signed::Problem::WeakDigest(digest) => Some(format!("the digest {digest} can be forged")),
+        chancery_cms::signed::Problem::WeakDigest(digest) => {
+            Some(format!("the digest {digest} can be forged"))
+        }
         chancery_cms::signed::Problem::WeakKey(key) => Some(format!("the key is too small: {key}")),
         _ => None,
     })
@@ -215,7 +252,9 @@ pub(super) fn problem_of(signer: &SignerVerdict) -> Option<Problem> {
         SignerTrust::Stranger | SignerTrust::NoCertificate => &error::SIGNER_UNKNOWN,
         SignerTrust::Expired => &error::CERTIFICATE_EXPIRED,
         SignerTrust::PathFailed => &error::PATH_FAILED,
-        SignerTrust::Partner | SignerTrust::Own if !signer.speaks_for_from => &error::SIGNER_MISMATCH,
+        SignerTrust::Partner | SignerTrust::Own if !signer.speaks_for_from => {
+            &error::SIGNER_MISMATCH
+        }
         SignerTrust::Partner | SignerTrust::Own => return None,
     };
     Some(Problem::new(code, format!("signer {}: {}", signer.subject, signer.why)))
@@ -236,9 +275,8 @@ const MAX_ANCHORS: usize = 16;
 
 /// Names a signer who left no certificate.
 fn describe(identifier: &chancery_cms::Identifier) -> String {
-    let hex = |bytes: &[u8]| bytes.iter().take(32).map(|byte| format!("{byte:02x}")).collect::<String>();
-    match identifier {
-        chancery_cms::Identifier::IssuerAndSerial { serial, .. } => format!("serial {}", hex(serial)),
-        chancery_cms::Identifier::SubjectKeyIdentifier(identifier) => format!("key {}", hex(identifier)),
-    }
+    identifier.to_string().chars().take(MAX_IDENTIFIER).collect()
 }
+
+/// An issuer's name has some hundred characters.
+const MAX_IDENTIFIER: usize = 300;

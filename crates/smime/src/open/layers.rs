@@ -44,8 +44,8 @@ pub(super) struct Content<'m> {
 
 /// One layer of protection.
 pub(super) enum Layer {
-    /// Encryption that was opened, or not.
-    Encrypted(EncryptionVerdict),
+    /// Encryption; none if it did not open.
+    Encrypted(Option<EncryptionVerdict>),
     /// A signature over a part of what is shown; no report if it cannot be read.
     PartlySigned(Option<SignedReport>),
     /// A signature over all that is inside; no report if it cannot be read.
@@ -115,7 +115,7 @@ impl<'m> Peeled<'m> {
             return Ok(Step::Bottom(at));
         }
         match kind_of(&mut at, form)? {
-            Kind::Enveloped => self.decrypt(at, keys, spools),
+            Kind::Enveloped(sealed) => self.decrypt(at, &sealed, keys, spools),
             Kind::Signed => self.unpack(at, spools),
             Kind::Other => {
                 self.names.push("application/pkcs7-mime");
@@ -127,9 +127,10 @@ impl<'m> Peeled<'m> {
     fn multipart(&mut self, mut at: Content<'m>) -> io::Result<Step<'m>> {
         let index = at.entity.index()?;
         let root = index.root();
-        if form::classify(&index) != Form::SmimeSignedDetached {
+        let form = form::classify(&index);
+        if form != Form::SmimeSignedDetached && !claims_smime(root) {
             self.look_for_parts(&mut at, &index)?;
-            self.names.push(name_of(form::classify(&index), &at.head));
+            self.names.push(name_of(form, &at.head));
             return Ok(Step::Bottom(at));
         }
         if self.layers.len() >= MAX_LAYERS {
@@ -139,7 +140,10 @@ impl<'m> Peeled<'m> {
         }
         self.names.push("multipart/signed");
         if at.head.is_type_ambiguous() {
-            self.complain(&error::SIGNATURE_MALFORMED, "the header states the content type more than once");
+            self.complain(
+                &error::SIGNATURE_MALFORMED,
+                "the header states the content type more than once",
+            );
             self.is_ambiguous = true;
         }
         let found = signature::verify(&mut at.entity, &index, root)?;
@@ -156,52 +160,55 @@ impl<'m> Peeled<'m> {
     fn decrypt(
         &mut self,
         mut at: Content<'m>,
+        sealed: &Sealed,
         keys: &[OpeningKey],
         spools: &mut dyn Spools,
     ) -> io::Result<Step<'m>> {
+        self.names.push(sealed.name);
         let ring: Vec<_> = keys.iter().map(OpeningKey::for_cms).collect();
         let mut spool = spools.fresh()?;
         let opened = chancery_cms::open_enveloped(at.cms()?, &ring, &mut spool);
         match opened {
             Ok(report) => {
-                self.names.push(if report.authenticated { "authenveloped-data" } else { "enveloped-data" });
-                self.layers.push(Layer::Encrypted(EncryptionVerdict {
+                self.layers.push(Layer::Encrypted(Some(EncryptionVerdict {
                     cipher: report.content_cipher.name().to_owned(),
                     key_management: report.key_management,
                     authenticated: report.authenticated,
                     recipient: keys.get(report.used).map(|key| key.fingerprint().to_owned()),
-                }));
+                })));
                 if !report.authenticated {
                     let text = format!("{} does not notice changes", report.content_cipher.name());
                     self.complain(&error::CIPHER_UNAUTHENTICATED, text);
                 }
                 inner(spool)
             }
-            Err(error) => {
-                self.names.push("enveloped-data");
-                self.closed(error)
-            }
+            Err(error) => self.closed(error, sealed),
         }
     }
 
     /// Notes why a layer does not open; an error of the spool or the store is one of ours and no verdict.
-    fn closed(&mut self, error: chancery_cms::Error) -> io::Result<Step<'m>> {
+    fn closed(&mut self, error: chancery_cms::Error, sealed: &Sealed) -> io::Result<Step<'m>> {
         let problem = match error {
             chancery_cms::Error::Io(source) => return Err(source),
             chancery_cms::Error::NotForUs { .. } => {
-                Problem::new(&error::NOT_FOR_US, "none of our certificates is among the recipients")
+                let text = format!(
+                    "none of our certificates is among the recipients: {}",
+                    sealed.recipients
+                );
+                Problem::new(&error::NOT_FOR_US, text)
             }
-            chancery_cms::Error::Malformed { .. } => Problem::new(&error::MALFORMED, error.to_string()),
+            chancery_cms::Error::Malformed { .. } => {
+                Problem::new(&error::MALFORMED, error.to_string())
+            }
+            // What the sender wrote in clear; no key has been touched.
+            chancery_cms::Error::Unsupported { .. } | chancery_cms::Error::Limit { .. } => {
+                Problem::new(&error::UNDECIPHERABLE, error.to_string())
+            }
             // Every failure that depends on a key looks the same (RFC 3218, Efail).
             _ => Problem::new(&error::UNDECIPHERABLE, "the message cannot be decrypted"),
         };
         self.problems.push(problem);
-        self.layers.push(Layer::Encrypted(EncryptionVerdict {
-            cipher: String::new(),
-            key_management: String::new(),
-            authenticated: false,
-            recipient: None,
-        }));
+        self.layers.push(Layer::Encrypted(None));
         Ok(Step::Closed)
     }
 
@@ -214,7 +221,10 @@ impl<'m> Peeled<'m> {
             Ok(report) if report.signers.is_empty() => {
                 let is_empty = spool.seek(SeekFrom::End(0))? == 0;
                 if !is_empty {
-                    self.complain(&error::SIGNATURE_MALFORMED, "the signed data has content but no signer");
+                    self.complain(
+                        &error::SIGNATURE_MALFORMED,
+                        "the signed data has content but no signer",
+                    );
                     self.layers.push(Layer::Signed(None));
                 }
                 Ok(Step::Bottom(at))
@@ -223,11 +233,18 @@ impl<'m> Peeled<'m> {
                 let is_good = signature::is_good(&report);
                 self.layers.push(Layer::Signed(Some(report)));
                 // A bad signature in clear is shown as it came: unpacking would only hide the evidence.
-                if !is_good && at.entity.is_received() { Ok(Step::Bottom(at)) } else { inner(spool) }
+                if !is_good && at.entity.is_received() {
+                    Ok(Step::Bottom(at))
+                } else {
+                    inner(spool)
+                }
             }
             Err(chancery_cms::Error::Io(source)) => Err(source),
             Err(failure) => {
-                self.complain(&error::SIGNATURE_MALFORMED, format!("the signed data cannot be read: {failure}"));
+                self.complain(
+                    &error::SIGNATURE_MALFORMED,
+                    format!("the signed data cannot be read: {failure}"),
+                );
                 self.layers.push(Layer::Signed(None));
                 Ok(Step::Bottom(at))
             }
@@ -242,26 +259,38 @@ impl<'m> Peeled<'m> {
         let found = PartsFound::of(index);
         if let Some(part) = found.signed {
             self.is_partial = true;
-            self.complain(&error::PARTIALLY_PROTECTED, "a signed part lies beside parts that nobody signed");
+            self.complain(
+                &error::PARTIALLY_PROTECTED,
+                "a signed part lies beside parts that nobody signed",
+            );
             let verified = signature::verify(&mut at.entity, index, part)?;
             self.problems.extend(verified.problems);
             self.layers.push(Layer::PartlySigned(verified.report));
         }
         if found.has_encrypted {
             self.is_partial = true;
-            self.complain(&error::NESTED_NOT_OPENED, "an encrypted part lies beside other parts; it stays closed");
+            self.complain(
+                &error::NESTED_NOT_OPENED,
+                "an encrypted part lies beside other parts; it stays closed",
+            );
         }
         Ok(())
     }
 
     /// Returns the number of the first layer inside of all encryption; what is signed there, is signed as it is shown.
     pub(super) fn inside_encryption(&self) -> usize {
-        self.layers.iter().rposition(|layer| matches!(layer, Layer::Encrypted(_))).map_or(0, |at| at + 1)
+        self.layers
+            .iter()
+            .rposition(|layer| matches!(layer, Layer::Encrypted(_)))
+            .map_or(0, |at| at + 1)
     }
 
     /// Returns true if a signature covers all that is inside of the encryption.
     pub(super) fn is_signed_inside(&self) -> bool {
-        self.layers.iter().skip(self.inside_encryption()).any(|layer| matches!(layer, Layer::Signed(_)))
+        self.layers
+            .iter()
+            .skip(self.inside_encryption())
+            .any(|layer| matches!(layer, Layer::Signed(_)))
     }
 
     fn complain(&mut self, code: &'static Code, text: impl Into<String>) {
@@ -291,8 +320,12 @@ impl<'i> PartsFound<'i> {
         let mut found = Self::default();
         let mut is_attached = Vec::with_capacity(index.parts().len());
         for part in index.parts() {
-            let parent = part.parent.and_then(|number| Some((index.part(number)?, *is_attached.get(number)?)));
-            let attached = parent.is_some_and(|(parent, attached)| attached || parent.content_type.kind == "message");
+            let parent = part
+                .parent
+                .and_then(|number| Some((index.part(number)?, *is_attached.get(number)?)));
+            let attached = parent.is_some_and(|(parent, attached)| {
+                attached || parent.content_type.kind == "message"
+            });
             is_attached.push(attached);
             if attached || part.parent.is_none() {
                 continue;
@@ -308,24 +341,57 @@ impl<'i> PartsFound<'i> {
 }
 
 /// What kind of CMS structure a body holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Enveloped,
+    Enveloped(Sealed),
     Other,
     Signed,
 }
 
+/// What can be seen of an encryption from outside.
+struct Sealed {
+    name: &'static str,
+    /// The first recipients, in words.
+    recipients: String,
+}
+
 /// Tells the kind by the content type inside; the header is often wrong (RFC 8551 section 3.2.2).
 fn kind_of(at: &mut Content<'_>, form: Form) -> io::Result<Kind> {
-    let inspected = chancery_cms::inspect(at.cms()?);
-    Ok(match inspected.as_ref().map(|it| it.content_type.as_str()) {
-        Ok("enveloped-data" | "auth-enveloped-data") => Kind::Enveloped,
-        Ok("signed-data") => Kind::Signed,
-        Ok(_) => Kind::Other,
-        Err(_) if form == Form::SmimeSignedOpaque => Kind::Signed,
+    let Ok(inspected) = chancery_cms::inspect(at.cms()?) else {
         // It says that it is encrypted, or does not say: opening it tells what is wrong with it.
-        Err(_) => Kind::Enveloped,
+        let sealed = Sealed { name: "enveloped-data", recipients: String::new() };
+        return Ok(if form == Form::SmimeSignedOpaque {
+            Kind::Signed
+        } else {
+            Kind::Enveloped(sealed)
+        });
+    };
+    let recipients = || {
+        let named: Vec<&str> =
+            inspected.recipients.iter().take(MAX_NAMED).map(String::as_str).collect();
+        let more = if inspected.recipient_count > named.len() { "; …" } else { "" };
+        format!("{}{more}", named.join("; "))
+    };
+    Ok(match inspected.content_type.as_str() {
+        "enveloped-data" => {
+            Kind::Enveloped(Sealed { name: "enveloped-data", recipients: recipients() })
+        }
+        "auth-enveloped-data" => {
+            Kind::Enveloped(Sealed { name: "authenveloped-data", recipients: recipients() })
+        }
+        "signed-data" => Kind::Signed,
+        _ => Kind::Other,
     })
+}
+
+/// Returns true if a multipart says that it is signed with S/MIME; its second part may be missing.
+fn claims_smime(part: &Part) -> bool {
+    let protocol =
+        part.content_type.parameter("protocol").unwrap_or_default().trim().to_ascii_lowercase();
+    part.content_type.is("multipart", "signed")
+        && matches!(
+            protocol.as_str(),
+            "application/pkcs7-signature" | "application/x-pkcs7-signature"
+        )
 }
 
 /// Takes a spool that was written as the next entity.
@@ -347,3 +413,6 @@ fn name_of(form: Form, head: &Head) -> &'static str {
 
 /// Sign, encrypt, sign is three; gateways and lists may add some. Each costs a private key operation at most.
 const MAX_LAYERS: usize = 8;
+
+/// Recipients named in a problem; the admin looks for the own name among them.
+const MAX_NAMED: usize = 3;

@@ -4,17 +4,9 @@ use std::io::{self, Read};
 
 use chancery_cms::{DetachedVerifier, SignedReport};
 use chancery_fault::Code;
-use chancery_mail::{
-    Index, Span,
-    index::Part,
-    transfer::Decoder,
-};
+use chancery_mail::{Index, Span, index::Part, transfer::Decoder};
 
-use crate::{
-    entity::Entity,
-    error,
-    verdict::Problem,
-};
+use crate::{entity::Entity, error, verdict::Problem};
 
 /// A multipart/signed that was looked at.
 pub(super) struct Detached {
@@ -36,13 +28,18 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
     };
     let children: Vec<&Part> = index.children(part).collect();
     let [_, signature] = children.as_slice() else {
-        found.complain(&error::SIGNATURE_MALFORMED, format!("multipart/signed has {} parts, not 2", children.len()));
+        found.complain(
+            &error::SIGNATURE_MALFORMED,
+            format!("multipart/signed has {} parts, not 2", children.len()),
+        );
         return Ok(found);
     };
     let Some(content) = found.content else { return Ok(found) };
     let mut der = Vec::new();
     let body = entity.reader(shifted(signature.body, base))?;
-    Decoder::new(signature.transfer_encoding, body).take(MAX_SIGNATURE + 1).read_to_end(&mut der)?;
+    Decoder::new(signature.transfer_encoding, body)
+        .take(MAX_SIGNATURE + 1)
+        .read_to_end(&mut der)?;
     if der.is_empty() {
         found.complain(&error::SIGNATURE_MALFORMED, "the signature is empty");
         return Ok(found);
@@ -57,7 +54,10 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
             found.check_micalg(part, &report);
             found.report = Some(report);
         }
-        Err(error) => found.complain(&error::SIGNATURE_MALFORMED, format!("the signature cannot be read: {error}")),
+        Err(error) => found.complain(
+            &error::SIGNATURE_MALFORMED,
+            format!("the signature cannot be read: {error}"),
+        ),
     }
     Ok(found)
 }
@@ -92,12 +92,17 @@ impl Detached {
         // RFC 8551 section 3.1.1: text is signed with CRLF line ends, whatever a relay made of them.
         let Ok(mut verifier) = DetachedVerifier::new(der) else { return Ok(report) };
         let mut canonical = Canonical::default();
-        entity.for_each_chunk(content, |chunk| canonical.push(chunk, |bytes| verifier.update(bytes)))?;
+        entity.for_each_chunk(content, |chunk| {
+            canonical.push(chunk, |bytes| verifier.update(bytes));
+        })?;
         let second = verifier.finish();
         if !is_good(&second) {
             return Ok(report);
         }
-        self.complain(&error::LINE_ENDINGS, "the line ends of the signed part were changed on the way");
+        self.complain(
+            &error::LINE_ENDINGS,
+            "the line ends of the signed part were changed on the way",
+        );
         Ok(second)
     }
 
@@ -108,7 +113,8 @@ impl Detached {
         let announced: Vec<String> = announced.split(',').map(|name| plain(name.trim())).collect();
         for digest in report.signers.iter().filter_map(|signer| signer.digest) {
             if !announced.contains(&plain(digest.name())) {
-                let text = format!("micalg says {}, the signature uses {digest}", announced.join(","));
+                let text =
+                    format!("micalg says {}, the signature uses {digest}", announced.join(","));
                 self.complain(&error::MICALG, text);
             }
         }
@@ -128,7 +134,8 @@ impl LineEnds {
             return;
         }
         for at in memchr::memchr_iter(b'\n', chunk) {
-            let before = at.checked_sub(1).and_then(|at| chunk.get(at).copied()).unwrap_or(self.last);
+            let before =
+                at.checked_sub(1).and_then(|at| chunk.get(at).copied()).unwrap_or(self.last);
             if before != b'\r' {
                 self.has_bare = true;
                 return;
@@ -149,7 +156,8 @@ impl Canonical {
     fn push(&mut self, chunk: &[u8], mut emit: impl FnMut(&[u8])) {
         let mut start = 0;
         for at in memchr::memchr_iter(b'\n', chunk) {
-            let before = at.checked_sub(1).and_then(|at| chunk.get(at).copied()).unwrap_or(self.last);
+            let before =
+                at.checked_sub(1).and_then(|at| chunk.get(at).copied()).unwrap_or(self.last);
             if before != b'\r' {
                 emit(chunk.get(start..at).unwrap_or_default());
                 emit(b"\r");

@@ -1,0 +1,21 @@
+//! Protecting, signing and opening, with OpenSSL as judge and as partner.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests ask OpenSSL, which is a program that reads files"
+)]
+
+// `cfg(test)` tells clippy that helpers outside of test functions are tests too.
+#[cfg(test)]
+mod forms;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod openssl;
+#[cfg(test)]
+mod protect;
+#[cfg(test)]
+mod sign;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod verdict;

@@ -1,0 +1,92 @@
+//! Clear signatures: readable by everybody, right for those who check, proof against relays.
+
+use std::io::Cursor;
+
+use chancery_smime::{Delivered, Outcome, Signed, Signing, sign};
+
+use crate::{
+    openssl::OpenSsl,
+    support::{AT, MESSAGE, Party, open_as},
+};
+
+fn signed(party: &Party, original: &[u8]) -> (String, Signed) {
+    let signer = party.signer();
+    let signing = Signing { signer: &signer, signing_time: AT, boundary_seed: b"child 1" };
+    let mut out = Vec::new();
+    let report = sign(&mut Cursor::new(original), &signing, &mut out).unwrap();
+    assert_eq!(report.wire_bytes, out.len() as u64);
+    (String::from_utf8(out).unwrap(), report)
+}
+
+const PLAIN: &[u8] = b"Received: from a by b\r\nFrom: joerg@acme.example\r\nSubject: hello\r\nMIME-Version: 1.0\r\n\
+    Content-Type: text/plain; charset=us-ascii\r\nX-After: 1\r\n\r\nHello,\r\n\r\nthis is plain.\r\n";
+
+#[test]
+fn a_signed_message_verifies_here_and_with_openssl() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let no_type = b"From: joerg@acme.example\r\nSubject: old\r\n\r\nold style\r\n";
+    let no_body = b"From: joerg@acme.example\r\nSubject: empty\r\n\r\n";
+    let no_last_line_end = b"From: joerg@acme.example\r\n\r\nno line end";
+    for original in [PLAIN, MESSAGE, no_type, no_body, no_last_line_end] {
+        let (message, report) = signed(&acme, original);
+        assert_eq!(report.original_bytes, original.len() as u64);
+        let opened = open_as(&globex, message.as_bytes(), &vec![acme.anchor()]);
+        assert_eq!(opened.verdict.result, Outcome::Verified, "{message}\n{:#?}", opened.verdict);
+        assert!(opened.verdict.signers[0].is_domain_signature);
+        assert_eq!(opened.delivered, Delivered::AsReceived);
+        openssl.verify(&acme, message.as_bytes());
+    }
+}
+
+#[test]
+fn the_header_stays_outside_and_the_content_is_not_touched() {
+    let (message, report) = signed(&Party::acme(), PLAIN);
+    assert_eq!(report.reencoded_parts, 0);
+    assert!(message.starts_with(
+        "Received: from a by b\r\nFrom: joerg@acme.example\r\nSubject: hello\r\nX-After: 1\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/signed;"
+    ), "{message}");
+    assert!(message.contains(
+        "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nHello,\r\n\r\nthis is plain.\r\n\r\n--=_"
+    ), "{message}");
+}
+
+#[test]
+fn what_relays_would_change_is_encoded_first() {
+    let (acme, globex) = (Party::acme(), Party::globex());
+    let (message, report) = signed(&acme, MESSAGE);
+    assert_eq!(report.reencoded_parts, 1);
+    assert!(message.is_ascii() && message.split("\r\n").all(|line| line.len() <= 998));
+    assert!(message.contains("Content-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe, the secret body\r\n"), "{message}");
+    assert!(message.contains("\r\nAAECAwQF\r\n--outer--"), "other parts stay: {message}");
+
+    let binary = [
+        &b"From: joerg@acme.example\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: binary\r\n\r\n"[..],
+        &[0, 1, 2, 0xff, b'\n', b'\r', 3],
+    ]
+    .concat();
+    let (message, report) = signed(&acme, &binary);
+    assert_eq!(report.reencoded_parts, 1);
+    assert!(message.contains("Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC/woNAw==\r\n"), "{message}");
+    assert_eq!(
+        open_as(&globex, message.as_bytes(), &vec![acme.anchor()]).verdict.result,
+        Outcome::Verified
+    );
+
+    let long = format!("From: joerg@acme.example\r\n\r\n{}\r\n", "x".repeat(5000));
+    let (message, report) = signed(&acme, long.as_bytes());
+    assert_eq!(report.reencoded_parts, 1);
+    assert!(message.split("\r\n").all(|line| line.len() <= 998), "{message}");
+}
+
+#[test]
+fn what_somebody_else_signed_is_not_touched() {
+    let acme = Party::acme();
+    let inner = "Content-Type: multipart/signed; boundary=s; protocol=\"application/pgp-signature\"\r\n\r\n--s\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u{fc}\u{df}e\r\n--s\r\n\
+         Content-Type: application/pgp-signature\r\n\r\nx\r\n--s--\r\n";
+    let (message, report) =
+        signed(&acme, format!("From: joerg@acme.example\r\n{inner}").as_bytes());
+    assert_eq!(report.reencoded_parts, 0);
+    assert!(message.contains(inner), "{message}");
+}
