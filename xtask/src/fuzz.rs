@@ -28,7 +28,7 @@ pub(crate) struct Options {
 /// Overflow checks and debug assertions stay on, so that an overflow is a crash and not a wrong number.
 const FLAGS: &str = "--cfg fuzzing -C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4 \
     -C llvm-args=-sanitizer-coverage-inline-8bit-counters -C llvm-args=-sanitizer-coverage-pc-table \
-    -C llvm-args=-sanitizer-coverage-trace-compares -C debug-assertions -C overflow-checks -C codegen-units=1";
+    -C llvm-args=-sanitizer-coverage-trace-compares -C debug-assertions -C overflow-checks";
 
 /// Seconds a target gets in the test run.
 const SMOKE_SECONDS: u32 = 10;
@@ -81,11 +81,14 @@ fn build() -> Result<PathBuf> {
         .find_map(|line| line.strip_prefix("host: "))
         .ok_or("rustc does not name its host")?;
     let folder = target().join("fuzz");
+    // The same versions as everywhere else; cargo adds the fuzzer to them.
+    let lock = root().join("fuzz/Cargo.lock");
+    fs::copy(root().join("Cargo.lock"), &lock)
+        .map_err(|error| format!("cannot write {}: {error}", lock.display()))?;
     let mut build = cargo();
     // A target given by name keeps the flags away from build scripts and derive macros, which could not link.
     build
-        .args(["build", "--release", "--locked", "--target", host])
-        .arg("--manifest-path")
+        .args(["build", "--release", "--target", host, "--manifest-path"])
         .arg(root().join("fuzz/Cargo.toml"));
     succeed(build.env("RUSTFLAGS", FLAGS).env("CARGO_TARGET_DIR", &folder))?;
     Ok(folder.join(host).join("release"))

@@ -1,4 +1,4 @@
-//! Work on the tree: `cargo xtask tidy`, `gen`, `test`, `fuzz`.
+//! Work on the tree: `cargo xtask tidy`, `gen`, `test`, `fuzz`, `bench`.
 //!
 //! It is **not** part of the product: nothing here is linked into `chancery`. It holds what a contributor and CI run,
 //! so that both run the same thing.
@@ -8,6 +8,7 @@
 //! gen       docs/reference/*.md from the binary's own tables
 //! test      everything: tools, format, lints, docs, tests, licences, fuzz smoke, real peers
 //! fuzz      one fuzz target, or all of them for a few seconds each
+//! bench     the gateway against Postfix in one run
 //! ```
 #![expect(
     clippy::print_stdout,
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod fuzz;
 mod generate;
 mod run;
@@ -36,6 +38,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Compare the gateway with real mail servers
+    Bench {
+        /// What to compare
+        #[command(subcommand)]
+        what: bench::What,
+    },
     /// Run everything that must pass before a change lands
     #[command(alias = "ci")]
     Test(test::Options),
@@ -53,6 +61,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
+        Task::Bench { what } => bench::run(&what),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Gen { check } => generate::build_and_run(check),
         Task::Test(options) => test::run(&options),

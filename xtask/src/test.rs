@@ -7,6 +7,7 @@
 
 use std::{
     path::PathBuf,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use clap::Args;
 
 use crate::{
     fuzz, generate,
-    run::{Result, cargo, exists, succeed, target, variable},
+    run::{Result, cargo, command, exists, succeed, target, variable},
     tidy, tools,
 };
 
@@ -39,6 +40,7 @@ const STEPS: &[Step] = &[
     ("clippy", clippy),
     ("documentation", documentation),
     ("licences", licences),
+    ("packaging", packaging),
     ("build", build),
     ("reference", reference),
     ("tests", tests),
@@ -141,6 +143,16 @@ fn advisory_database() -> Option<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cargo")))?;
     Some(home.join("advisory-dbs"))
+}
+
+/// The unit is well-formed and gives away little: systemd's own measure goes from 0 (nothing) to 10.
+fn packaging() -> Result {
+    let unit = "packaging/chancery.service";
+    succeed(
+        command("systemd-analyze")
+            .args(["security", "--no-pager", "--offline=true", "--threshold=20", unit])
+            .stdout(Stdio::null()),
+    )
 }
 
 /// Builds tests and binaries in one go, so that every later step uses the same features of each dependency.

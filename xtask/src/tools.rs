@@ -14,9 +14,12 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("openssl", "openssl"),
     ("postfix", "postfix"),
+    ("ps", "procps"),
+    ("python3", "python3"),
     ("smtp-sink", "postfix"),
     ("smtp-source", "postfix"),
     ("swaks", "swaks"),
+    ("systemd-analyze", "systemd"),
 ];
 
 /// Cargo tools: the subcommand, its version, and what its installation needs beyond `--locked`.

@@ -27,7 +27,12 @@ pub fn within<T>(time: Duration, mut condition: impl FnMut() -> Option<T>) -> Op
     }
 }
 
-/// Lets time pass between two looks, or until the moment of a planned kill; never instead of an event.
+/// Lets a program run until the moment at which a test ends it; never a way to wait for something.
+pub fn live_for(time: Duration) {
+    pause(time);
+}
+
+/// Lets time pass between two looks; never instead of an event.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that lets time pass; see the module's comment"

@@ -2,9 +2,12 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    reason = "helpers of tests; a panic is a failed test"
+    clippy::print_stderr,
+    reason = "tests: a panic is a failure, and figures go to the report"
 )]
 
+mod bad_input;
+mod crash;
 mod dialogues;
 mod harness;
 mod interop;
