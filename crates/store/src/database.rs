@@ -124,12 +124,13 @@ impl Opener {
 
 /// WAL with synchronous=FULL: a commit returns after the fsync of the log. The log is moved to the database file every
 /// 4,000 pages (16 MB): often enough to keep it small, seldom enough that a body which is delivered soon is never
-/// copied. The log keeps its size, because overwriting a file needs no change of its metadata.
+/// copied. The log keeps its size up to 64 MB, because overwriting a file needs no change of its metadata.
 const WRITER_SETTINGS: &str = "
     PRAGMA page_size = 4096;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -32768;
     PRAGMA temp_store = MEMORY;
     PRAGMA trusted_schema = OFF;
@@ -145,3 +146,27 @@ const READER_SETTINGS: &str = "
 
 /// More than there are statements in this crate.
 const STATEMENTS: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fail::FailPoints;
+
+    /// Everything that was said about durability rests on these.
+    #[test]
+    fn a_commit_of_the_writer_waits_for_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::open(directory.path(), true, FailPoints::default()).unwrap();
+        let opener =
+            Opener { layout: Arc::new(layout), busy_timeout: Duration::ZERO, max_pages: None };
+        let connection = opener.writer().unwrap();
+        let text =
+            |pragma| connection.query_row(pragma, [], |row| row.get::<_, String>(0)).unwrap();
+        let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(text("PRAGMA journal_mode"), "wal");
+        assert_eq!(number("PRAGMA synchronous"), 2, "FULL");
+        assert_eq!(number("PRAGMA wal_autocheckpoint"), 4000);
+        let reader = opener.reader().unwrap();
+        assert!(reader.execute("CREATE TABLE t (x BIGINT)", []).is_err());
+    }
+}

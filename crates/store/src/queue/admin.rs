@@ -179,10 +179,10 @@ fn select(write: &Write<'_>, which: &Selection) -> Result<Vec<Recipient>> {
         Selection::Messages(messages) => {
             for id in messages {
                 let Some(message) = rows::message(write, *id)? else { continue };
-                let carrier = message.parent.map(|_| message.id);
-                let mut rows = rows::recipients(write, message.parent.unwrap_or(message.id))?;
-                rows.retain(|row| carrier.is_none() || row.carrier == carrier);
-                found.append(&mut rows);
+                found.append(&mut match message.parent {
+                    Some(_) => rows::carried(write, &message)?,
+                    None => rows::recipients(write, message.id)?,
+                });
             }
         }
         Selection::Recipients(recipients) => {

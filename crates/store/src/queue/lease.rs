@@ -70,11 +70,8 @@ impl Store {
             let Some(message) = rows::message(db, message)? else {
                 return Ok(None);
             };
-            let carrier = message.parent.map(|_| message.id);
-            let mut recipients = rows::recipients(db, message.parent.unwrap_or(message.id))?;
-            recipients.retain(|row| {
-                row.carrier == carrier && matches!(row.state, State::Queued(_) | State::Held(_))
-            });
+            let mut recipients = rows::carried(db, &message)?;
+            recipients.retain(|row| matches!(row.state, State::Queued(_) | State::Held(_)));
             Ok((!recipients.is_empty()).then_some(Waiting { message, recipients, lease }))
         })
     }

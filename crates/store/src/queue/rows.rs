@@ -23,6 +23,17 @@ pub(crate) fn recipients(db: &Db<'_>, message: MessageId) -> Result<Vec<Recipien
     db.all(&sql, [message.0], |row| read_recipient(row, 0))
 }
 
+/// Reads the recipients of a child, or those of a message that came in which have no child.
+pub(crate) fn carried(db: &Db<'_>, carrier: &Message) -> Result<Vec<Recipient>> {
+    let sql = format!(
+        "SELECT {RECIPIENT} FROM recipient r WHERE r.message = $1 AND COALESCE(r.carrier, r.message) = $2 \
+         ORDER BY r.id"
+    );
+    db.all(&sql, [carrier.parent.unwrap_or(carrier.id).0, carrier.id.0], |row| {
+        read_recipient(row, 0)
+    })
+}
+
 /// Reads one recipient.
 pub(crate) fn recipient(db: &Db<'_>, id: RecipientId) -> Result<Option<Recipient>> {
     db.one(&format!("SELECT {RECIPIENT} FROM recipient r WHERE r.id = $1"), [id.0], |row| {

@@ -73,9 +73,10 @@ impl Store {
             let Some(row) = rows::message(db, message)? else {
                 return Ok(Vec::new());
             };
-            let mut found = rows::recipients(db, row.parent.unwrap_or(message))?;
-            found.retain(|recipient| row.parent.is_none() || recipient.carrier == Some(message));
-            Ok(found)
+            match row.parent {
+                Some(_) => rows::carried(db, &row),
+                None => rows::recipients(db, message),
+            }
         })
     }
 

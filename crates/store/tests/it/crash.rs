@@ -91,7 +91,9 @@ fn say(line: &str) {
 /// Returns the body of a seed: most are small, some need a file.
 fn body(seed: usize) -> Vec<u8> {
     let size = if seed.is_multiple_of(5) { LARGE } else { 10_000 };
-    (0..size).map(|n| ((n * 31 + seed * 7) % 251).to_le_bytes()[0]).collect()
+    let mut bytes = (seed.wrapping_mul(0x9e37_79b9) as u64).to_le_bytes().repeat(size / 8);
+    bytes.truncate(size);
+    bytes
 }
 
 impl Acknowledged {
