@@ -12,7 +12,7 @@ use std::{
 use crate::wait;
 
 /// The longest line the sink reads; more is a fault of the sender.
-const LONGEST_LINE: usize = 1 << 20;
+const LONGEST_LINE: usize = 32 << 20;
 
 /// A running sink.
 #[derive(Debug)]

@@ -48,12 +48,9 @@ fn nested(depth: usize) -> String {
 #[test]
 fn strange_messages_arrive_as_they_were_sent() {
     let (acme, globex) = partners();
-    let many_headers: String =
-        (0..100_000).map(|number| format!("X-{number}: {number}\r\n")).collect();
     let messages = [
         ("nested", format!("{}MIME-Version: 1.0\r\n{}", head("nested"), nested(10_000))),
         ("long-line", format!("{}\r\n{}\r\n", head("long-line"), "x".repeat(10_000_000))),
-        ("headers", format!("{}{many_headers}\r\nbody\r\n", head("headers"))),
         (
             "bad-base64",
             format!(
@@ -99,6 +96,11 @@ fn what_cannot_be_mail_is_refused() {
     let nul = format!("{}\r\na\0b\r\n", head("nul"));
     let answer = organisation.send(&["dave@initech.example"], &nul);
     assert!(answer.starts_with('5'), "{answer}");
+    let many_headers: String =
+        (0..100_000).map(|number| format!("X-{number}: {number}\r\n")).collect();
+    let answer = organisation
+        .send(&["dave@initech.example"], &format!("{}{many_headers}\r\nbody\r\n", head("headers")));
+    assert!(answer.starts_with('5') && answer.contains("header"), "{answer}");
     let circle: String =
         (0..200).map(|number| format!("Received: from a by b; {number}\r\n")).collect();
     let answer = organisation
@@ -279,6 +281,10 @@ fn a_next_hop_that_dies_anywhere_gets_the_mail_in_the_end() {
             ("451", Answer::Reply("451 4.3.0 not now")),
             ("421", Answer::Reply("421 4.3.2 going down")),
         ] {
+            if stage == Stage::Body && kind != "close" {
+                // Nobody answers in the middle of a message.
+                continue;
+            }
             let mark = format!("dies-{stage:?}-{kind}-");
             organisation.internet.behave(Script::default().once(stage, answer));
             assert!(
