@@ -21,7 +21,7 @@ pub trait Handler: Send + Sync + 'static {
 /// A message is `mail`, `rcpt`…, `begin`, `chunk`…, `end`. When it ends early for whatever reason (RSET, refusal, lost
 /// connection) `reset` is called instead of `end`, once `mail` has been accepted.
 pub trait Session: Send {
-    /// The client said its name (EHLO, HELO or LHLO).
+    /// The client said its name (EHLO, HELO or LHLO). If a transaction was open, `reset` follows.
     fn hello(&mut self, name: &str) {
         let _ = name;
     }

@@ -1,5 +1,7 @@
 //! Tests of the client's machine against scripted servers.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::smtp::{Notify, RcptTo, Return};
 
@@ -385,5 +387,67 @@ fn passwords_go_over_tls_only() {
             event = feed(&mut session, reply).0;
         }
         assert!(matches!(event, Event::Ready));
+    }
+}
+
+/// Replies in an order that makes sense only now and then, and things that are no replies.
+fn replies() -> impl Strategy<Value = Vec<&'static str>> {
+    let reply = prop::sample::select(vec![
+        "220 hi\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "354 go\r\n",
+        "354 go\r\n",
+        "450 later\r\n",
+        "550 no\r\n",
+        "421 bye\r\n",
+        "334 \r\n",
+        "235 in\r\n",
+        "250-a\r\n250 b\r\n",
+        "what?\r\n",
+        "\n",
+        "25",
+    ]);
+    prop::collection::vec(reply, 0..16)
+}
+
+proptest! {
+    #[test]
+    fn every_recipient_gets_one_outcome_and_no_success_comes_from_nothing(
+        replies in replies(), cut in 1..20_usize, is_lmtp: bool, prefer_chunking: bool,
+    ) {
+        let protocol = if is_lmtp { Protocol::Lmtp } else { Protocol::Smtp };
+        let mut session = ready_with(EHLO, protocol);
+        start(&mut session, &envelope(3), b"x\r\n", prefer_chunking);
+        let input = replies.concat();
+        let (mut buffer, mut has_ended, mut outcomes) = (Vec::new(), false, None);
+        'input: for piece in input.as_bytes().chunks(cut) {
+            buffer.extend_from_slice(piece);
+            loop {
+                let (used, event) = session.receive(&buffer);
+                buffer.drain(..used);
+                match event {
+                    Event::More => break,
+                    Event::SendBody => {
+                        send_body(&mut session, b"x\r\n");
+                        has_ended = true;
+                    }
+                    Event::Done(list) => {
+                        outcomes = Some(list);
+                        break 'input;
+                    }
+                    other => prop_assert!(false, "{:?}", other),
+                }
+                session.clear_output();
+            }
+            session.clear_output();
+        }
+        let outcomes = outcomes.unwrap_or_else(|| session.lost(&codes::CONNECTION_LOST));
+        prop_assert_eq!(outcomes.len(), 3);
+        if !has_ended {
+            let letters = letters(&outcomes);
+            prop_assert!(!letters.contains(['D', 'U']), "{}", letters);
+        }
     }
 }

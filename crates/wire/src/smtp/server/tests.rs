@@ -63,7 +63,7 @@ impl Dialogue {
                 }
                 Event::Body(octets) => {
                     self.body.extend_from_slice(octets);
-                    if self.body.windows(6).any(|window| window == b"refuse") {
+                    if octets.windows(6).any(|window| window == b"refuse") {
                         self.session.refuse_body(Reply::new(451, (4, 3, 0), "as you wish"));
                     }
                     (None, false)
