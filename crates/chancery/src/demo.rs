@@ -9,6 +9,7 @@ use std::time::Instant;
 use chancery_mail::{HeaderBlock, address};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::Demo;
 use crate::failure::{Failure, Result};
@@ -47,7 +48,25 @@ pub fn run(options: &Demo, output: Output) -> Result {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(play(options, message, output))
+    if chancery_wire::smtp::data::Facts::of(&message).has_bare_newline {
+        return Err(Failure::usage("the message has a CR without LF, which mail must not have")
+            .hint("give the file the line ends of text files, LF or CR LF"));
+    }
+    runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate())
+            .map_err(|error| Failure::failed(format!("cannot watch for signals: {error}")))?;
+        // Whatever ends it, the processes and directories of the demo go with it.
+        tokio::select! {
+            played = play(options, message, output) => played,
+            _ = tokio::signal::ctrl_c() => ended(options),
+            _ = terminated.recv() => ended(options),
+        }
+    })
+}
+
+/// Being ended by a signal is what `--keep` waits for, and a failure otherwise.
+fn ended(options: &Demo) -> Result {
+    if options.keep { Ok(()) } else { Err(Failure::failed("the demo was interrupted")) }
 }
 
 async fn play(options: &Demo, message: Vec<u8>, output: Output) -> Result {
@@ -91,7 +110,7 @@ async fn play(options: &Demo, message: Vec<u8>, output: Output) -> Result {
     };
     output.show(&report, || summary(&report))?;
     if options.keep {
-        world.keep().await?;
+        world.keep().await;
     }
     world.stop().await;
     if report.problems.is_empty() {

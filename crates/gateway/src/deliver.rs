@@ -220,6 +220,10 @@ impl Ended {
         match self.word {
             "delivered" => Outcome::Delivered { reply, by: host(report).unwrap_or_default() },
             "bounced" => Outcome::Bounced { reply, code },
+            // Nothing was tried: as soon as the next hop may be asked again, it is.
+            _ if report.is_none() => {
+                Outcome::Retry { due_ms: now_ms.saturating_add(DOWN_PAUSE_MS), reply, code }
+            }
             _ => Outcome::Retry {
                 due_ms: now_ms.saturating_add(pause_ms(gateway, recipient.attempts)),
                 reply,
@@ -421,6 +425,9 @@ const SMALL: u64 = 128 * 1024;
 
 /// How long a next hop that could not be reached is left alone by what is already waiting for it.
 const DOWN_MS: u64 = 10_000;
+
+/// The same, as the queue counts.
+const DOWN_PAUSE_MS: i64 = DOWN_MS.cast_signed();
 
 /// Keeps a failing disk from being asked all the time.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);

@@ -113,14 +113,19 @@ const MAX_CONTROL: u64 = 100;
 /// Octets before, between and after the parts: programs write a sentence there.
 const MAX_AROUND: u64 = 200;
 
-/// Names of content types (RFC 5652 section 14, RFC 5083).
-const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
-const ENVELOPED_DATA: &str = "1.2.840.113549.1.7.3";
-const AUTH_ENVELOPED_DATA: &str = "1.2.840.113549.1.9.16.1.23";
+/// Names of content types, as [`chancery_cms::inspect`] gives them (RFC 5652 section 14, RFC 5083).
+const SIGNED_DATA: &str = "signed-data";
+const ENVELOPED_DATA: &str = "enveloped-data";
+const AUTH_ENVELOPED_DATA: &str = "auth-enveloped-data";
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::io::{Cursor, Write as _};
+
+    use chancery_cms::{ContentCipher, EnvelopedWriter, Recipient, RsaPadding};
+    use chancery_crypto::{KeyKind, PrivateKey};
+    use chancery_mail::transfer::Base64Encoder;
+    use chancery_pki::{Organisation, issue};
 
     use super::*;
 
@@ -141,6 +146,35 @@ mod tests {
         ] {
             let index = Index::of(message.as_bytes());
             assert_eq!(form(&index, &mut Cursor::new(message)).unwrap(), Form::Plain, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_openssl_and_we_encrypt_is_encrypted() {
+        let at = 1_790_000_000;
+        let organisation = Organisation::new("Acme", ["acme.example"]).unwrap();
+        let ca_key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let ca = issue::ca(&organisation, &ca_key, at, [1; 20]).unwrap();
+        let issuer = issue::Authority { key: &ca_key, certificate: &ca };
+        let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let certificate =
+            issue::organisation_encryption(&organisation, &issuer, key.public_key(), at, [2; 20]);
+        let certificate = certificate.unwrap();
+        for cipher in [ContentCipher::Aes256Cbc, ContentCipher::Aes256Gcm] {
+            let recipient =
+                Recipient::from_certificate(certificate.der(), RsaPadding::default()).unwrap();
+            let mut writer = EnvelopedWriter::new(Vec::new(), cipher, &[recipient]).unwrap();
+            writer.write_all(b"Content-Type: text/plain\r\n\r\nsecret\r\n").unwrap();
+            let mut body = Base64Encoder::new(Vec::new());
+            body.write_all(&writer.finish().unwrap()).unwrap();
+            let body = String::from_utf8(body.finish().unwrap()).unwrap();
+            // The label is missing on purpose: the content tells.
+            let message = format!(
+                "Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n"
+            );
+            let index = Index::of(message.as_bytes());
+            let found = form(&index, &mut Cursor::new(message)).unwrap();
+            assert_eq!(found, Form::SmimeEncrypted, "{cipher:?}");
         }
     }
 

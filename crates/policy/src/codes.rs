@@ -87,7 +87,7 @@ pub static SIGNATURE_UNVERIFIED: Code = Code {
     fault: Fault::Partner,
     retry: Retry::Never,
     reply: "550 5.7.1",
-    summary: "the message is signed by somebody we have no reason to trust",
+    summary: "nobody we have a reason to trust vouches for the message",
     help: "Add the partner card of the signer's organisation if you know it. What happens to such mail is \
            `unknown-signer` in the `[inbound]` part of the policy.",
 };

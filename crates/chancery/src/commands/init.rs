@@ -57,17 +57,17 @@ pub fn create(options: &Init) -> Result<Created> {
         }
     }
     let mut builder = DirBuilder::new();
-    builder
-        .recursive(true)
-        .create(&options.dir)
-        .map_err(|error| cannot_make(&options.dir, &error))?;
     let text = template(&answers(options));
     // The text is checked before anything is made, so that a wrong option leaves nothing behind.
     let name = configuration.display().to_string();
     let settings =
         crate::settings::Settings::parse(&text, &name).map_err(|it| Failure::of_mistakes(&it))?;
     let organisation = Organisation::new(&settings.organisation, settings.domains.clone())
-        .map_err(|error| Failure::of("", &error))?;
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    builder
+        .recursive(true)
+        .create(&options.dir)
+        .map_err(|error| cannot_make(&options.dir, &error))?;
     builder.mode(0o700).create(&data).map_err(|error| cannot_make(&data, &error))?;
     if options.passphrase_file.is_some() {
         make_salt(&data)?;

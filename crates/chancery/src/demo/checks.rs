@@ -1,5 +1,7 @@
 //! What must be true after the demo.
 
+use std::collections::HashSet;
+
 use chancery_mail::HeaderBlock;
 use serde_json::Value;
 
@@ -11,7 +13,10 @@ pub(super) fn all(sent: &[u8], wire: &[u8], delivered: &[u8], verdict: &Value) -
     for (key, expected) in [("result", "verified"), ("protection", "signed+encrypted")] {
         let found = verdict.get(key).and_then(Value::as_str).unwrap_or("nothing");
         if found != expected {
-            problems.push(format!("the verdict says {key} = {found}, and it must be {expected}"));
+            let why = verdict.pointer("/problems/0/text").and_then(Value::as_str);
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            problems
+                .push(format!("the verdict says {key} = {found}, and it must be {expected}{why}"));
         }
     }
     problems
@@ -39,37 +44,53 @@ fn leaks(sent: &[u8], wire: &[u8]) -> Option<String> {
     let body = sent.get(header.body_offset()..).unwrap_or_default();
     let wire_header = HeaderBlock::parse(wire);
     let wire_body = wire.get(wire_header.body_offset()..).unwrap_or_default();
-    for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
-        if line.len() >= MIN_LINE && contains(wire_body, line) {
+    // A line of the body may well be somebody's address, which is meant to be seen.
+    let visible: Vec<u8> = wire_header
+        .fields()
+        .filter(|field| !SEEN.iter().any(|name| field.is(name)))
+        .flat_map(|field| field.raw.to_vec())
+        .collect();
+    let whole_lines: HashSet<&[u8]> = lines(wire_body).collect();
+    let secret: Vec<&[u8]> = lines(body).filter(|line| line.len() >= MIN_LINE).collect();
+    if let Some(line) = secret.iter().find(|line| whole_lines.contains(*line)) {
+        return Some(format!("the wire shows the line {:?}", String::from_utf8_lossy(line)));
+    }
+    // Every line is looked for as a whole; parts of lines only as far as a large message can be searched in seconds.
+    let affordable = (MAX_SEARCHED / wire_body.len().max(1)).max(1);
+    for line in secret.iter().step_by(secret.len().div_ceil(affordable).max(1)) {
+        let is_seen = contains(wire_body, line) || (!is_field(line) && contains(&visible, line));
+        if is_seen {
             return Some(format!("the wire shows the line {:?}", String::from_utf8_lossy(line)));
         }
-        // A field that every message has, such as a part's Content-Transfer-Encoding, tells nothing.
-        if line.len() >= MIN_LINE && !is_field(line) && contains(wire_header.raw(), line) {
-            return Some(format!(
-                "the wire's header shows the line {:?}",
-                String::from_utf8_lossy(line)
-            ));
-        }
     }
-    let subject = header
-        .first("subject")
-        .map(|field| field.unfolded().trim_ascii().to_vec())
-        .unwrap_or_default();
-    (subject.len() >= MIN_LINE && contains(wire, &subject))
+    let subject = header.first("subject").map(|field| field.unfolded().trim_ascii().to_vec());
+    let subject = subject.filter(|subject| subject.len() >= MIN_LINE)?;
+    (contains(wire_body, &subject) || contains(&visible, &subject))
         .then(|| "the wire shows the subject".to_owned())
 }
 
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii)
+}
+
+/// A field that every message has, such as a part's Content-Transfer-Encoding, tells nothing.
 fn is_field(line: &[u8]) -> bool {
     let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
     line.contains(&b':') && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    memchr::memmem::find(haystack, needle).is_some()
 }
 
 /// Fields that servers add on the way.
 const ADDED: [&str; 3] = ["Received", "Authentication-Results", "Return-Path"];
+
+/// Octets searched through for parts of lines: a second or two.
+const MAX_SEARCHED: usize = 4 << 30;
+
+/// Fields that the protected message shows to everybody.
+const SEEN: [&str; 5] = ["From", "To", "Cc", "Date", "Message-ID"];
 
 /// Shorter lines can appear by chance in base64.
 const MIN_LINE: usize = 6;
@@ -98,6 +119,9 @@ mod tests {
     fn a_line_or_the_subject_on_the_wire_is_a_leak() {
         assert!(leaks(SENT, b"From: a@acme.example\r\n\r\nxx attack at dawn").is_some());
         assert!(leaks(SENT, b"Subject: secret plan\r\n\r\nMIIB").is_some());
+        let mentions =
+            b"From: eve@dawn.example\r\nSubject: dawn.example\r\n\r\neve@dawn.example\r\n";
+        assert_eq!(leaks(mentions, b"From: eve@dawn.example\r\n\r\nMIIB\r\n"), None);
         assert_eq!(leaks(SENT, b"From: a@acme.example\r\nSubject: ...\r\n\r\nMIIB\r\n"), None);
     }
 }

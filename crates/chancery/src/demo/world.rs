@@ -168,8 +168,8 @@ impl World {
             .to_owned())
     }
 
-    /// Leaves everything running until Ctrl-C, and says how to send more.
-    pub(super) async fn keep(&mut self) -> Result {
+    /// Leaves everything running until a signal ends the demo, and says how to send more.
+    pub(super) async fn keep(&mut self) {
         let address =
             |address: Option<SocketAddr>| address.map(|it| it.to_string()).unwrap_or_default();
         note(&format!(
@@ -188,7 +188,6 @@ impl World {
         ));
         loop {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => return Ok(()),
                 mail = self.internet.mail.recv() => {
                     note(&format!("the internet saw {} octets", mail.map_or(0, |it| it.len())));
                 }
