@@ -194,10 +194,8 @@ fn pss_from_parameters(parameters: Option<AnyRef<'_>>) -> Result<SignatureAlgori
     let mask_digest = match parameters.mask {
         None => DigestAlgorithm::Sha1,
         Some(mask) if mask.oid == MGF1 => {
-            let hash = mask
-                .parameters
-                .map(AnyRef::decode_as::<AlgorithmIdentifierRef<'_>>)
-                .transpose();
+            let hash =
+                mask.parameters.map(AnyRef::decode_as::<AlgorithmIdentifierRef<'_>>).transpose();
             digest_or_default(hash.map_err(|error| rejected("MGF1 parameters", &error))?)?
         }
         Some(mask) => {
