@@ -62,7 +62,7 @@ pub struct Server {
     gateway: Arc<Gateway>,
     doors: Vec<(Door, Listener)>,
     metrics: Option<tokio::net::TcpListener>,
-    tls: Arc<rustls::ServerConfig>,
+    tls: Arc<tls::ServerConfig>,
     addresses: Addresses,
 }
 
@@ -258,7 +258,7 @@ impl Gateway {
         }
     }
 
-    fn server_config(&self, door: Door, tls: &Arc<rustls::ServerConfig>) -> ServerConfig {
+    fn server_config(&self, door: Door, tls: &Arc<tls::ServerConfig>) -> ServerConfig {
         let limits = &self.settings.limits;
         let mut session = Config::new(&self.settings.hostname);
         session.protocol = if door == Door::InsideLmtp { Protocol::Lmtp } else { Protocol::Smtp };

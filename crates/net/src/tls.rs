@@ -10,6 +10,9 @@ use rustls::{CommonState, RootCertStore};
 
 use crate::codes;
 
+/// What a listener needs to speak TLS, as [`server`] makes it.
+pub use rustls::ServerConfig;
+
 pub mod danger;
 
 /// A certificate chain and its key.
