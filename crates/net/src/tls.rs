@@ -108,9 +108,9 @@ impl TlsInfo {
 pub fn server(
     identity: &Identity,
     clients: ClientCertificates,
-) -> Result<Arc<rustls::ServerConfig>, Error> {
+) -> Result<Arc<ServerConfig>, Error> {
     let provider = provider();
-    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
     let builder = match clients {
         ClientCertificates::Ask => {
