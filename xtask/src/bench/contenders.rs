@@ -3,10 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
-use super::{Running, cpu_ticks, free_port, wait_for_port};
+use super::round::{Running, free_port, wait_for_port};
 use crate::run::{Result, command, output, succeed};
 
 /// Something between source and sink.
@@ -16,31 +16,38 @@ pub(super) trait Contender {
     /// Where it takes mail.
     fn port(&self) -> u16;
 
-    /// Its first process.
+    /// The process that all others of it descend from.
     fn process(&self) -> Option<u32>;
 
-    /// CPU time so far.
-    fn cpu_ticks(&self) -> Result<f64> {
-        self.process().map_or(Ok(0.0), cpu_ticks)
-    }
+    /// The last lines it logged, for the report of a failure.
+    fn log(&self) -> String;
+
+    /// Whether what reaches the sink is encrypted.
+    fn is_protecting(&self) -> bool;
 }
 
 /// The source speaks to the sink.
 pub(super) struct Direct {
-    pub(super) sink: u16,
+    pub(super) sink_port: u16,
 }
 
 /// Postfix as Debian ships it, relaying to the sink in clear.
 pub(super) struct Postfix {
-    folder: PathBuf,
     port: u16,
     process: u32,
+    master: Master,
+}
+
+/// A Postfix in a folder of its own, stopped with us.
+struct Master {
+    folder: PathBuf,
 }
 
 /// The gateway of one organisation, with a partner at the other end.
 pub(super) struct Chancery {
     key_type: String,
     port: u16,
+    log: PathBuf,
     serve: Running,
 }
 
@@ -50,11 +57,19 @@ impl Contender for Direct {
     }
 
     fn port(&self) -> u16 {
-        self.sink
+        self.sink_port
     }
 
     fn process(&self) -> Option<u32> {
         None
+    }
+
+    fn log(&self) -> String {
+        String::new()
+    }
+
+    fn is_protecting(&self) -> bool {
+        false
     }
 }
 
@@ -70,6 +85,14 @@ impl Contender for Postfix {
     fn process(&self) -> Option<u32> {
         Some(self.process)
     }
+
+    fn log(&self) -> String {
+        last_lines(&self.master.folder.join("log"))
+    }
+
+    fn is_protecting(&self) -> bool {
+        false
+    }
 }
 
 impl Contender for Chancery {
@@ -84,10 +107,18 @@ impl Contender for Chancery {
     fn process(&self) -> Option<u32> {
         Some(self.serve.0.id())
     }
+
+    fn log(&self) -> String {
+        last_lines(&self.log)
+    }
+
+    fn is_protecting(&self) -> bool {
+        true
+    }
 }
 
 impl Postfix {
-    pub(super) fn start(folder: &Path, sink: u16) -> Result<Self> {
+    pub(super) fn start(folder: &Path, sink_port: u16) -> Result<Self> {
         let port = free_port()?;
         for name in ["", "etc", "queue", "data"] {
             let path = folder.join(name);
@@ -95,29 +126,42 @@ impl Postfix {
                 .map_err(|error| format!("cannot create {}: {error}", path.display()))?;
         }
         succeed(command("chown").arg("postfix").arg(folder.join("data")))?;
-        write(&folder.join("etc/main.cf"), &main_cf(folder, sink))?;
+        write(&folder.join("etc/main.cf"), &main_cf(folder, sink_port))?;
         write(&folder.join("etc/master.cf"), &master_cf(port))?;
-        succeed(command("postfix").arg("-c").arg(folder.join("etc")).arg("start"))?;
+        let master = Master { folder: folder.into() };
+        succeed(&mut master.control("start"))?;
+        wait_for_port(port)?;
         let pid = folder.join("queue/pid/master.pid");
         let text = fs::read_to_string(&pid)
             .map_err(|error| format!("cannot read {}: {error}", pid.display()))?;
         let process = text.trim().parse().map_err(|error| format!("{}: {error}", pid.display()))?;
-        Ok(Self { folder: folder.into(), port, process })
+        Ok(Self { port, process, master })
     }
 }
 
-impl Drop for Postfix {
+impl Master {
+    fn control(&self, verb: &str) -> Command {
+        let mut command = command("postfix");
+        command.arg("-c").arg(self.folder.join("etc")).arg(verb);
+        command
+    }
+}
+
+impl Drop for Master {
     fn drop(&mut self) {
-        if let Err(message) =
-            succeed(command("postfix").arg("-c").arg(self.folder.join("etc")).arg("stop"))
-        {
-            println!("{message}");
+        if let Err(message) = succeed(&mut self.control("stop")) {
+            eprintln!("{message}");
         }
     }
 }
 
 impl Chancery {
-    pub(super) fn start(binary: &Path, folder: &Path, key_type: &str, sink: u16) -> Result<Self> {
+    pub(super) fn start(
+        binary: &Path,
+        folder: &Path,
+        key_type: &str,
+        sink_port: u16,
+    ) -> Result<Self> {
         let port = free_port()?;
         let partner = folder.join("partner");
         init(
@@ -126,7 +170,7 @@ impl Chancery {
             "acme.example",
             key_type,
             &[("--inside-listen", port), ("--outside-listen", free_port()?)],
-            sink,
+            sink_port,
         )?;
         init(
             binary,
@@ -134,7 +178,7 @@ impl Chancery {
             "globex.example",
             key_type,
             &[("--inside-listen", free_port()?)],
-            sink,
+            sink_port,
         )?;
         let configuration = folder.join("chancery.toml");
         let text = fs::read_to_string(&configuration)
@@ -147,26 +191,22 @@ impl Chancery {
             command
         };
         let card = folder.join("partner.pem");
-        succeed(
-            run(&partner)
-                .args(["partner", "card", "--out"])
-                .arg(&card)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null()),
-        )?;
         let shown = output(
             run(&partner).args(["--format", "json", "partner", "card", "--out"]).arg(&card),
         )?;
-        let fingerprint =
-            shown.split("\"fingerprint\":").nth(1).and_then(|rest| rest.split('"').nth(1));
+        let shown: serde_json::Value = serde_json::from_str(&shown)
+            .map_err(|error| format!("cannot read what `partner card` says: {error}"))?;
+        let fingerprint = shown.get("fingerprint").and_then(|value| value.as_str());
         let fingerprint = fingerprint.ok_or("the card has no fingerprint")?;
         let add = ["partner", "add", "--yes", "--fingerprint", fingerprint];
         succeed(run(folder).args(add).arg(&card).stdout(Stdio::null()).stderr(Stdio::null()))?;
-        let log = fs::File::create(folder.join("log"))
-            .map_err(|error| format!("cannot create the log: {error}"))?;
-        let serve = Running::spawn(run(folder).arg("serve").stdout(Stdio::null()).stderr(log))?;
-        wait_for_port(port)?;
-        Ok(Self { key_type: key_type.into(), port, serve })
+        let log = folder.join("log");
+        let file = fs::File::create(&log)
+            .map_err(|error| format!("cannot create {}: {error}", log.display()))?;
+        let serve = Running::spawn(run(folder).arg("serve").stdout(Stdio::null()).stderr(file))?;
+        let failure = |error| format!("{error}\n{}", last_lines(&log));
+        wait_for_port(port).map_err(failure)?;
+        Ok(Self { key_type: key_type.into(), port, log, serve })
     }
 }
 
@@ -176,14 +216,14 @@ fn init(
     domain: &str,
     key_type: &str,
     listeners: &[(&str, u16)],
-    sink: u16,
+    sink_port: u16,
 ) -> Result {
     let mut init = command(binary);
     init.args(["init", domain, "--key-type", key_type, "--dir"]).arg(folder);
     for (option, port) in listeners {
         init.args([option, format!("127.0.0.1:{port}").as_str()]);
     }
-    init.args(["--outside-route", &format!("smtp:127.0.0.1:{sink}"), "--metrics-listen", ""]);
+    init.args(["--outside-route", &format!("smtp:127.0.0.1:{sink_port}"), "--metrics-listen", ""]);
     succeed(init.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
@@ -197,11 +237,19 @@ fn with_limit(text: &str) -> Result<String> {
     Ok(table.to_string())
 }
 
+/// Returns the end of a log; nothing if there is none.
+fn last_lines(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let mut lines: Vec<&str> = text.lines().rev().take(20).collect();
+    lines.reverse();
+    lines.join("\n")
+}
+
 fn write(path: &Path, text: &str) -> Result {
     fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-fn main_cf(folder: &Path, sink: u16) -> String {
+fn main_cf(folder: &Path, sink_port: u16) -> String {
     let folder = folder.display();
     format!(
         "compatibility_level = 3.6
@@ -216,7 +264,7 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 disable_dns_lookups = yes
 smtpd_peername_lookup = no
-relayhost = [127.0.0.1]:{sink}
+relayhost = [127.0.0.1]:{sink_port}
 # One client has all the sessions here.
 smtpd_client_connection_count_limit = 0
 "
