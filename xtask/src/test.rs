@@ -126,14 +126,7 @@ fn licences() -> Result {
         );
     }
     let mut deny = cargo();
-    deny.args([
-        "deny",
-        "--log-level",
-        "error",
-        "check",
-        "--disable-fetch",
-        "--hide-inclusion-graph",
-    ]);
+    deny.args(["deny", "--log-level", "error", "check", "--hide-inclusion-graph"]);
     succeed(deny.args(checks))
 }
 

@@ -42,7 +42,7 @@ pub struct Planned {
 /// One child of a message.
 #[derive(Debug)]
 pub struct Child {
-    /// The group; with the parent and the recipients it makes the id, see [`child_id`](crate::child_id).
+    /// The group; with the parent and the recipients it makes the id, see [`child_id`].
     pub key: String,
     /// How it is protected, as text for people and metrics.
     pub form: String,
