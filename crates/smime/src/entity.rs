@@ -6,7 +6,7 @@ use chancery_mail::{
     Index, IndexBuilder, Span,
     form::{self, Form},
     header::{Field, HeaderBlock},
-    index::MAX_HEADER,
+    index::{MAX_HEADER, Part},
 };
 
 use crate::spool::Spool;
@@ -35,6 +35,8 @@ pub(crate) struct Entity<'m> {
 pub(crate) struct Head {
     /// The header fields with their line ends, without the empty line.
     raw: Vec<u8>,
+    /// The index of an entity that has only this header: what it says about its type.
+    index: Index,
     /// Where the body starts in the stream.
     pub(crate) body: u64,
     /// False if the header is longer than the limit; then nothing may rest on it.
@@ -111,14 +113,13 @@ impl<'m> Entity<'m> {
             (&mut reader).take(HEAD_STEP).read_to_end(&mut raw)?;
             if let Some((fields, body)) = find_body(&raw, scanned) {
                 raw.truncate(fields);
-                return Ok(Head { raw, body: span.start + body as u64, is_whole: true });
+                return Ok(Head::new(raw, span.start + body as u64, true));
             }
             if raw.len() == before {
-                return Ok(Head { raw, body: span.end, is_whole: true });
+                return Ok(Head::new(raw, span.end, true));
             }
             if raw.len() > MAX_HEADER {
-                raw.clear();
-                return Ok(Head { raw, body: span.end, is_whole: false });
+                return Ok(Head::new(Vec::new(), span.end, false));
             }
             // The empty line may begin in the bytes that were already here.
             scanned = raw.len().saturating_sub(3);
@@ -134,23 +135,28 @@ impl<'m> Entity<'m> {
 }
 
 impl Head {
+    fn new(raw: Vec<u8>, body: u64, is_whole: bool) -> Self {
+        let index = Index::of(&raw);
+        Self { raw, index, body, is_whole }
+    }
+
     pub(crate) fn block(&self) -> HeaderBlock<'_> {
         HeaderBlock::parse(&self.raw)
     }
 
-    /// Returns the index of an entity that has only this header, to ask for its type.
-    pub(crate) fn index(&self) -> Index {
-        Index::of(&self.raw)
+    /// Returns the content type and the encoding, as far as this header tells.
+    pub(crate) fn part(&self) -> &Part {
+        self.index.root()
     }
 
     /// Returns what the header says about protection; a multipart needs the index of the whole entity instead.
     pub(crate) fn form(&self) -> Form {
-        form::classify(&self.index())
+        form::classify(&self.index)
     }
 
     /// Returns true if the entity is a multipart of any kind.
     pub(crate) fn is_multipart(&self) -> bool {
-        self.index().root().content_type.kind == "multipart"
+        self.part().content_type.kind == "multipart"
     }
 
     /// Returns true if mail programs could take different types from this header, and so show different content.
@@ -168,8 +174,7 @@ impl Head {
 
     /// Returns true if this is a message wrapped for its protection, not one that was forwarded (RFC 8551 section 3.1).
     pub(crate) fn is_wrapped_message(&self) -> bool {
-        let index = self.index();
-        let root = index.root();
+        let root = self.part();
         let forwarded = root.content_type.parameter("forwarded");
         root.content_type.is("message", "rfc822")
             && root.transfer_encoding.is_identity()

@@ -115,9 +115,10 @@ codes! {
         "The spool or the store could not be read or written while a message was protected or opened. Look at the disk \
          space and the system log; the message stays in the queue and is tried again.";
     LINE_ENDINGS: "smime.line_endings", Partner, Never, "550 5.7.7",
-        "the signature fits only after line ends were made CRLF",
-        "A relay changed the line ends of the signed part. RFC 8551 section 3.1.1 has text signed with CRLF line ends, and with \
-         these the signature is right, so it counts. Nothing needs to be done.";
+        "line ends had to be made CRLF",
+        "RFC 8551 section 3.1.1 has text signed with CRLF line ends. Here a relay changed them in a signed part, and the \
+         signature is right again with CRLF; or the encrypted content had others, which were made CRLF before delivery, because \
+         bare CR and LF can smuggle a second message into the next server. The signature counts. Nothing needs to be done.";
     MALFORMED: "smime.malformed", Partner, Never, "550 5.6.0",
         "the S/MIME structure is damaged",
         "The message says that it is S/MIME, but the structure inside cannot be read to its end: it was cut, re-encoded or \

@@ -18,7 +18,7 @@ use crate::{
 };
 
 use deliver::Plan;
-use judge::Judge;
+use judge::{Judge, MAX_SIGNERS};
 use layers::{Content, Layer, Peeled};
 
 mod deliver;
@@ -104,10 +104,16 @@ fn conclude(
     let signers = conclusion.signers(&authors);
     let outcome = conclusion.outcome(&authors, &signers);
     let is_withheld = outcome != Outcome::Verified && conclusion.must_withhold(&content.head);
-    let plan = if is_withheld { Plan::Nothing } else { plan };
-    let delivered =
+    let (outcome, plan) =
+        if is_withheld { (Outcome::Undecipherable, Plan::Nothing) } else { (outcome, plan) };
+    let written =
         plan.write(&mut content, outer, out).map_err(Error::io("write the opened message"))?;
-    Ok(Opened { verdict: conclusion.verdict(outcome, &authors, signers), delivered, outer_trace })
+    if written.has_changed_line_ends {
+        conclusion
+            .complain(&error::LINE_ENDINGS, "line ends inside that were not CRLF were made CRLF");
+    }
+    let verdict = conclusion.verdict(outcome, &authors, signers);
+    Ok(Opened { verdict, delivered: written.delivered, outer_trace })
 }
 
 /// What a verdict is made of.
@@ -239,7 +245,7 @@ impl Conclusion<'_, '_> {
         for layer in &self.peeled.layers {
             let (Layer::Signed(report) | Layer::PartlySigned(report)) = layer else { continue };
             is_any_broken |= !report.as_ref().is_some_and(signature::is_good);
-            for signer in report.iter().flat_map(|report| &report.signers) {
+            for signer in report.iter().flat_map(|report| &report.signers).take(MAX_SIGNERS) {
                 problems.extend(judge::problems_of_signature(signer));
             }
         }
@@ -253,6 +259,8 @@ impl Conclusion<'_, '_> {
     }
 
     /// Returns true if the content was decrypted with a cipher that does not notice changes, and looks changed.
+    ///
+    /// To the outside this is the same as content that does not decrypt: whether the padding fits must not show.
     ///
     /// Two signs: a signature inside that does not fit; or, without one, a header with bytes that no mail program
     /// writes. To turn a signed message into something that leaks, an attacker must rewrite the header inside, and
@@ -337,9 +345,6 @@ fn is_partners(signer: &SignerVerdict) -> bool {
         && signer.covers_content
         && matches!(signer.trust, SignerTrust::Own | SignerTrust::Partner)
 }
-
-/// Signers and problems reported at most; honest messages have one or two.
-const MAX_SIGNERS: usize = 32;
 
 /// Authors reported at most.
 const MAX_AUTHORS: usize = 32;

@@ -191,6 +191,27 @@ impl Verdict {
         }
     }
 
+    /// Returns the code to show to the outside, in a reply or a notice; none if all is well.
+    ///
+    /// It is the same for everything that goes wrong while decrypting, or the sender of changed messages could learn
+    /// from it what they decrypt to.
+    pub fn public_code(&self) -> Option<&'static Code> {
+        let known =
+            |problem: &Problem| error::CODES.iter().find(|code| code.id == problem.code).copied();
+        match self.result {
+            Outcome::Verified | Outcome::Unprotected => None,
+            Outcome::Undecipherable if self.has_problem(&error::NOT_FOR_US) => {
+                Some(&error::NOT_FOR_US)
+            }
+            Outcome::Undecipherable => Some(&error::UNDECIPHERABLE),
+            Outcome::Failed | Outcome::Unverified => {
+                let decisive =
+                    |problem: &&Problem| !NOTES.iter().any(|note| note.id == problem.code);
+                self.problems.iter().find(decisive).or(self.problems.first()).and_then(known)
+            }
+        }
+    }
+
     /// Returns why, in a few words and without anything that the sender can choose.
     fn reason(&self) -> Option<String> {
         if self.result == Outcome::Verified {
@@ -201,11 +222,8 @@ impl Verdict {
                 self.signers.iter().find(|it| it.speaks_for_from)?.partner.as_ref()?
             ));
         }
-        let decisive = |problem: &&Problem| !NOTES.iter().any(|note| note.id == problem.code);
-        let code = self.problems.iter().find(decisive).or(self.problems.first())?.code;
-        let summary =
-            error::CODES.iter().find(|known| known.id == code).map_or("", |known| known.summary);
-        Some(format!("{code}: {summary}"))
+        let code = self.public_code()?;
+        Some(format!("{}: {}", code.id, code.summary))
     }
 }
 

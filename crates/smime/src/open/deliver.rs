@@ -22,6 +22,13 @@ pub(super) enum Plan {
     Rebuilt,
 }
 
+/// What was written.
+pub(super) struct Written {
+    pub(super) delivered: Delivered,
+    /// True if the bytes are not those that were inside.
+    pub(super) has_changed_line_ends: bool,
+}
+
 impl Plan {
     /// Writes what is planned.
     pub(super) fn write(
@@ -29,22 +36,32 @@ impl Plan {
         content: &mut Content<'_>,
         outer: &Head,
         out: &mut dyn Write,
-    ) -> io::Result<Delivered> {
-        let mut out = CrlfWriter { sink: out, last: 0, written: 0 };
+    ) -> io::Result<Written> {
+        let mut out = CrlfWriter::new(out);
         match self {
-            Self::AsReceived => Ok(Delivered::AsReceived),
-            Self::Nothing => Ok(Delivered::Nothing),
+            Self::AsReceived => return Ok(Written::nothing(Delivered::AsReceived)),
+            Self::Nothing => return Ok(Written::nothing(Delivered::Nothing)),
             Self::Original(span) => {
                 content.entity.copy(span, &mut out)?;
-                Ok(Delivered::Original { bytes: out.finish()? })
             }
             Self::Rebuilt => {
                 write_header(&mut out, outer.block(), content.head.block())?;
                 let body = Span { start: content.head.body, end: content.entity.span.end };
                 content.entity.copy(body, &mut out)?;
-                Ok(Delivered::Rebuilt { bytes: out.finish()? })
             }
         }
+        let (bytes, has_changed_line_ends) = out.finish()?;
+        let delivered = match self {
+            Self::Original(_) => Delivered::Original { bytes },
+            _ => Delivered::Rebuilt { bytes },
+        };
+        Ok(Written { delivered, has_changed_line_ends })
+    }
+}
+
+impl Written {
+    fn nothing(delivered: Delivered) -> Self {
+        Self { delivered, has_changed_line_ends: false }
     }
 }
 
@@ -98,14 +115,26 @@ struct CrlfWriter<'a> {
     sink: &'a mut dyn Write,
     last: u8,
     written: u64,
+    has_changed: bool,
 }
 
-impl CrlfWriter<'_> {
-    fn finish(mut self) -> io::Result<u64> {
+impl<'a> CrlfWriter<'a> {
+    fn new(sink: &'a mut dyn Write) -> Self {
+        Self { sink, last: 0, written: 0, has_changed: false }
+    }
+
+    /// Returns the number of bytes written, and whether there were other line ends.
+    fn finish(mut self) -> io::Result<(u64, bool)> {
         if self.last == b'\r' {
-            self.emit(b"\n")?;
+            self.mend(b"\n")?;
         }
-        Ok(self.written)
+        Ok((self.written, self.has_changed))
+    }
+
+    /// Writes what a line end lacks.
+    fn mend(&mut self, missing: &[u8]) -> io::Result<()> {
+        self.has_changed = true;
+        self.emit(missing)
     }
 
     fn emit(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -118,7 +147,7 @@ impl Write for CrlfWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(&last) = bytes.last() else { return Ok(0) };
         if self.last == b'\r' && bytes.first() != Some(&b'\n') {
-            self.emit(b"\n")?;
+            self.mend(b"\n")?;
         }
         let mut start = 0;
         for at in memchr::memchr2_iter(b'\r', b'\n', bytes) {
@@ -132,7 +161,7 @@ impl Write for CrlfWriter<'_> {
                 _ => (at + 1, b"\n"),
             };
             self.emit(bytes.get(start..end).unwrap_or_default())?;
-            self.emit(missing)?;
+            self.mend(missing)?;
             start = end;
         }
         self.emit(bytes.get(start..).unwrap_or_default())?;
@@ -156,12 +185,13 @@ mod tests {
         fn every_line_end_becomes_crlf_however_the_bytes_are_cut(text in "[ab\r\n]{0,60}", cut in 0_usize..60) {
             let (first, second) = text.as_bytes().split_at(cut.min(text.len()));
             let mut written = Vec::new();
-            let mut writer = CrlfWriter { sink: &mut written, last: 0, written: 0 };
+            let mut writer = CrlfWriter::new(&mut written);
             writer.write_all(first).unwrap();
             writer.write_all(second).unwrap();
-            let length = writer.finish().unwrap();
+            let (length, has_changed) = writer.finish().unwrap();
             prop_assert_eq!(length, written.len() as u64);
             let expected = text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n");
+            prop_assert_eq!(has_changed, expected != text);
             prop_assert_eq!(String::from_utf8(written).unwrap(), expected);
         }
     }

@@ -43,6 +43,7 @@ impl Judge<'_> {
         report
             .signers
             .iter()
+            .take(MAX_SIGNERS)
             .map(|signer| self.signer(signer, &pool, authors, covers_content))
             .collect()
     }
@@ -263,6 +264,9 @@ pub(super) fn problem_of(signer: &SignerVerdict) -> Option<Problem> {
 fn is_only_time(checked: &path::Verdict) -> bool {
     checked.failures.iter().all(|failure| matches!(failure.rule, Rule::Expired | Rule::NotYetValid))
 }
+
+/// Signers looked at and reported, of one signature and of all together; honest messages have one or two.
+pub(super) const MAX_SIGNERS: usize = 32;
 
 /// Certificates taken from one signature; honest ones carry two or three.
 const MAX_POOL: usize = 32;

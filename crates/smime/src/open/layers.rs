@@ -301,7 +301,7 @@ impl<'m> Peeled<'m> {
 impl Content<'_> {
     /// Returns a reader of the CMS structure in the body.
     fn cms(&mut self) -> io::Result<Decoder<impl Read>> {
-        let encoding = self.head.index().root().transfer_encoding;
+        let encoding = self.head.part().transfer_encoding;
         let body = Span { start: self.head.body, end: self.entity.span.end };
         Ok(Decoder::new(encoding, self.entity.reader(body)?))
     }

@@ -300,6 +300,19 @@ fn malformed_multipart_signed_is_never_verified() {
 }
 
 #[test]
+fn a_changed_opaque_signature_is_left_as_it_came() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let message = mail(&openssl.sign(&acme, &["-nodetach"], &entity()));
+    let (header, mut der) = taken_apart(&message);
+    let at = der.windows(SECRET.len()).position(|window| window == SECRET.as_bytes()).unwrap();
+    der[at] ^= 1;
+    let opened = open_as(&globex, &put_together(&header, &der), &vec![acme.anchor()]);
+    assert_eq!(opened.verdict.result, Outcome::Failed, "{:#?}", opened.verdict);
+    assert_eq!(opened.codes(), ["smime.signature_bad"]);
+    assert_eq!(opened.delivered, Delivered::AsReceived);
+}
+
+#[test]
 fn tolerated_changes_are_noted() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let good = String::from_utf8(mail(&openssl.sign(&acme, &[], &entity()))).unwrap();
@@ -350,7 +363,8 @@ fn a_changed_cbc_message_with_a_signature_is_withheld() {
         let mut der = der.clone();
         der[at] ^= 1;
         let opened = open_as(&globex, &put_together(&header, &der), &vec![acme.anchor()]);
-        assert_ne!(opened.verdict.result, Outcome::Verified);
+        assert_eq!(opened.verdict.result, Outcome::Undecipherable);
+        assert_eq!(opened.verdict.public_code().unwrap().id, "smime.undecipherable");
         assert_eq!(
             (opened.delivered, opened.bytes.len()),
             (Delivered::Nothing, 0),
@@ -451,6 +465,7 @@ fn line_ends_inside_cannot_smuggle() {
     let hidden = b"From: a@acme.example\r\n\r\nfirst\n.\r\nMAIL FROM:<x>\rbare\r\n";
     let (wire, _) = acme.protect(hidden, &globex, ContentAlgorithm::Aes256Gcm);
     let opened = open_as(&globex, &wire, &vec![acme.anchor()]);
+    assert_eq!(opened.codes(), ["smime.line_endings"]);
     assert_eq!(
         opened.text(),
         "From: a@acme.example\r\n\r\nfirst\r\n.\r\nMAIL FROM:<x>\r\nbare\r\n"
