@@ -141,7 +141,8 @@ impl Victim {
             for pair in times.windows(2) {
                 let excused = self.lives.iter().any(|life| {
                     life.began <= pair[0]
-                        && pair[0] <= life.killed.end
+                        // What the dead gateway had sent may still wait in the sink's socket when it dies.
+                        && pair[0] <= life.killed.end + COMMIT
                         && life.killed.start <= pair[1]
                         && life.killed.start.saturating_duration_since(pair[0]) <= COMMIT
                         && life.waiting.contains(&(*attempt, (*recipient).to_owned()))
