@@ -57,7 +57,11 @@ pub fn without_trace(message: &str) -> String {
     ];
 
     let message = message.replace("\r\n", "\n");
-    let (header, body) = message.split_once("\n\n").unwrap_or((&message, ""));
+    // An empty line at the very beginning is a header without fields.
+    let (header, body) = match message.strip_prefix('\n') {
+        Some(body) => ("", body),
+        None => message.split_once("\n\n").unwrap_or((&message, "")),
+    };
     let mut kept = String::new();
     let mut keeping = true;
     for line in header.lines() {
