@@ -54,7 +54,7 @@ impl Receiver {
         Self { state: State::LineStart, flaw: None }
     }
 
-    /// Returns the worst flaw seen so far: a bare newline before a NUL.
+    /// Returns the first flaw seen, so that the answer does not depend on the pieces in which the body came.
     pub fn flaw(&self) -> Option<Flaw> {
         self.flaw
     }
@@ -132,9 +132,7 @@ impl Receiver {
     }
 
     fn mark(&mut self, flaw: Flaw) {
-        if self.flaw != Some(Flaw::BareNewline) {
-            self.flaw = Some(flaw);
-        }
+        self.flaw.get_or_insert(flaw);
     }
 }
 
@@ -240,6 +238,7 @@ pub struct Scanner {
     has_bare_newline: bool,
     has_nul: bool,
     last: Last,
+    flaw: Option<Flaw>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -265,7 +264,9 @@ impl Scanner {
         let Some(&final_octet) = input.last() else { return };
         self.length = self.length.saturating_add(input.len() as u64);
         self.is_8bit |= !input.is_ascii();
-        self.has_bare_newline |= self.last == Last::Cr && input.first() != Some(&b'\n');
+        if self.last == Last::Cr && input.first() != Some(&b'\n') {
+            self.mark(Flaw::BareNewline);
+        }
         let mut at = 0;
         let mut line_start = None;
         while let Some(found) = input.get(at..).and_then(|rest| memchr3(b'\r', b'\n', 0, rest)) {
@@ -278,8 +279,8 @@ impl Scanner {
                 }
                 (Some(b'\r'), None) => {}
                 (Some(b'\n'), _) if here == 0 && self.last == Last::Cr => line_start = Some(at),
-                (Some(0), _) => self.has_nul = true,
-                _ => self.has_bare_newline = true,
+                (Some(0), _) => self.mark(Flaw::Nul),
+                _ => self.mark(Flaw::BareNewline),
             }
         }
         self.last = match final_octet {
@@ -289,12 +290,16 @@ impl Scanner {
         };
     }
 
-    /// Returns what was found so far that makes a message unacceptable.
+    /// Returns what was found first that makes a message unacceptable.
     pub fn flaw(&self) -> Option<Flaw> {
-        match (self.has_bare_newline, self.has_nul) {
-            (true, _) => Some(Flaw::BareNewline),
-            (false, true) => Some(Flaw::Nul),
-            (false, false) => None,
+        self.flaw
+    }
+
+    fn mark(&mut self, flaw: Flaw) {
+        self.flaw.get_or_insert(flaw);
+        match flaw {
+            Flaw::BareNewline => self.has_bare_newline = true,
+            Flaw::Nul => self.has_nul = true,
         }
     }
 
