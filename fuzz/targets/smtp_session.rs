@@ -42,7 +42,7 @@ fn replies(input: &[u8], size: usize) -> Vec<u8> {
                 recipients += 1;
                 session.answer(Ok(()));
             }
-            Event::End => session.finish(&vec![Reply::new(250, "2.0.0", "ok"); recipients.max(1)]),
+            Event::End => session.finish(&vec![Reply::new(250, (2, 0, 0), "ok"); recipients.max(1)]),
             Event::StartTls => session.tls_established(),
             Event::Close => over = true,
             Event::More => {
