@@ -1,4 +1,4 @@
-//! Measures protecting and opening: `cargo run --release -p chancery-smime --example throughput`.
+//! Measures protecting and opening: `cargo run --release -p chancery-smime --example protect_throughput`.
 //!
 //! Prints microseconds for 10 kB and MB/s for 10 MB with RSA-2048 and P-256 keys. The times are those of the wall:
 //! run it on an idle machine, and compare within one run.
