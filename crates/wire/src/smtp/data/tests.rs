@@ -103,7 +103,9 @@ fn body_may_begin_with_a_false_end() {
 #[test]
 fn nul_is_told_from_bare_newline() {
     assert_eq!(receive(b"a\0b\r\n.\r\n", &[]).1, Some(Flaw::Nul));
-    assert_eq!(receive(b"a\0b\n\r\n.\r\n", &[]).1, Some(Flaw::BareNewline));
+    // The first one counts, however the body is cut.
+    assert_eq!(receive(b"a\0b\n\r\n.\r\n", &[]).1, Some(Flaw::Nul));
+    assert_eq!(receive(b"a\nb\0\r\n.\r\n", &[]).1, Some(Flaw::BareNewline));
     assert_eq!(receive(b"\r\0\n\r\n.\r\n", &[]).1, Some(Flaw::BareNewline));
 }
 
