@@ -16,6 +16,8 @@ mod protect;
 #[cfg(test)]
 mod sign;
 #[cfg(test)]
+mod signers;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod verdict;
