@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::body::NewBody;
@@ -118,19 +119,23 @@ impl Opener {
             .doing("open the database")?;
         connection.busy_timeout(self.busy_timeout).doing("set up the database")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Otherwise a statement on a table with partial indexes is prepared anew each time its parameters change.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .doing("set up the database")?;
         Ok(connection)
     }
 }
 
 /// WAL with synchronous=FULL: a commit returns after the fsync of the log. The log is moved to the database file every
-/// 4,000 pages (16 MB): often enough to keep it small, seldom enough that a body which is delivered soon is never
-/// copied. The log keeps its size up to 64 MB, because overwriting a file needs no change of its metadata.
+/// 16,000 pages (64 MB): often enough to keep it small, seldom enough that a body which is delivered soon is never
+/// copied. The log keeps its size up to 128 MB, because overwriting a file needs no change of its metadata.
 const WRITER_SETTINGS: &str = "
     PRAGMA page_size = 4096;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = 4000;
-    PRAGMA journal_size_limit = 67108864;
+    PRAGMA wal_autocheckpoint = 16000;
+    PRAGMA journal_size_limit = 134217728;
     PRAGMA cache_size = -32768;
     PRAGMA temp_store = MEMORY;
     PRAGMA trusted_schema = OFF;
@@ -149,6 +154,8 @@ const STATEMENTS: usize = 128;
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
     use crate::fail::FailPoints;
 
@@ -165,8 +172,26 @@ mod tests {
         let number = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(text("PRAGMA journal_mode"), "wal");
         assert_eq!(number("PRAGMA synchronous"), 2, "FULL");
-        assert_eq!(number("PRAGMA wal_autocheckpoint"), 4000);
+        assert_eq!(number("PRAGMA wal_autocheckpoint"), 16_000);
         let reader = opener.reader().unwrap();
         assert!(reader.execute("CREATE TABLE t (x BIGINT)", []).is_err());
+    }
+
+    /// It was a quarter of the time that a message took.
+    #[test]
+    fn a_statement_is_prepared_once_whatever_its_parameters_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let layout = Layout::open(directory.path(), true, FailPoints::default()).unwrap();
+        let opener =
+            Opener { layout: Arc::new(layout), busy_timeout: Duration::ZERO, max_pages: None };
+        let connection = opener.writer().unwrap();
+        connection
+            .execute_batch("CREATE TABLE t (s TEXT); CREATE INDEX i ON t (s) WHERE s = 'queued';")
+            .unwrap();
+        let mut statement = connection.prepare("SELECT 1 FROM t WHERE s = $1").unwrap();
+        for parameter in ["queued", "held", "queued"] {
+            assert!(!statement.exists([parameter]).unwrap());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The writer: one thread, one transaction for every change that waits, one fsync for all of them.
 //!
-//! Each change runs in a savepoint, so that one which fails takes nothing of its neighbours with it. If the whole
+//! A change that fails takes nothing of its neighbours with it: they run again, each in a savepoint. If the whole
 //! transaction is lost because the disk is full, the changes run again one by one: what needs no space still works.
 
 use std::cell::RefCell;
@@ -290,40 +290,74 @@ fn transact(
     context: &Context,
     changes: &mut [Box<dyn Change>],
 ) -> Result<Vec<Result<()>>> {
+    let mut results = vec![Ok(()); changes.len()];
+    // Savepoints copy every page before it is changed, so they are used only once a change has failed. That one is
+    // answered with its error; the others run again, each protected from the next that fails.
+    if !run_all(connection, context, changes, &mut results, false)?
+        && results.iter().any(Result::is_ok)
+    {
+        run_all(connection, context, changes, &mut results, true)?;
+    }
+    Ok(results)
+}
+
+/// Runs the changes that have not failed yet in one transaction, and commits it.
+///
+/// Without savepoints it returns false, and nothing is on disk, as soon as a change fails.
+fn run_all(
+    connection: &Connection,
+    context: &Context,
+    changes: &mut [Box<dyn Change>],
+    results: &mut [Result<()>],
+    with_savepoints: bool,
+) -> Result<bool> {
     let db = Db::new(connection, COMMIT);
     db.run("BEGIN IMMEDIATE", [])?;
-    let result = run_all(&db, connection, context, changes).and_then(|results| {
-        context.fail_points.check(FailPoint::Commit).doing(COMMIT)?;
-        db.run("COMMIT", []).map(|_| results)
-    });
+    let committed = attempt_all(&db, connection, context, changes, results, with_savepoints)
+        .and_then(|all| {
+            if all {
+                context.fail_points.check(FailPoint::Commit).doing(COMMIT)?;
+                db.run("COMMIT", [])?;
+            }
+            Ok(all)
+        });
     if !connection.is_autocommit() {
         db.run("ROLLBACK", [])?;
     }
-    result
+    committed
 }
 
-fn run_all(
+fn attempt_all(
     db: &Db<'_>,
     connection: &Connection,
     context: &Context,
     changes: &mut [Box<dyn Change>],
-) -> Result<Vec<Result<()>>> {
-    let mut results = Vec::with_capacity(changes.len());
-    for change in changes {
-        db.run("SAVEPOINT change", [])?;
+    results: &mut [Result<()>],
+    with_savepoints: bool,
+) -> Result<bool> {
+    for (change, result) in changes.iter_mut().zip(results).filter(|(_, result)| result.is_ok()) {
+        if with_savepoints {
+            db.run("SAVEPOINT change", [])?;
+        }
         let attempt = catch_unwind(AssertUnwindSafe(|| change.attempt(connection, context)));
-        let result = attempt.unwrap_or_else(|_panic| Err(Error::Stopped { doing: change.doing() }));
+        *result = attempt.unwrap_or_else(|_panic| Err(Error::Stopped { doing: change.doing() }));
         if connection.is_autocommit() {
             // The engine has rolled back everything, not just the statement.
-            return Err(result.err().unwrap_or(Error::Stopped { doing: COMMIT }));
+            return Err(result.clone().err().unwrap_or(Error::Stopped { doing: COMMIT }));
         }
-        if result.is_err() {
-            db.run("ROLLBACK TO change", [])?;
+        match (with_savepoints, result.is_err()) {
+            (true, true) => {
+                db.run("ROLLBACK TO change", [])?;
+                db.run("RELEASE change", [])?;
+            }
+            (true, false) => {
+                db.run("RELEASE change", [])?;
+            }
+            (false, true) => return Ok(false),
+            (false, false) => {}
         }
-        db.run("RELEASE change", [])?;
-        results.push(result);
     }
-    Ok(results)
+    Ok(true)
 }
 
 fn data_version(connection: &Connection) -> Result<i64> {
