@@ -4,34 +4,58 @@ use crate::charset;
 use crate::content_type::hex_pair;
 use crate::transfer;
 
+/// A value that was decoded, and whether all of it could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// The text for people, on one line.
+    pub text: String,
+    /// False if another program may show another text: an encoded word is damaged or of a character set that is not
+    /// known here, or there are bytes of which nobody says what they are. Whoever searches the text must then count on
+    /// not seeing what is there.
+    pub is_whole: bool,
+}
+
 /// Decodes all encoded words of an unfolded value; what cannot be decoded stays as it is.
 ///
 /// The result is for people and fits on one line: control characters become spaces, so that nothing can be smuggled
 /// into a field or a terminal that it is copied to.
 pub fn decode(value: &[u8]) -> String {
-    let mut text = String::with_capacity(value.len());
+    decode_marked(value).text
+}
+
+/// Decodes all encoded words of an unfolded value, and says whether all could be decoded.
+///
+/// ```
+/// use chancery_mail::encoded_word::decode_marked;
+///
+/// assert!(decode_marked(b"=?utf-7?Q?+AGcAZQBoAGUAaQBt-?=").is_whole);
+/// assert!(!decode_marked(b"=?x-unknown?Q?secret?=").is_whole);
+/// ```
+pub fn decode_marked(value: &[u8]) -> Decoded {
+    let mut decoded = Decoded { text: String::with_capacity(value.len()), is_whole: true };
     let mut run = Run::default();
     let mut plain = value;
     let mut rest = value;
     while let Some(at) = memchr::memmem::find(rest, b"=?") {
         let word = rest.get(at..).unwrap_or_default();
         let Some((parsed, length)) = Word::parse(word) else {
+            decoded.is_whole &= !looks_encoded(word);
             rest = word.get(2..).unwrap_or_default();
             continue;
         };
         let before = plain.get(..plain.len() - word.len()).unwrap_or_default();
         // RFC 2047 section 6.2: white space between two encoded words is not shown.
         if !(run.is_open && before.iter().all(u8::is_ascii_whitespace)) {
-            run.end(&mut text);
-            push_plain(&mut text, before);
+            run.end(&mut decoded);
+            push_plain(&mut decoded, before);
         }
-        run.add(parsed, &mut text);
+        run.add(parsed, &mut decoded);
         plain = word.get(length..).unwrap_or_default();
         rest = plain;
     }
-    run.end(&mut text);
-    push_plain(&mut text, plain);
-    text
+    run.end(&mut decoded);
+    push_plain(&mut decoded, plain);
+    decoded
 }
 
 /// Encodes text for an unstructured field or a phrase: unchanged if it is plain ASCII, else as encoded words of at
@@ -82,7 +106,9 @@ impl<'a> Word<'a> {
         };
         // RFC 2231 section 5: a language may follow the character set.
         let charset = std::str::from_utf8(charset).ok()?.split('*').next()?;
-        charset::decode(charset, b"")?;
+        if !charset::is_known(charset) {
+            return None;
+        }
         let length = charset_length(text, after)?;
         Some((Self { charset, bytes }, length))
     }
@@ -101,26 +127,40 @@ struct Run {
 }
 
 impl Run {
-    fn add(&mut self, word: Word<'_>, text: &mut String) {
+    fn add(&mut self, word: Word<'_>, decoded: &mut Decoded) {
         if !self.charset.eq_ignore_ascii_case(word.charset) {
-            self.end(text);
+            self.end(decoded);
             word.charset.clone_into(&mut self.charset);
         }
         self.is_open = true;
         self.bytes.extend(word.bytes);
     }
 
-    fn end(&mut self, text: &mut String) {
-        if self.is_open {
-            let bytes = std::mem::take(&mut self.bytes);
-            let decoded = charset::decode(&self.charset, &bytes);
-            push_line(
-                text,
-                &decoded.unwrap_or_else(|| String::from_utf8_lossy(&bytes).into_owned()),
-            );
-            self.is_open = false;
+    fn end(&mut self, decoded: &mut Decoded) {
+        if !self.is_open {
+            return;
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        self.is_open = false;
+        match charset::decode(&self.charset, &bytes) {
+            Some(word) => {
+                decoded.is_whole &= word.is_whole;
+                push_line(&mut decoded.text, &word.text);
+            }
+            None => push_plain(decoded, &bytes),
         }
     }
+}
+
+/// Returns true if a reader with less care could take this for the start of an encoded word.
+fn looks_encoded(word: &[u8]) -> bool {
+    let mut pieces = word.splitn(4, |&byte| byte == b'?').skip(1);
+    let (charset, encoding) = (pieces.next().unwrap_or_default(), pieces.next());
+    !charset.is_empty()
+        && charset.len() <= MAX_CHARSET
+        && charset.iter().all(u8::is_ascii_graphic)
+        && matches!(encoding, Some([b'B' | b'b' | b'Q' | b'q']))
+        && pieces.next().is_some()
 }
 
 /// The Q encoding (RFC 2047 section 4.2).
@@ -138,8 +178,9 @@ fn decode_q(encoded: &[u8]) -> Vec<u8> {
     decoded
 }
 
-fn push_plain(text: &mut String, bytes: &[u8]) {
-    push_line(text, &charset::guess(bytes));
+fn push_plain(decoded: &mut Decoded, bytes: &[u8]) {
+    decoded.is_whole &= std::str::from_utf8(bytes).is_ok();
+    push_line(&mut decoded.text, &charset::guess(bytes));
 }
 
 fn push_line(text: &mut String, more: &str) {
@@ -149,11 +190,14 @@ fn push_line(text: &mut String, more: &str) {
 /// How many bytes go into one word: 75 characters (RFC 2047 section 2) less `=?utf-8?B?` and `?=`, in base64.
 const WORD_BYTES: usize = 45;
 
+/// Names of character sets have some twenty characters.
+const MAX_CHARSET: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{decode, encode};
+    use super::{decode, decode_marked, encode};
 
     #[test]
     fn words_are_decoded() {
@@ -178,6 +222,31 @@ mod tests {
             assert_eq!(decode(value.as_bytes()), text, "{value}");
         }
         assert_eq!(decode(b"\xfcber"), "über");
+    }
+
+    #[test]
+    fn what_other_programs_may_decode_otherwise_is_marked() {
+        for whole in [
+            "plain",
+            "gr\u{fc}n",
+            "=?utf-8?Q?a?=",
+            "=?utf-16?B?/v8AZwBlAGg=?=",
+            "1 =? 2",
+            "=?what?",
+            "=?utf-8?X?a?=",
+        ] {
+            assert!(decode_marked(whole.as_bytes()).is_whole, "{whole}");
+        }
+        for torn in [
+            "=?x-unknown?Q?a?=",
+            "=?utf-8?Q?=FF?=",
+            "=?utf-8?Q?a?b?=",
+            "=?utf-8?B?c2VjcmV0",
+            "=?ibm037?B?hYKFoYE=?= lunch",
+        ] {
+            assert!(!decode_marked(torn.as_bytes()).is_whole, "{torn}");
+        }
+        assert!(!decode_marked(b"gr\xfcn").is_whole);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memchr2};
 
-use crate::encoded_word;
+use crate::encoded_word::{self, Decoded};
 
 /// The header block at the start of a message.
 ///
@@ -105,7 +105,15 @@ impl<'a> Field<'a> {
 
     /// Returns the value for people: unfolded, encoded words decoded, never failing.
     pub fn text(&self) -> String {
-        encoded_word::decode(&self.unfolded())
+        self.decoded().text
+    }
+
+    /// Returns the value for people, and whether all of it could be decoded.
+    ///
+    /// A rule that looks for words must count a field that could not be as one that has them, or whoever wants to pass
+    /// the rule only needs an unknown character set.
+    pub fn decoded(&self) -> Decoded {
+        encoded_word::decode_marked(&self.unfolded())
     }
 }
 

@@ -149,8 +149,10 @@ pub(super) fn decoded(raw: Vec<Raw>) -> Vec<Parameter> {
     // RFC 2231 gives no order; like browsers (RFC 6266 section 4.3) we prefer the extended form, so it comes first.
     for parameter in raw {
         if !parameter.name.contains('*') {
-            parameters
-                .push(Parameter { name: parameter.name, value: charset::guess(&parameter.value) });
+            parameters.push(Parameter {
+                name: parameter.name,
+                value: charset::guess(&parameter.value).into_owned(),
+            });
         }
     }
     parameters
@@ -194,7 +196,9 @@ fn section<'a>(raw: &'a [Raw], base: &str, number: usize) -> Option<(&'a [u8], b
 }
 
 fn in_charset(charset: &str, bytes: &[u8]) -> String {
-    charset::decode(charset, bytes).unwrap_or_else(|| charset::guess(bytes))
+    charset::decode(charset, bytes)
+        .filter(|it| it.is_whole)
+        .map_or_else(|| charset::guess(bytes).into_owned(), |it| it.text)
 }
 
 /// Splits `utf-8'de'text`.
