@@ -50,6 +50,11 @@ impl<'m> Entity<'m> {
         Ok(Self { place, span: Span { start: 0, end } })
     }
 
+    /// Returns where the stream ends.
+    pub(crate) fn stream_end(&mut self) -> io::Result<u64> {
+        self.place.seek(SeekFrom::End(0))
+    }
+
     /// Narrows to a range of the same stream.
     pub(crate) fn narrowed(self, span: Span) -> Self {
         let span = Span { start: span.start.min(self.span.end), end: span.end.min(self.span.end) };
@@ -176,7 +181,7 @@ impl Head {
     pub(crate) fn is_wrapped_message(&self) -> bool {
         let root = self.part();
         let forwarded = root.content_type.parameter("forwarded");
-        root.content_type.is("message", "rfc822")
+        root.content_type.is_message()
             && root.transfer_encoding.is_identity()
             && forwarded.is_some_and(|value| value.eq_ignore_ascii_case("no"))
     }

@@ -28,6 +28,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The media type of the message cannot be read in one way only.
+    #[error("cannot protect a message in place: its media type is not clear")]
+    MediaType,
     /// There is nobody to encrypt to.
     #[error("cannot protect a message for nobody")]
     NoRecipient,
@@ -59,6 +62,7 @@ impl Coded for Error {
             Self::Cms(error) => error.code(),
             Self::HeaderTooLarge => &HEADER_TOO_LARGE,
             Self::Io { .. } => &IO,
+            Self::MediaType => &MEDIA_TYPE,
             Self::NoRecipient => &NO_RECIPIENT,
             Self::OwnKey { .. } => &OWN_KEY,
             Self::RecipientCertificate { .. } => &RECIPIENT_CERTIFICATE,
@@ -106,6 +110,16 @@ codes! {
         "the From inside of the protection and the one outside differ",
         "The protected message has another From than the wrapper it came in. The verdict speaks only about the From that \
          is shown. Mailing lists and forwarders cause this without bad intent; see the form and the signer in the verdict.";
+    HEADER_DIFFERS: "smime.header_differs", Sender, Never, "550 5.7.1",
+        "fields of the header are not those that were protected",
+        "The author protected the header (RFC 9788), and outside of the protection some fields stand in another way: a mailing \
+         list or a forwarder changed them, or somebody who meant to deceive. What is delivered has the fields as the author \
+         wrote them. The verdict names the fields.";
+    HEADER_NOT_COVERED: "smime.header_not_covered", Partner, Never, "550 5.7.1",
+        "the signature does not cover the header",
+        "The signature covers the content of the message. From, Subject and the other fields lie outside of it and could be \
+         changed on the way; that From belongs to the signer was checked, as far as the signer's certificate names an \
+         address or a domain. Ask the sender to turn on header protection (RFC 9788).";
     HEADER_TOO_LARGE: "smime.header_too_large", Sender, Never, "550 5.6.0",
         "the header is too large to be looked at",
         "The header of the message, or of a layer inside it, is larger than 256 KiB. The message is not opened and counts \
@@ -123,6 +137,10 @@ codes! {
         "the S/MIME structure is damaged",
         "The message says that it is S/MIME, but the structure inside cannot be read to its end: it was cut, re-encoded or \
          never right. Ask the sender to send it again and look for a relay that changes messages.";
+    MEDIA_TYPE: "smime.media_type", Sender, Never, "550 5.6.0",
+        "the media type of the message is not clear",
+        "The message has several Content-Type fields, or one that programs would read in different ways. It cannot be \
+         protected in place for a mail program, only as a whole for a gateway. Ask the sender what wrote it.";
     MICALG: "smime.micalg", Partner, Never, "550 5.6.0",
         "the micalg parameter does not fit the signature",
         "The multipart/signed header announces another digest than the signature uses. The signature's own digest counts. \
@@ -159,6 +177,10 @@ codes! {
         "a recipient's certificate cannot be used for encryption",
         "The certificate in the partner's card cannot be read, or its key cannot be used for encryption. Ask the partner \
          for a new card; the message is held until then.";
+    SENDER_DIFFERS: "smime.sender_differs", Sender, Never, "550 5.7.1",
+        "the field Sender names somebody whom the signer does not speak for",
+        "Mail programs show such a message as sent by one address on behalf of another. The verdict speaks about From \
+         alone. Mailing lists write Sender without bad intent; see whether it is the list you expect.";
     SIGNATURE_BAD: "smime.signature_bad", Sender, Never, "550 5.7.7",
         "the signature does not fit the message",
         "The message was changed after it was signed, or the signature is a forgery. Relays that rewrite messages (footers, \

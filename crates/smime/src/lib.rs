@@ -81,6 +81,7 @@ pub mod card;
 mod choice;
 mod entity;
 mod error;
+mod header;
 mod keys;
 mod open;
 mod outer;
@@ -92,13 +93,15 @@ mod verdict;
 
 pub use choice::{Choice, choose};
 pub use error::{CODES, Error, Result};
+pub use header::{HeaderConfidentiality, HeaderForm};
 pub use keys::{Capabilities, ContentAlgorithm, KeyTransport, OpeningKey, RecipientKey, Signer};
 pub use open::{Delivered, OpenFacts, Opened, open};
 pub use outer::{OuterHeaders, OuterSubject};
-pub use protect::{Protected, ProtectedRecipient, Protection, protect};
+pub use protect::{InPlace, Protected, ProtectedRecipient, Protection, protect, protect_in_place};
 pub use sign::{Signed, Signing, sign};
 pub use spool::{MemorySpools, Spool, Spools};
 pub use trust::{Anchor, NoTrust, Trust};
 pub use verdict::{
-    EncryptionVerdict, Outcome, Problem, ProtectionKind, SignerTrust, SignerVerdict, Verdict,
+    EncryptionVerdict, HeaderVerdict, Outcome, Problem, ProtectionKind, SignerTrust, SignerVerdict,
+    Verdict,
 };

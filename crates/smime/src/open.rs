@@ -11,17 +11,24 @@ use chancery_mail::{
 use crate::{
     entity::{Entity, Head, Place},
     error::{self, Error, Result},
+    header::HeaderForm,
     keys::OpeningKey,
     spool::Spools,
     trust::Trust,
-    verdict::{Outcome, Problem, ProtectionKind, SignerTrust, SignerVerdict, Verdict},
+    verdict::{
+        HeaderVerdict, Outcome, Problem, ProtectionKind, SignerTrust, SignerVerdict, Verdict,
+    },
 };
 
 use deliver::Plan;
+use fields::sender_of;
+use header::Comparison;
 use judge::{Judge, MAX_SIGNERS};
 use layers::{Content, Layer, Peeled};
 
 mod deliver;
+mod fields;
+mod header;
 mod judge;
 mod layers;
 mod signature;
@@ -58,7 +65,7 @@ pub enum Delivered {
         /// Bytes written.
         bytes: u64,
     },
-    /// The outer header with the content that was inside.
+    /// The outer header with the content; fields that were protected stand as the author wrote them.
     Rebuilt {
         /// Bytes written.
         bytes: u64,
@@ -91,7 +98,7 @@ fn conclude(
     out: &mut dyn Write,
 ) -> Result<Opened> {
     let content = peeled.content.take();
-    let mut conclusion = Conclusion { peeled, judge, outer_authors: authors_of(outer) };
+    let mut conclusion = Conclusion::new(peeled, judge, outer);
     let outer_trace = trace_of(outer);
     let Some(mut content) = content else {
         let authors = conclusion.outer_authors.clone().unwrap_or_default();
@@ -103,6 +110,7 @@ fn conclude(
         conclusion.plan(&mut content).map_err(Error::io("read the opened message"))?;
     let signers = conclusion.signers(&authors);
     let outcome = conclusion.outcome(&authors, &signers);
+    conclusion.note_header(&authors);
     let is_withheld = outcome != Outcome::Verified && conclusion.must_withhold(&content.head);
     let (outcome, plan) =
         if is_withheld { (Outcome::Undecipherable, Plan::Nothing) } else { (outcome, plan) };
@@ -120,17 +128,35 @@ fn conclude(
 struct Conclusion<'c, 'm> {
     peeled: Peeled<'m>,
     judge: &'c Judge<'c>,
+    outer: &'c Head,
     outer_authors: Authors,
+    /// What is protected of the header.
+    header: HeaderVerdict,
+    /// The Sender that is shown, and whether it can be read.
+    sender: Option<std::result::Result<Mailbox, ()>>,
+    /// True if From was changed after the message was protected.
+    is_from_changed: bool,
 }
 
-impl Conclusion<'_, '_> {
+impl<'c, 'm> Conclusion<'c, 'm> {
+    fn new(peeled: Peeled<'m>, judge: &'c Judge<'c>, outer: &'c Head) -> Self {
+        Self {
+            peeled,
+            judge,
+            outer,
+            outer_authors: authors_of(outer),
+            header: Comparison::default().verdict(HeaderForm::None, false),
+            sender: sender_of(outer.block()),
+            is_from_changed: false,
+        }
+    }
+
     /// Decides what will be shown, and who its authors are.
     fn plan(&mut self, content: &mut Content<'_>) -> io::Result<(Plan, Vec<Mailbox>)> {
         let unwrapped = self.unwrapped(content)?;
         let (plan, authors) = match unwrapped {
             Some((span, authors)) => (Plan::Original(span), authors),
-            None if content.entity.is_received() => (Plan::AsReceived, self.outer_authors.clone()),
-            None => (Plan::Rebuilt, self.outer_authors.clone()),
+            None => self.in_place(content)?,
         };
         match authors {
             Ok(authors) => Ok((plan, authors)),
@@ -179,6 +205,10 @@ impl Conclusion<'_, '_> {
                 &error::FROM_DIFFERS,
                 "From of the protected message is not the From outside",
             );
+        }
+        if may_replace {
+            self.compare(HeaderForm::Wrapped, inner.block());
+            self.sender = sender_of(inner.block());
         }
         Ok(may_replace.then_some((span, authors)))
     }
@@ -232,7 +262,9 @@ impl Conclusion<'_, '_> {
             return Outcome::Failed;
         }
         let is_believed = signers.iter().any(is_good_for_from) && !authors.is_empty();
-        if is_believed && !is_any_broken && !self.peeled.is_partial && !self.peeled.is_ambiguous {
+        let is_doubtful =
+            self.peeled.is_partial || self.peeled.is_ambiguous || self.is_from_changed;
+        if is_believed && !is_any_broken && !is_doubtful {
             return Outcome::Verified;
         }
         Outcome::Unverified
@@ -310,6 +342,7 @@ impl Conclusion<'_, '_> {
                 .collect(),
             signers,
             encryption,
+            header: self.header,
             problems: self.peeled.problems,
         }
     }

@@ -1,14 +1,16 @@
 //! Signs and encrypts a whole message for the recipients of one child (RFC 8551 section 3.6, RFC 3183 section 3).
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 
 use chancery_cms::{ContentCipher, DetachedSigner, EnvelopedWriter, Recipient, SignOptions};
 use chancery_crypto::{DigestAlgorithm, Hasher};
-use chancery_mail::transfer::Base64Encoder;
+use chancery_mail::{Span, transfer::Base64Encoder};
 use serde::Serialize;
 
 use crate::{
+    entity::{Entity, Place},
     error::{Error, Result},
+    header::{HeaderConfidentiality, payload},
     keys::{ContentAlgorithm, RecipientKey, Signer},
     outer::OuterHeaders,
 };
@@ -67,6 +69,52 @@ pub fn protect(
     protection: &Protection<'_>,
     out: &mut dyn Write,
 ) -> Result<Protected> {
+    write_protected(WRAPPER, original, outer.as_bytes(), protection, out)
+}
+
+/// How a message is protected in place, for mail programs that do not unwrap a whole message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InPlace {
+    /// What the world sees of the header.
+    pub confidentiality: HeaderConfidentiality,
+    /// True to repeat a hidden Subject at the start of a plain text, for programs that do not look for it inside (RFC 9788
+    /// section 2.1.2); those that know the standard do not show it twice.
+    pub legacy_display: bool,
+}
+
+/// Protects the content of `original` and its header, in one pass (RFC 9788): inside stand the content and every field of
+/// the header (`hp="cipher"`), outside what the policy shows and `HP-Outer` announces.
+///
+/// This is what Outlook, Thunderbird and Apple Mail read at once; between gateways [`protect`] carries the message byte
+/// for byte. A message whose media type is not clear is refused, [`protect`] takes it.
+pub fn protect_in_place<R: Read + Seek>(
+    original: &mut R,
+    how: InPlace,
+    protection: &Protection<'_>,
+    out: &mut dyn Write,
+) -> Result<Protected> {
+    let mut entity = Entity::whole(Place::Message(original)).map_err(reading)?;
+    let head = entity.head().map_err(reading)?;
+    if !head.is_whole {
+        return Err(Error::HeaderTooLarge);
+    }
+    let header = payload::cipher(&head, how).ok_or(Error::MediaType)?;
+    let body = Span { start: head.body, end: entity.span.end };
+    let mut body = entity.reader(body).map_err(reading)?;
+    let mut protected =
+        write_protected(&header.inside, &mut body, &header.outside, protection, out)?;
+    protected.original_bytes = entity.span.len();
+    Ok(protected)
+}
+
+/// Writes the message for the network: `before` and `content` are signed and encrypted, `outer` stands before them.
+fn write_protected(
+    before: &[u8],
+    content: &mut dyn Read,
+    outer: &[u8],
+    protection: &Protection<'_>,
+    out: &mut dyn Write,
+) -> Result<Protected> {
     if protection.recipients.is_empty() {
         return Err(Error::NoRecipient);
     }
@@ -78,7 +126,7 @@ pub fn protect(
     };
     let signature = DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
     let micalg = micalg(&signature);
-    let mut header = outer.as_bytes().to_vec();
+    let mut header = outer.to_vec();
     header.extend_from_slice(wire_header(protection.cipher).as_bytes());
     let mut out = Counted { sink: out, written: 0 };
     out.write_all(&header).map_err(writing)?;
@@ -89,7 +137,7 @@ pub fn protect(
     let envelope =
         EnvelopedWriter::new(armor, cipher(protection.cipher), &recipients).map_err(Error::Cms)?;
     let boundary = boundary(protection.boundary_seed);
-    let (envelope, original_bytes) = write_signed(original, signature, &boundary, envelope)?;
+    let (envelope, original_bytes) = write_signed(before, content, signature, &boundary, envelope)?;
     let armor = envelope.finish().map_err(Error::Cms)?;
     let wire_bytes = armor.finish().map_err(writing)?.written;
     Ok(Protected {
@@ -109,10 +157,10 @@ pub fn protect(
 
 /// Writes the multipart/signed that is inside of the encryption (RFC 8551 section 3.5.3).
 ///
-/// The original is the only content of a wrapper that says that it is no forwarded message (RFC 8551 section 3.1).
-/// Nothing in it is changed, so it is declared binary: encryption carries every byte (RFC 8551 section 3.1.3).
+/// Nothing in the content is changed, so it is declared binary: encryption carries every byte (RFC 8551 section 3.1.3).
 fn write_signed<W: Write>(
-    original: &mut dyn Read,
+    before: &[u8],
+    content: &mut dyn Read,
     mut signature: DetachedSigner,
     boundary: &str,
     mut envelope: EnvelopedWriter<W>,
@@ -123,16 +171,16 @@ fn write_signed<W: Write>(
         micalg(&signature)
     );
     envelope.write_all(top.as_bytes()).map_err(writing)?;
-    envelope.write_all(WRAPPER).map_err(writing)?;
-    signature.update(WRAPPER);
+    envelope.write_all(before).map_err(writing)?;
+    signature.update(before);
     let mut original_bytes = 0;
     let mut buffer = vec![0; CHUNK];
     loop {
-        let read = match original.read(&mut buffer) {
+        let read = match content.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::io("read the message")(error)),
+            Err(error) => return Err(reading(error)),
         };
         let chunk = buffer.get(..read).unwrap_or_default();
         signature.update(chunk);
@@ -194,6 +242,10 @@ fn cipher(algorithm: ContentAlgorithm) -> ContentCipher {
     }
 }
 
+fn reading(error: io::Error) -> Error {
+    Error::io("read the message")(error)
+}
+
 fn writing(error: io::Error) -> Error {
     Error::io("write the protected message")(error)
 }
@@ -225,7 +277,7 @@ impl ProtectedRecipient {
     }
 }
 
-/// The header of the part that wraps the original.
+/// The header of the part that wraps the original and says that it is no forwarded message (RFC 8551 section 3.1).
 const WRAPPER: &[u8] =
     b"Content-Type: message/rfc822; forwarded=no\r\nContent-Transfer-Encoding: binary\r\n\r\n";
 

@@ -1,7 +1,7 @@
 //! Signs a message in clear, so that everybody can read it and those who can check it, do (RFC 8551 section 3.5.3).
 //!
-//! The MIME content is signed and the header stays outside, so that ordinary mail programs show the message as
-//! before. Relays re-encode what is not plain ASCII with short lines, and break the signature by it; such parts are
+//! The header stays outside, so that ordinary mail programs show the message as before, and a copy of it is signed with
+//! the content (RFC 9788 section 2.1), so that nobody can change From or Subject on the way. Relays re-encode what is not plain ASCII with short lines, and break the signature by it; such parts are
 //! encoded before signing (RFC 8551 section 3.1.3).
 
 use std::io::{self, Read, Seek, Write};
@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::{
     entity::{Entity, Head, Place, is_content_field},
     error::{Error, Result},
+    header::payload::{self, push_line},
     keys::Signer,
     protect::{boundary, micalg, signature_part},
 };
@@ -41,6 +42,8 @@ pub struct Signed {
     pub signer: String,
     /// The digest the signature uses.
     pub digest: &'static str,
+    /// The fields of the header that the signature covers; none if the media type of the message is not clear.
+    pub header: Vec<&'static str>,
     /// Parts that had to be re-encoded so that relays need not touch them (RFC 8551 section 3.1.3).
     pub reencoded_parts: usize,
     /// Bytes of the original message.
@@ -49,7 +52,7 @@ pub struct Signed {
     pub wire_bytes: u64,
 }
 
-/// Signs the MIME content of `original` and keeps its header outside.
+/// Signs the MIME content of `original` with a copy of its header, which stays outside too.
 ///
 /// On an error, what was written to `out` is worthless.
 pub fn sign<R: Read + Seek>(
@@ -74,7 +77,8 @@ pub fn sign<R: Read + Seek>(
 
     let mut tee = Tee { out, signature, written: 0 };
     tee.write_outside(&outer_header(&head, digest, &boundary)).map_err(writing)?;
-    let reencoded_parts = write_content(&mut entity, &head, &mut tee)?;
+    let content = payload::clear(head.block());
+    let reencoded_parts = write_content(&mut entity, &head, &content.bytes, &mut tee)?;
     let Tee { out, signature, written } = tee;
     let end =
         signature_part(&boundary, &signature.finish().map_err(Error::Cms)?).map_err(writing)?;
@@ -82,6 +86,7 @@ pub fn sign<R: Read + Seek>(
     Ok(Signed {
         signer: signing.signer.fingerprint().to_owned(),
         digest,
+        header: content.covered,
         reencoded_parts,
         original_bytes: entity.span.len(),
         wire_bytes: written + end.len() as u64,
@@ -132,13 +137,12 @@ fn outer_header(head: &Head, micalg: &str, boundary: &str) -> Vec<u8> {
 }
 
 /// Writes the content that is signed; returns the number of parts that were re-encoded.
-fn write_content(entity: &mut Entity<'_>, head: &Head, tee: &mut Tee<'_>) -> Result<usize> {
-    let mut header = Vec::new();
-    for field in
-        head.block().fields().filter(|field| is_content_field(field) && !field.is("MIME-Version"))
-    {
-        push_line(&mut header, field.raw);
-    }
+fn write_content(
+    entity: &mut Entity<'_>,
+    head: &Head,
+    header: &[u8],
+    tee: &mut Tee<'_>,
+) -> Result<usize> {
     let body = Span { start: head.body, end: entity.span.end };
     let mut builder = IndexBuilder::new();
     let mut scan = Scan::default();
@@ -150,12 +154,12 @@ fn write_content(entity: &mut Entity<'_>, head: &Head, tee: &mut Tee<'_>) -> Res
         .map_err(reading)?;
     let index = builder.finish();
     if !scan.is_fragile || index.is_truncated() {
-        tee.write_all(&header).and_then(|()| tee.write_all(b"\r\n")).map_err(writing)?;
+        tee.write_all(header).and_then(|()| tee.write_all(b"\r\n")).map_err(writing)?;
         entity.copy(body, tee).map_err(writing)?;
         return Ok(0);
     }
     let encodings = choose_encodings(entity, &index).map_err(reading)?;
-    write_encoded(entity, &index, &encodings, &header, tee).map_err(writing)?;
+    write_encoded(entity, &index, &encodings, header, tee).map_err(writing)?;
     Ok(encodings
         .iter()
         .filter(|encoding| matches!(encoding, Encoding::Base64 | Encoding::QuotedPrintable))
@@ -308,14 +312,6 @@ impl Scan {
         self.line += chunk.len().saturating_sub(start);
         self.is_fragile |= self.line > MAX_LINE;
         self.last = last;
-    }
-}
-
-/// Adds a field, with a line end if it has none.
-fn push_line(header: &mut Vec<u8>, field: &[u8]) {
-    header.extend_from_slice(field);
-    if !field.ends_with(b"\n") {
-        header.extend_from_slice(b"\r\n");
     }
 }
 

@@ -4,7 +4,7 @@ use chancery_fault::Code;
 use chancery_mail::authentication_results::{self, MethodResult};
 use serde::Serialize;
 
-use crate::error;
+use crate::{error, header::HeaderForm};
 
 /// What opening a message found out; its JSON form is stable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,8 +21,28 @@ pub struct Verdict {
     pub signers: Vec<SignerVerdict>,
     /// The innermost encryption; none if there was none, or it did not open.
     pub encryption: Option<EncryptionVerdict>,
+    /// Which fields of the header the protection covers.
+    pub header: HeaderVerdict,
     /// Everything that is wrong or worth knowing, in the order it was found.
     pub problems: Vec<Problem>,
+}
+
+/// Which fields of the header the protection covers (RFC 9788). Names are written as in the standards.
+///
+/// What the reader sees is what was signed: a covered field is delivered as it stands inside, and one of `added` is
+/// not delivered, if the signer may speak for From.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeaderVerdict {
+    /// How the header is protected.
+    pub form: HeaderForm,
+    /// Fields that a right signature covers.
+    pub covered: Vec<&'static str>,
+    /// Fields that the author hid from the world by encryption.
+    pub hidden: Vec<&'static str>,
+    /// Fields that stand outside in another way than the author protected and announced them.
+    pub differing: Vec<&'static str>,
+    /// Fields that somebody added outside.
+    pub added: Vec<&'static str>,
 }
 
 /// The answer in one word.
@@ -217,8 +237,13 @@ impl Verdict {
         if self.result == Outcome::Verified {
             let encrypted =
                 if self.protection == ProtectionKind::SignedEncrypted { ", encrypted" } else { "" };
+            let uncovered = if self.has_problem(&error::HEADER_NOT_COVERED) {
+                ", header not covered"
+            } else {
+                ""
+            };
             return Some(format!(
-                "{}{encrypted}",
+                "{}{encrypted}{uncovered}",
                 self.signers.iter().find(|it| it.speaks_for_from)?.partner.as_ref()?
             ));
         }
@@ -228,7 +253,14 @@ impl Verdict {
 }
 
 /// Problems that do not make a result worse by themselves.
-const NOTES: [&Code; 3] = [&error::CIPHER_UNAUTHENTICATED, &error::LINE_ENDINGS, &error::MICALG];
+const NOTES: [&Code; 6] = [
+    &error::CIPHER_UNAUTHENTICATED,
+    &error::HEADER_DIFFERS,
+    &error::HEADER_NOT_COVERED,
+    &error::LINE_ENDINGS,
+    &error::MICALG,
+    &error::SENDER_DIFFERS,
+];
 
 impl Outcome {
     /// Returns the word used in JSON, logs and metrics.

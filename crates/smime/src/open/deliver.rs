@@ -6,11 +6,12 @@ use chancery_mail::{Span, address::Mailbox, header::HeaderBlock};
 
 use crate::{
     entity::{Head, is_content_field},
-    open::{Delivered, layers::Content},
+    header::{PROTECTED, protected_name},
+    open::{Delivered, header::Restoration, layers::Content},
 };
 
 /// What is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     /// Nothing: the received bytes are delivered.
     AsReceived,
@@ -18,8 +19,10 @@ pub(super) enum Plan {
     Nothing,
     /// The wrapped message at this place of the content's stream.
     Original(Span),
-    /// The outer header with the content.
-    Rebuilt,
+    /// The outer header with the content; fields of the protected header take the place of outer ones.
+    Rebuilt(Option<Restoration>),
+    /// The received message with the fields of its header as they were signed; it ends here in the stream.
+    Restored(Restoration, u64),
 }
 
 /// What was written.
@@ -44,10 +47,19 @@ impl Plan {
             Self::Original(span) => {
                 content.entity.copy(span, &mut out)?;
             }
-            Self::Rebuilt => {
-                write_header(&mut out, outer.block(), content.head.block())?;
+            Self::Rebuilt(ref restoration) => {
+                let inner = content.head.block();
+                write_fields(&mut out, outer.block(), inner, restoration.as_ref())?;
+                write_line(&mut out, b"MIME-Version: 1.0")?;
+                write_content_fields(&mut out, inner)?;
                 let body = Span { start: content.head.body, end: content.entity.span.end };
                 content.entity.copy(body, &mut out)?;
+            }
+            Self::Restored(ref restoration, end) => {
+                write_fields(&mut out, outer.block(), content.head.block(), Some(restoration))?;
+                write_line(&mut out, b"MIME-Version: 1.0")?;
+                write_content_fields(&mut out, outer.block())?;
+                content.entity.copy(Span { start: outer.body, end }, &mut out)?;
             }
         }
         let (bytes, has_changed_line_ends) = out.finish()?;
@@ -73,32 +85,46 @@ pub(super) fn agree(outer: &[Mailbox], inner: &[Mailbox]) -> bool {
     covers(outer, inner) && covers(inner, outer)
 }
 
-/// Writes the outer fields that describe the message, and the inner ones that describe the content.
-fn write_header(
+/// Writes the outer fields that describe the message; those that are protected inside are taken from there.
+fn write_fields(
     out: &mut impl Write,
     outer: HeaderBlock<'_>,
     inner: HeaderBlock<'_>,
+    restoration: Option<&Restoration>,
 ) -> io::Result<()> {
-    let inner_subject = inner.first("Subject").filter(|_| has_protected_header(inner));
+    let inner_of = |name: &str| restoration.and_then(|restoration| restoration.inner(name, inner));
+    let mut written = Vec::new();
     for field in outer.fields().filter(|field| !is_content_field(field)) {
-        let shown = inner_subject.filter(|_| field.is("Subject")).unwrap_or(field);
-        write_line(out, shown.raw)?;
+        let Some(name) = protected_name(&field) else {
+            write_line(out, field.raw)?;
+            continue;
+        };
+        if restoration.is_some_and(|restoration| restoration.dropped.contains(&name)) {
+            continue;
+        }
+        match inner_of(name) {
+            Some(_) if written.contains(&name) => {}
+            Some(inner) => {
+                write_line(out, inner.raw)?;
+                written.push(name);
+            }
+            None => write_line(out, field.raw)?,
+        }
     }
-    write_line(out, b"MIME-Version: 1.0")?;
-    for field in inner.fields().filter(|field| is_content_field(field) && !field.is("MIME-Version"))
-    {
+    for name in PROTECTED.into_iter().filter(|name| !written.contains(name)) {
+        if let Some(inner) = inner_of(name) {
+            write_line(out, inner.raw)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the fields that describe the content, and the empty line.
+fn write_content_fields(out: &mut impl Write, header: HeaderBlock<'_>) -> io::Result<()> {
+    for field in header.fields().filter(|it| is_content_field(it) && !it.is("MIME-Version")) {
         write_line(out, field.raw)?;
     }
     out.write_all(b"\r\n")
-}
-
-/// Returns true if the content says that its header is the message's (RFC 9788 section 2.1.1 `hp`, or the older
-/// `protected-headers`); then the Subject outside is only a stand-in.
-fn has_protected_header(inner: HeaderBlock<'_>) -> bool {
-    let Some(field) = inner.first("Content-Type") else { return false };
-    chancery_mail::content_type::ContentType::parse(field.value).is_some_and(|it| {
-        it.parameter("hp").is_some() || it.parameter("protected-headers").is_some()
-    })
 }
 
 /// Writes a field, with a line end if it has none.

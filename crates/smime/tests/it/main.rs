@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod forms;
 #[cfg(test)]
+mod header;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod openssl;

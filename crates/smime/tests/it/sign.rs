@@ -47,7 +47,7 @@ fn the_header_stays_outside_and_the_content_is_not_touched() {
          Content-Type: multipart/signed;"
     ), "{message}");
     assert!(message.contains(
-        "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nHello,\r\n\r\nthis is plain.\r\n\r\n--=_"
+        "\r\nFrom: joerg@acme.example\r\nSubject: hello\r\nContent-Type: text/plain; charset=us-ascii;\r\n hp=\"clear\"\r\n\r\nHello,\r\n\r\nthis is plain.\r\n\r\n--=_"
     ), "{message}");
 }
 
@@ -67,7 +67,7 @@ fn what_relays_would_change_is_encoded_first() {
     .concat();
     let (message, report) = signed(&acme, &binary);
     assert_eq!(report.reencoded_parts, 1);
-    assert!(message.contains("Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC/woNAw==\r\n"), "{message}");
+    assert!(message.contains("Content-Type: application/pdf;\r\n hp=\"clear\"\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC/woNAw==\r\n"), "{message}");
     assert_eq!(
         open_as(&globex, message.as_bytes(), &vec![acme.anchor()]).verdict.result,
         Outcome::Verified
@@ -82,11 +82,11 @@ fn what_relays_would_change_is_encoded_first() {
 #[test]
 fn what_somebody_else_signed_is_not_touched() {
     let acme = Party::acme();
-    let inner = "Content-Type: multipart/signed; boundary=s; protocol=\"application/pgp-signature\"\r\n\r\n--s\r\n\
+    let inner = "\r\n\r\n--s\r\n\
          Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u{fc}\u{df}e\r\n--s\r\n\
          Content-Type: application/pgp-signature\r\n\r\nx\r\n--s--\r\n";
     let (message, report) =
-        signed(&acme, format!("From: joerg@acme.example\r\n{inner}").as_bytes());
+        signed(&acme, format!("From: joerg@acme.example\r\nContent-Type: multipart/signed; boundary=s; protocol=\"application/pgp-signature\"{inner}").as_bytes());
     assert_eq!(report.reencoded_parts, 0);
     assert!(message.contains(inner), "{message}");
 }

@@ -71,6 +71,13 @@ fn unprotected() {
       "from": [
         "joerg@acme.example"
       ],
+      "header": {
+        "added": [],
+        "covered": [],
+        "differing": [],
+        "form": "none",
+        "hidden": []
+      },
       "problems": [],
       "protection": "none",
       "result": "unprotected",

@@ -1,0 +1,158 @@
+//! The part of the conclusion that is about the header: which From counts, and what is said about the other fields.
+
+use std::io;
+
+use chancery_mail::{
+    address::{self, Mailbox},
+    header::HeaderBlock,
+};
+
+use crate::{
+    error,
+    header::HeaderForm,
+    open::{
+        Authors, Conclusion, authors_of,
+        deliver::{self, Plan},
+        header::{Comparison, Restoration},
+        is_good_for_from,
+        layers::{Content, Layer},
+    },
+};
+
+impl Conclusion<'_, '_> {
+    /// Decides what is shown of a message whose content is no wrapped message, and whose From it is.
+    ///
+    /// From inside counts if it is the one outside, or if somebody signed it who may speak for it; then a From that
+    /// was changed on the way is put right, and the message is still not called verified. Otherwise From outside is
+    /// shown, which the network has judged: else anybody could choose it by encrypting.
+    pub(super) fn in_place(&mut self, content: &mut Content<'_>) -> io::Result<(Plan, Authors)> {
+        let is_received = content.entity.is_received();
+        let unchanged = if is_received { Plan::AsReceived } else { Plan::Rebuilt(None) };
+        let inner = content.head.block();
+        let form = HeaderForm::of_content(inner);
+        let is_protected = !self.peeled.layers.is_empty()
+            && !self.peeled.is_partial
+            && form != HeaderForm::None
+            && (!is_received || self.is_signature_good());
+        if !is_protected {
+            return Ok((unchanged, self.outer_authors.clone()));
+        }
+        let (takes_from, authors) = self.authors_by(content);
+        let comparison = self.compare(form, inner);
+        let speaks = authors.as_ref().is_ok_and(|authors| self.is_spoken_for(authors));
+        let dropped = if speaks {
+            // The outer From goes only where the inner one comes.
+            comparison.added.iter().copied().filter(|name| *name != "From").collect()
+        } else {
+            Vec::new()
+        };
+        let restoration = Restoration { takes_from, dropped };
+        self.sender = match restoration.inner("Sender", inner) {
+            Some(_) => sender_of(inner),
+            None if restoration.dropped.contains(&"Sender") => None,
+            None => self.sender.take(),
+        };
+        let plan = if !is_received {
+            Plan::Rebuilt(Some(restoration))
+        } else if speaks && comparison.is_changed() {
+            Plan::Restored(restoration, content.entity.stream_end()?)
+        } else {
+            unchanged
+        };
+        Ok((plan, authors))
+    }
+
+    /// Returns whether From is taken from inside, and who the authors are then.
+    fn authors_by(&mut self, content: &Content<'_>) -> (bool, Authors) {
+        if content.head.block().first("From").is_none() {
+            return (false, self.outer_authors.clone());
+        }
+        let inner = match authors_of(&content.head) {
+            Ok(inner) => inner,
+            Err(error) => {
+                self.complain(&error::FROM_AMBIGUOUS, format!("inside of the protection: {error}"));
+                self.peeled.is_ambiguous = true;
+                return (false, self.outer_authors.clone());
+            }
+        };
+        if self.outer_authors.as_ref().is_ok_and(|outer| deliver::agree(outer, &inner)) {
+            return (true, Ok(inner));
+        }
+        self.complain(
+            &error::FROM_DIFFERS,
+            "From outside is not the From that was protected with the content",
+        );
+        self.is_from_changed = true;
+        if self.is_spoken_for(&inner) {
+            (true, Ok(inner))
+        } else {
+            (false, self.outer_authors.clone())
+        }
+    }
+
+    /// Compares the header inside with the one outside, and keeps what the verdict says about it.
+    pub(super) fn compare(&mut self, form: HeaderForm, inner: HeaderBlock<'_>) -> Comparison {
+        let is_encrypted = self.peeled.inside_encryption() > 0;
+        let comparison = Comparison::of(form, self.outer.block(), inner, is_encrypted);
+        let is_signed = self.peeled.is_signed_inside() && self.is_signature_good();
+        self.header = comparison.verdict(form, is_signed);
+        comparison
+    }
+
+    /// Notes what the reader should know about the header: what is not covered, what was changed, who sent it.
+    pub(super) fn note_header(&mut self, authors: &[Mailbox]) {
+        let is_signed = self.peeled.is_signed_inside() && self.is_signature_good();
+        if is_signed && !self.header.covered.contains(&"From") && !self.peeled.is_partial {
+            let text = if self.header.covered.is_empty() {
+                "the signature covers the content; all fields of the header lie outside of it"
+            } else {
+                "the signature covers the content and some fields of the header, but not From"
+            };
+            self.complain(&error::HEADER_NOT_COVERED, text);
+        }
+        // A wrapped message is shown whole; its wrapper is nobody's business but for From, which was looked at.
+        if self.header.form != HeaderForm::Wrapped {
+            for (fields, what) in [
+                (self.header.differing.join(", "), "fields that were changed outside"),
+                (self.header.added.join(", "), "fields that were added outside"),
+            ] {
+                if !fields.is_empty() {
+                    self.complain(&error::HEADER_DIFFERS, format!("{what}: {fields}"));
+                }
+            }
+        }
+        self.note_sender(authors);
+    }
+
+    /// Notes a Sender who is no author, and for whom no signer may speak (RFC 5322 section 3.6.2).
+    fn note_sender(&mut self, authors: &[Mailbox]) {
+        let is_signed = self.peeled.layers.iter().any(|it| !matches!(it, Layer::Encrypted(_)));
+        let Some(sender) = self.sender.take().filter(|_| is_signed) else { return };
+        let Ok(sender) = sender else {
+            self.complain(
+                &error::SENDER_DIFFERS,
+                "the field Sender cannot be read in one way only",
+            );
+            return;
+        };
+        let is_author = authors.iter().any(|author| author.address.same_mailbox(&sender.address));
+        if !is_author && !self.is_spoken_for(std::slice::from_ref(&sender)) {
+            let text = format!("Sender is {}, who is not in From", sender.address);
+            self.complain(&error::SENDER_DIFFERS, text);
+        }
+    }
+
+    /// Returns true if a right signature over the content is by somebody who may speak for all of them.
+    fn is_spoken_for(&self, authors: &[Mailbox]) -> bool {
+        self.signers(authors).iter().any(is_good_for_from)
+    }
+}
+
+/// Returns the mailbox in the field Sender; an error if it is there and not clear.
+pub(super) fn sender_of(header: HeaderBlock<'_>) -> Option<Result<Mailbox, ()>> {
+    let mut fields = header.all("Sender");
+    let (first, second) = (fields.next()?, fields.next());
+    let mut list = address::parse_mailbox_list(first.value);
+    let is_clear = second.is_none() && list.problems.is_empty() && list.mailboxes.len() == 1;
+    Some(list.mailboxes.pop().filter(|_| is_clear).ok_or(()))
+}
