@@ -93,6 +93,10 @@ codes! {
         "The signature is mathematically right, but the certificate of the signer, or of the authority that issued it, \
          was not valid at the time of checking. Ask the partner to renew it and \
          to send a new card. Until then its mail is shown as unverified.";
+    CERTIFICATES_ONLY: "smime.certificates_only", Sender, Never, "550 5.6.0",
+        "the message has certificates only",
+        "The message is a bag of certificates (RFC 8551 section 3.8). There is nothing in it to read or to verify; the mail \
+         program can offer to keep the certificates.";
     CIPHER_UNAUTHENTICATED: "smime.cipher_unauthenticated", Partner, Never, "550 5.7.7",
         "the cipher does not notice changes",
         "The message came as enveloped-data with a CBC cipher. Such a cipher hides the text but does not notice when \
@@ -177,6 +181,15 @@ codes! {
         "a recipient's certificate cannot be used for encryption",
         "The certificate in the partner's card cannot be read, or its key cannot be used for encryption. Ask the partner \
          for a new card; the message is held until then.";
+    RELABELLED: "smime.relabelled", Partner, Never, "550 5.6.0",
+        "a signed message calls itself something else",
+        "A relay changed the type multipart/signed to another one. The parts are still there and the signature was checked; \
+         mail programs will not see that the message is signed. Look for the relay that rewrites messages.";
+    REMOTE_CONTENT: "smime.remote_content", Sender, Never, "550 5.7.7",
+        "decrypted HTML would load something from elsewhere",
+        "The message was decrypted with a cipher that does not notice changes, no good signature covers it, and it has HTML \
+         that loads something from another server when it is shown. An attack on the encryption (Efail) looks like this, \
+         and so does a careless newsletter. Show it without remote content.";
     SENDER_DIFFERS: "smime.sender_differs", Sender, Never, "550 5.7.1",
         "the field Sender names somebody whom the signer does not speak for",
         "Mail programs show such a message as sent by one address on behalf of another. The verdict speaks about From \
@@ -189,6 +202,10 @@ codes! {
         "the signed message is not built as RFC 1847 says",
         "A multipart/signed must have exactly two parts, of which the second is the signature. Here a part is missing, empty \
          or too many, or the signature cannot be read. Ask the sender to send it again.";
+    SIGNATURE_UNCHECKED: "smime.signature_unchecked", Partner, Never, "550 5.7.1",
+        "a signature could not be checked",
+        "The signature uses an algorithm that is not known here, or comes without the signer's certificate. Nothing says that \
+         the message was changed, and nothing says that it was not.";
     SIGNED_OUTSIDE: "smime.signed_outside", Partner, Never, "550 5.7.1",
         "only the encrypted bytes are signed, not the content",
         "The signature lies around the encryption. Its maker need not have known the content (RFC 8551 section 3.7), so it \
@@ -201,6 +218,15 @@ codes! {
         "nobody we know vouches for the signer",
         "The signature is right, but its certificate does not lead to any partner's authority. Ask the sender's organisation \
          for its card, compare the fingerprint by telephone and run `chancery partner add`.";
+    SIGNERS_DISAGREE: "smime.signers_disagree", Sender, Never, "550 5.7.7",
+        "one signature fits the message and another one does not",
+        "The message has several signatures over the same content, and they do not agree: one of the signers saw another text. \
+         None of them is believed. Ask the sender to send the message again.";
+    TNEF: "smime.tnef", Sender, Never, "550 5.6.0",
+        "the S/MIME message is inside an attachment of Outlook's own format",
+        "Exchange packed the message into winmail.dat (application/ms-tnef), which only Outlook opens. Signature and encryption \
+         inside it cannot be checked on the way. Ask the sender's administrator to turn off rich text (TNEF) for mail to the \
+         outside: Set-RemoteDomain -TNEFEnabled $false.";
     TOO_DEEP: "smime.too_deep", Sender, Never, "550 5.6.0",
         "there are too many layers of protection",
         "More than eight layers of signatures and encryption lie in each other. What lies deeper is not opened.";

@@ -78,6 +78,8 @@
 
 pub mod card;
 
+pub mod danger;
+
 mod choice;
 mod entity;
 mod error;
@@ -102,6 +104,6 @@ pub use sign::{Signed, Signing, sign};
 pub use spool::{MemorySpools, Spool, Spools};
 pub use trust::{Anchor, NoTrust, Trust};
 pub use verdict::{
-    EncryptionVerdict, HeaderVerdict, Outcome, Problem, ProtectionKind, SignerTrust, SignerVerdict,
-    Verdict,
+    EncryptionVerdict, HeaderVerdict, Outcome, PartialVerdict, Problem, ProtectionKind,
+    SignerTrust, SignerVerdict, Verdict,
 };

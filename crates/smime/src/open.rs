@@ -26,11 +26,14 @@ use header::Comparison;
 use judge::{Judge, MAX_SIGNERS};
 use layers::{Content, Layer, Peeled};
 
+mod answer;
 mod deliver;
 mod fields;
 mod header;
 mod judge;
 mod layers;
+mod parts;
+mod remote;
 mod signature;
 
 /// What the opener needs to know about the world.
@@ -83,11 +86,24 @@ pub fn open<R: Read + Seek>(
     spools: &mut dyn Spools,
     out: &mut dyn Write,
 ) -> Result<Opened> {
+    open_by(message, keys, trust, facts, false, spools, out)
+}
+
+/// Opens a message; says whether signatures count that can be forged today.
+pub(crate) fn open_by<R: Read + Seek>(
+    message: &mut R,
+    keys: &[OpeningKey],
+    trust: &dyn Trust,
+    facts: &OpenFacts<'_>,
+    accepts_weak: bool,
+    spools: &mut dyn Spools,
+    out: &mut dyn Write,
+) -> Result<Opened> {
     let mut entity =
         Entity::whole(Place::Message(message)).map_err(Error::io("read the message"))?;
     let outer = entity.head().map_err(Error::io("read the message"))?;
     let peeled = layers::peel(Content { entity, head: outer.clone() }, keys, spools)?;
-    conclude(peeled, &outer, &Judge { trust, facts }, out)
+    conclude(peeled, &outer, &Judge { trust, facts, accepts_weak }, out)
 }
 
 /// Judges what was peeled, decides what is shown, and writes it.
@@ -114,6 +130,9 @@ fn conclude(
     let is_withheld = outcome != Outcome::Verified && conclusion.must_withhold(&content.head);
     let (outcome, plan) =
         if is_withheld { (Outcome::Undecipherable, Plan::Nothing) } else { (outcome, plan) };
+    if !is_withheld && outcome != Outcome::Verified {
+        conclusion.look_for_efail(&mut content).map_err(Error::io("read the opened message"))?;
+    }
     let written =
         plan.write(&mut content, outer, out).map_err(Error::io("write the opened message"))?;
     if written.has_changed_line_ends {
@@ -232,88 +251,6 @@ impl<'c, 'm> Conclusion<'c, 'm> {
         signers
     }
 
-    /// Returns true if every signature over the content has at least one signer for whom it is right.
-    fn is_signature_good(&self) -> bool {
-        self.peeled.layers.iter().skip(self.peeled.inside_encryption()).all(|layer| match layer {
-            Layer::Signed(report) => report.as_ref().is_some_and(signature::is_good),
-            Layer::Encrypted(_) | Layer::PartlySigned(_) => true,
-        })
-    }
-
-    /// Forms the answer in one word, and notes what speaks against a better one.
-    fn outcome(&mut self, authors: &[Mailbox], signers: &[SignerVerdict]) -> Outcome {
-        if self.peeled.layers.is_empty() {
-            return if self.peeled.is_partial { Outcome::Unverified } else { Outcome::Unprotected };
-        }
-        let is_signed = |layer: &Layer| matches!(layer, Layer::Signed(_) | Layer::PartlySigned(_));
-        let is_covered =
-            self.peeled.layers.iter().skip(self.peeled.inside_encryption()).any(is_signed);
-        match (is_covered, self.peeled.layers.iter().any(is_signed)) {
-            (true, _) => {}
-            (false, true) => {
-                self.complain(&error::SIGNED_OUTSIDE, "the signature lies around the encryption");
-            }
-            (false, false) => {
-                self.complain(&error::NOT_SIGNED, "the message is encrypted but nobody signed it");
-            }
-        }
-        let is_any_broken = self.note_signers(signers);
-        if !self.is_signature_good() {
-            return Outcome::Failed;
-        }
-        let is_believed = signers.iter().any(is_good_for_from) && !authors.is_empty();
-        let is_doubtful =
-            self.peeled.is_partial || self.peeled.is_ambiguous || self.is_from_changed;
-        if is_believed && !is_any_broken && !is_doubtful {
-            return Outcome::Verified;
-        }
-        Outcome::Unverified
-    }
-
-    /// Notes the problems of all signers; returns true if a layer has no signer for whom it is right.
-    fn note_signers(&mut self, signers: &[SignerVerdict]) -> bool {
-        let mut problems: Vec<Problem> = Vec::new();
-        let mut is_any_broken = false;
-        for layer in &self.peeled.layers {
-            let (Layer::Signed(report) | Layer::PartlySigned(report)) = layer else { continue };
-            is_any_broken |= !report.as_ref().is_some_and(signature::is_good);
-            for signer in report.iter().flat_map(|report| &report.signers).take(MAX_SIGNERS) {
-                problems.extend(judge::problems_of_signature(signer));
-            }
-        }
-        problems.extend(signers.iter().filter_map(judge::problem_of));
-        for problem in problems.into_iter().take(MAX_SIGNERS) {
-            if !self.peeled.problems.contains(&problem) {
-                self.peeled.problems.push(problem);
-            }
-        }
-        is_any_broken
-    }
-
-    /// Returns true if the content was decrypted with a cipher that does not notice changes, and looks changed.
-    ///
-    /// To the outside this is the same as content that does not decrypt: whether the padding fits must not show.
-    ///
-    /// Two signs: a signature inside that does not fit; or, without one, a header with bytes that no mail program
-    /// writes. To turn a signed message into something that leaks, an attacker must rewrite the header inside, and
-    /// each rewritten block of CBC garbles its neighbour (Efail, section 4 of the paper).
-    fn must_withhold(&mut self, head: &Head) -> bool {
-        let is_unauthenticated =
-            |layer: &Layer| matches!(layer, Layer::Encrypted(Some(it)) if !it.authenticated);
-        if !self.peeled.layers.iter().any(is_unauthenticated) {
-            return false;
-        }
-        let why = if !self.is_signature_good() {
-            "the signature inside does not fit what was decrypted"
-        } else if !self.peeled.is_signed_inside() && !head.is_clean() {
-            "the header inside has bytes that no mail program writes"
-        } else {
-            return false;
-        };
-        self.complain(&error::CONTENT_WITHHELD, why);
-        true
-    }
-
     fn complain(&mut self, code: &'static Code, text: impl Into<String>) {
         self.peeled.problems.push(Problem::new(code, text));
     }
@@ -343,6 +280,7 @@ impl<'c, 'm> Conclusion<'c, 'm> {
             signers,
             encryption,
             header: self.header,
+            partial: self.peeled.partial,
             problems: self.peeled.problems,
         }
     }

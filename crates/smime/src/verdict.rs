@@ -23,6 +23,8 @@ pub struct Verdict {
     pub encryption: Option<EncryptionVerdict>,
     /// Which fields of the header the protection covers.
     pub header: HeaderVerdict,
+    /// What is protected if only a part of the message is.
+    pub partial: Option<PartialVerdict>,
     /// Everything that is wrong or worth knowing, in the order it was found.
     pub problems: Vec<Problem>,
 }
@@ -76,6 +78,15 @@ pub enum ProtectionKind {
     /// Signed and encrypted.
     #[serde(rename = "signed+encrypted")]
     SignedEncrypted,
+}
+
+/// Which parts of a message are protected, and which are shown beside them, by their numbers in IMAP (`1.2`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartialVerdict {
+    /// Parts that are signed or encrypted.
+    pub protected: Vec<String>,
+    /// Parts that anybody could have written, sixteen at most.
+    pub outside: Vec<String>,
 }
 
 /// What is known of one signer.
@@ -207,6 +218,7 @@ impl Verdict {
             Outcome::Unverified if self.signers.iter().any(|signer| signer.signature_ok) => {
                 "policy"
             }
+            Outcome::Unverified if self.has_problem(&error::SIGNATURE_UNCHECKED) => "neutral",
             Outcome::Unprotected | Outcome::Unverified => "none",
         }
     }
@@ -253,12 +265,13 @@ impl Verdict {
 }
 
 /// Problems that do not make a result worse by themselves.
-const NOTES: [&Code; 6] = [
+const NOTES: [&Code; 7] = [
     &error::CIPHER_UNAUTHENTICATED,
     &error::HEADER_DIFFERS,
     &error::HEADER_NOT_COVERED,
     &error::LINE_ENDINGS,
     &error::MICALG,
+    &error::RELABELLED,
     &error::SENDER_DIFFERS,
 ];
 

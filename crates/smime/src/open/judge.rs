@@ -6,7 +6,7 @@ use chancery_pki::{Certificate, Purpose, Rule, Scope, Speaks, path, speaks_for};
 
 use crate::{
     error,
-    open::OpenFacts,
+    open::{OpenFacts, signature},
     trust::{Anchor, Trust},
     verdict::{Problem, SignerTrust, SignerVerdict},
 };
@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Judge<'a> {
     pub(super) trust: &'a dyn Trust,
     pub(super) facts: &'a OpenFacts<'a>,
+    /// True if digests and keys count that can be forged today.
+    pub(super) accepts_weak: bool,
 }
 
 /// The best that an anchor said about a certificate.
@@ -76,7 +78,7 @@ impl Judge<'_> {
             signing_time: signer.signing_time,
             is_domain_signature: signer.is_domain_signature,
             signature_ok: signer.result.is_ok(),
-            is_weak: weaknesses(signer).next().is_some(),
+            is_weak: !self.accepts_weak && weaknesses(signer).next().is_some(),
             covers_content,
             path: found.path,
             trust: found.trust,
@@ -228,7 +230,10 @@ impl PathFound {
 /// Returns what is wrong with a signature itself.
 pub(super) fn problems_of_signature(signer: &SignerReport) -> Vec<Problem> {
     match &signer.result {
-        Err(failure) => vec![Problem::new(&error::SIGNATURE_BAD, failure.to_string())],
+        Err(failure) if signature::is_checked(&signer.result) => {
+            vec![Problem::new(&error::SIGNATURE_BAD, failure.to_string())]
+        }
+        Err(failure) => vec![Problem::new(&error::SIGNATURE_UNCHECKED, failure.to_string())],
         Ok(()) => weaknesses(signer)
             .map(|weakness| Problem::new(&error::WEAK_ALGORITHM, weakness))
             .collect(),

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use chancery_cms::SignedReport;
 use chancery_fault::Code;
 use chancery_mail::{
-    Index, Span,
+    Span,
     form::{self, Form},
     index::Part,
     transfer::Decoder,
@@ -15,9 +15,9 @@ use crate::{
     entity::{Entity, Head, Place},
     error::{self, Error, Result},
     keys::OpeningKey,
-    open::signature,
+    open::{parts, signature},
     spool::{Spool, Spools},
-    verdict::{EncryptionVerdict, Problem},
+    verdict::{EncryptionVerdict, PartialVerdict, Problem},
 };
 
 /// A message without its layers.
@@ -32,6 +32,10 @@ pub(super) struct Peeled<'m> {
     pub(super) problems: Vec<Problem>,
     /// True if a signature inside covers only a part of the content.
     pub(super) is_partial: bool,
+    /// What is protected then, and what is not.
+    pub(super) partial: Option<PartialVerdict>,
+    /// Multiparts around the only part, that were taken off.
+    frames: usize,
     /// True if mail programs may see another structure than the one that was verified.
     pub(super) is_ambiguous: bool,
 }
@@ -74,6 +78,8 @@ pub(super) fn peel<'m>(
         names: Vec::new(),
         problems: Vec::new(),
         is_partial: false,
+        partial: None,
+        frames: 0,
         is_ambiguous: false,
     };
     let mut next = outer;
@@ -106,6 +112,15 @@ impl<'m> Peeled<'m> {
         }
         let form = at.head.form();
         if !form.is_cms() {
+            let part = at.head.part();
+            if parts::is_tnef(part) {
+                let body = Span {
+                    start: at.head.body.saturating_sub(at.entity.span.start),
+                    end: at.entity.span.len(),
+                };
+                let part = Part { body, ..part.clone() };
+                self.note_tnef(&mut at.entity, std::iter::once(&part))?;
+            }
             self.names.push(name_of(form, &at.head));
             return Ok(Step::Bottom(at));
         }
@@ -125,10 +140,22 @@ impl<'m> Peeled<'m> {
     }
 
     fn multipart(&mut self, mut at: Content<'m>) -> io::Result<Step<'m>> {
+        let base = at.entity.span.start;
         let index = at.entity.index()?;
         let root = index.root();
         let form = form::classify(&index);
-        if form != Form::SmimeSignedDetached && !claims_smime(root) {
+        let is_signed = form == Form::SmimeSignedDetached || claims_smime(root);
+        let may_be_framed = !at.head.is_type_ambiguous() && self.frames < MAX_FRAMES;
+        if !is_signed
+            && may_be_framed
+            && let Some(child) = parts::lone(&index)
+        {
+            self.frames += 1;
+            self.names.push("multipart");
+            return narrowed(at, child.whole());
+        }
+        let is_relabelled = !is_signed && may_be_framed && parts::is_relabelled(&index);
+        if !is_signed && !is_relabelled {
             self.look_for_parts(&mut at, &index)?;
             self.names.push(name_of(form, &at.head));
             return Ok(Step::Bottom(at));
@@ -148,13 +175,17 @@ impl<'m> Peeled<'m> {
         }
         let found = signature::verify(&mut at.entity, &index, root)?;
         self.problems.extend(found.problems);
+        if is_relabelled {
+            self.complain(
+                &error::RELABELLED,
+                "the message has the parts of a multipart/signed and calls itself something else",
+            );
+        }
         self.layers.push(Layer::Signed(found.report));
         let Some(span) = found.content else {
             return Ok(Step::Bottom(at));
         };
-        let mut entity = at.entity.narrowed(span);
-        let head = entity.head()?;
-        Ok(Step::Deeper(Content { entity, head }))
+        narrowed(at, Span { start: span.start - base, end: span.end - base })
     }
 
     fn decrypt(
@@ -220,7 +251,10 @@ impl<'m> Peeled<'m> {
         match opened {
             Ok(report) if report.signers.is_empty() => {
                 let is_empty = spool.seek(SeekFrom::End(0))? == 0;
-                if !is_empty {
+                if is_empty {
+                    let text = format!("{} certificates and no message", report.certificates.len());
+                    self.complain(&error::CERTIFICATES_ONLY, text);
+                } else {
                     self.complain(
                         &error::SIGNATURE_MALFORMED,
                         "the signed data has content but no signer",
@@ -251,32 +285,6 @@ impl<'m> Peeled<'m> {
         }
     }
 
-    /// Looks for protected parts beside others: they are no protection of the message.
-    fn look_for_parts(&mut self, at: &mut Content<'m>, index: &Index) -> io::Result<()> {
-        if self.is_signed_inside() {
-            return Ok(());
-        }
-        let found = PartsFound::of(index);
-        if let Some(part) = found.signed {
-            self.is_partial = true;
-            self.complain(
-                &error::PARTIALLY_PROTECTED,
-                "a signed part lies beside parts that nobody signed",
-            );
-            let verified = signature::verify(&mut at.entity, index, part)?;
-            self.problems.extend(verified.problems);
-            self.layers.push(Layer::PartlySigned(verified.report));
-        }
-        if found.has_encrypted {
-            self.is_partial = true;
-            self.complain(
-                &error::NESTED_NOT_OPENED,
-                "an encrypted part lies beside other parts; it stays closed",
-            );
-        }
-        Ok(())
-    }
-
     /// Returns the number of the first layer inside of all encryption; what is signed there, is signed as it is shown.
     pub(super) fn inside_encryption(&self) -> usize {
         self.layers
@@ -304,39 +312,6 @@ impl Content<'_> {
         let encoding = self.head.part().transfer_encoding;
         let body = Span { start: self.head.body, end: self.entity.span.end };
         Ok(Decoder::new(encoding, self.entity.reader(body)?))
-    }
-}
-
-/// Protected parts of a multipart that is itself not protected.
-#[derive(Default)]
-struct PartsFound<'i> {
-    signed: Option<&'i Part>,
-    has_encrypted: bool,
-}
-
-impl<'i> PartsFound<'i> {
-    /// Looks at all parts but those of attached messages, which are another message's business.
-    fn of(index: &'i Index) -> Self {
-        let mut found = Self::default();
-        let mut is_attached = Vec::with_capacity(index.parts().len());
-        for part in index.parts() {
-            let parent = part
-                .parent
-                .and_then(|number| Some((index.part(number)?, *is_attached.get(number)?)));
-            let attached = parent.is_some_and(|(parent, attached)| {
-                attached || parent.content_type.kind == "message"
-            });
-            is_attached.push(attached);
-            if attached || part.parent.is_none() {
-                continue;
-            }
-            match form::classify_part(index, part) {
-                Form::SmimeSignedDetached if found.signed.is_none() => found.signed = Some(part),
-                Form::SmimeAuthEnveloped | Form::SmimeEnveloped => found.has_encrypted = true,
-                _ => {}
-            }
-        }
-        found
     }
 }
 
@@ -394,6 +369,14 @@ fn claims_smime(part: &Part) -> bool {
         )
 }
 
+/// Narrows to a part, which is counted from the start of the entity.
+fn narrowed(at: Content<'_>, span: Span) -> io::Result<Step<'_>> {
+    let base = at.entity.span.start;
+    let mut entity = at.entity.narrowed(Span { start: span.start + base, end: span.end + base });
+    let head = entity.head()?;
+    Ok(Step::Deeper(Content { entity, head }))
+}
+
 /// Takes a spool that was written as the next entity.
 fn inner<'m>(spool: Box<dyn Spool>) -> io::Result<Step<'m>> {
     let mut entity = Entity::whole(Place::Spool(spool))?;
@@ -413,6 +396,9 @@ fn name_of(form: Form, head: &Head) -> &'static str {
 
 /// Sign, encrypt, sign is three; gateways and lists may add some. Each costs a private key operation at most.
 const MAX_LAYERS: usize = 8;
+
+/// Frames around protected mail that are taken off: a list's and a gateway's.
+const MAX_FRAMES: usize = 2;
 
 /// Recipients named in a problem; the admin looks for the own name among them.
 const MAX_NAMED: usize = 3;

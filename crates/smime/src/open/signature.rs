@@ -18,11 +18,11 @@ pub(super) struct Detached {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Verifies the multipart/signed `part` of an entity that begins at `base` of its stream.
+/// Verifies the multipart/signed `part`, whatever it calls itself, of an entity that begins at `base` of its stream.
 pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io::Result<Detached> {
     let base = entity.span.start;
     let mut found = Detached {
-        content: index.signed_content(part).map(|span| shifted(span, base)),
+        content: index.children(part).next().map(|it| shifted(it.whole(), base)),
         report: None,
         problems: Vec::new(),
     };
@@ -60,6 +60,22 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
         ),
     }
     Ok(found)
+}
+
+/// Returns true if no signature fits, and at least one could not be checked: nothing says that the content was changed.
+pub(super) fn is_unknown(report: &SignedReport) -> bool {
+    !is_good(report) && report.signers.iter().any(|signer| !is_checked(&signer.result))
+}
+
+/// Returns true if one signature fits the content and another one does not.
+pub(super) fn disagree(report: &SignedReport) -> bool {
+    is_good(report) && report.signers.iter().any(|it| it.result.is_err() && is_checked(&it.result))
+}
+
+/// Returns false if we lack what it takes to check a signature.
+pub(super) fn is_checked(result: &Result<(), chancery_cms::Error>) -> bool {
+    use chancery_cms::Error;
+    !matches!(result, Err(Error::Unsupported { .. } | Error::NoCertificate { .. }))
 }
 
 /// Returns true if at least one signature fits.

@@ -6,6 +6,8 @@
 
 // `cfg(test)` tells clippy that helpers outside of test functions are tests too.
 #[cfg(test)]
+mod field;
+#[cfg(test)]
 mod forms;
 #[cfg(test)]
 mod header;
@@ -21,5 +23,7 @@ mod sign;
 mod signers;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod truth;
 #[cfg(test)]
 mod verdict;

@@ -190,3 +190,47 @@ pub(crate) const MESSAGE: &[u8] = "Received: from desk (desk.acme.example [192.0
 
 /// The time of all tests.
 pub(crate) const AT: i64 = 1_795_000_000;
+
+/// Returns a party whose signing certificate is one for a person: its authority put these alternative names into it.
+pub(crate) fn person(
+    party: &Party,
+    subject: &[(rcgen::DnType, &str)],
+    names: Vec<rcgen::SanType>,
+) -> Party {
+    let key = |key: &PrivateKey| {
+        rcgen::KeyPair::from_pem(&chancery_pki::key_file::write(key).unwrap()).unwrap()
+    };
+    let signing_key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+    let distinguished = |names: &[(rcgen::DnType, &str)]| {
+        let mut name = rcgen::DistinguishedName::new();
+        for (kind, value) in names {
+            name.push(kind.clone(), *value);
+        }
+        name
+    };
+    let mut authority = rcgen::CertificateParams::default();
+    authority.distinguished_name = distinguished(&[
+        (rcgen::DnType::OrganizationName, &party.name),
+        (rcgen::DnType::CommonName, &format!("{} mail CA", party.domain)),
+    ]);
+    let issuer = rcgen::Issuer::new(authority, key(&party.ca_key));
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = distinguished(subject);
+    params.subject_alt_names = names;
+    params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2028, 1, 1);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::EmailProtection];
+    let certificate = params.signed_by(&key(&signing_key), &issuer).unwrap();
+    let mut person = Party::new(&party.name, &party.domain, KeyKind::EcP256);
+    person.ca = Certificate::from_der(party.ca.der()).unwrap();
+    person.ca_key = party.ca_key.clone();
+    person.signing = Certificate::from_der(certificate.der()).unwrap();
+    person.signing_key = signing_key;
+    person
+}
+
+/// Returns the alternative name that is a mail address.
+pub(crate) fn mailbox(address: &str) -> rcgen::SanType {
+    rcgen::SanType::Rfc822Name(address.try_into().unwrap())
+}

@@ -78,6 +78,7 @@ fn unprotected() {
         "form": "none",
         "hidden": []
       },
+      "partial": null,
       "problems": [],
       "protection": "none",
       "result": "unprotected",
