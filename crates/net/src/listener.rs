@@ -1,9 +1,11 @@
 //! Addresses to listen on, TCP or Unix, and the streams they give.
 
 use std::fmt;
+use std::fs::Permissions;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -38,7 +40,10 @@ impl Listener {
                 if is_stale_socket(&path).await {
                     tokio::fs::remove_file(&path).await?;
                 }
-                Ok(Self::Unix(UnixListener::bind(&path)?, path))
+                let listener = UnixListener::bind(&path)?;
+                // Its group may connect, such as that of the mail server; the usual umask lets nobody but the owner.
+                tokio::fs::set_permissions(&path, Permissions::from_mode(0o660)).await?;
+                Ok(Self::Unix(listener, path))
             }
         }
     }

@@ -20,6 +20,7 @@ pub const CODES: &[&Code] = &[
     &OUTCOME_UNKNOWN,
     &REFUSED_FOR_NOW,
     &REFUSED_FOR_GOOD,
+    &SESSION_TOO_LONG,
     &SHUTTING_DOWN,
     &SYNTAX,
     &TIMEOUT,
@@ -112,6 +113,12 @@ code!(
     /// A reply of the 5yz class.
     REFUSED_FOR_GOOD, "smtp.refused_for_good", Partner, Never, "554 5.0.0", "the next server refused",
     "Read the server's reply; the sender has been told. Retry by hand only after the cause is mended."
+);
+code!(
+    /// The session has used up its time.
+    SESSION_TOO_LONG, "smtp.session_too_long", Sender, Later, "421 4.7.0", "this connection has lasted long enough",
+    "Nothing to do if the client connects again. If one message takes longer than that, its line is too slow: raise \
+     `limits.session-timeout`."
 );
 code!(
     /// We are going down.

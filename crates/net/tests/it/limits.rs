@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_net::clock::ManualClock;
-use chancery_net::smtp::ServerConfig;
+use chancery_net::smtp::{ServerConfig, TlsMode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use crate::support::{Server, advance_until, config, reply};
+use crate::tls::server_tls;
 
 async fn connect(server: &Server) -> BufReader<TcpStream> {
     BufReader::new(TcpStream::connect(server.address).await.unwrap())
@@ -72,6 +73,90 @@ async fn silent_and_trickling_clients_are_cut_off() {
         assert!(server.messages().is_empty());
         server.stop().await;
     }
+}
+
+/// A server on a clock of its own.
+async fn timed(session: chancery_wire::smtp::server::Config) -> (Server, ManualClock) {
+    let clock = ManualClock::new(0);
+    let config = ServerConfig { clock: Arc::new(clock.clone()), ..ServerConfig::new(session) };
+    (Server::start(config).await, clock)
+}
+
+#[tokio::test]
+async fn a_busy_client_is_cut_off_when_its_time_is_up() {
+    let mut session = config();
+    (session.session_timeout_ms, session.max_messages) = (600_000, u32::MAX);
+    let (server, clock) = timed(session).await;
+    let mut stream = connect(&server).await;
+    assert!(reply(&mut stream).await.starts_with("220 "));
+    assert!(say(&mut stream, "EHLO c\r\n").await.starts_with("250-"));
+    let message = "MAIL FROM:<>\r\nRCPT TO:<b@b.test>\r\nBDAT 1 LAST\r\nx";
+    let mut taken = 0;
+    let last = loop {
+        stream.get_mut().write_all(message.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        for _ in 0..3 {
+            answer = reply(&mut stream).await;
+            if answer.starts_with("421") {
+                break;
+            }
+        }
+        if answer.starts_with("421") {
+            break answer;
+        }
+        taken += 1;
+        assert!(taken <= 10, "ten minutes are over");
+        clock.advance(Duration::from_secs(60));
+    };
+    assert!(last.starts_with("421 4.7.0 "), "{last}");
+    assert_eq!(server.messages().len(), taken, "what was acknowledged is kept");
+    assert!((9..=10).contains(&taken), "{taken}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_trickles_in_is_cut_off() {
+    let (server, clock) = timed(config()).await;
+    let mut stream = connect(&server).await;
+    assert!(reply(&mut stream).await.starts_with("220 "));
+    stream
+        .get_mut()
+        .write_all(b"EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n")
+        .await
+        .unwrap();
+    while !reply(&mut stream).await.starts_with("354") {}
+    for minute in 1..=4 {
+        // The server has the octet before the clock moves, so that it is never silence that ends this.
+        stream.get_mut().write_all(b"x").await.unwrap();
+        while *server.recorder.octets.borrow() < minute {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(Duration::from_secs(60));
+    }
+    // Three minutes of grace are over, and an octet is worth two milliseconds more.
+    let answer = tokio::time::timeout(PATIENCE, reply(&mut stream)).await;
+    assert!(answer.unwrap().starts_with("421 4.4.2 "));
+    assert!(server.messages().is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_comes_is_cut_off() {
+    let clock = ManualClock::new(0);
+    let server = Server::start(ServerConfig {
+        clock: Arc::new(clock.clone()),
+        tls: TlsMode::StartTls(server_tls()),
+        ..ServerConfig::new(config())
+    })
+    .await;
+    let mut stream = connect(&server).await;
+    assert!(reply(&mut stream).await.starts_with("220 "));
+    assert!(say(&mut stream, "EHLO c\r\n").await.starts_with("250-"));
+    assert!(say(&mut stream, "STARTTLS\r\n").await.starts_with("220 "));
+    let mut rest = Vec::new();
+    let end = advance_until(&clock, Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
+    assert!(end.is_err() || rest.is_empty(), "nothing is said in clear: {rest:?}");
+    server.stop().await;
 }
 
 #[tokio::test]
@@ -164,3 +249,6 @@ async fn large_bodies_stream_through_one_small_buffer() {
     assert_eq!(server.messages()[0].body.len(), (10 << 20) + 2);
     server.stop().await;
 }
+
+/// How long a test that fails waits for what does not come.
+const PATIENCE: Duration = Duration::from_secs(20);

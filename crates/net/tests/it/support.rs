@@ -35,6 +35,8 @@ pub(crate) struct Message {
 pub(crate) struct Recorder {
     pub(crate) messages: Mutex<Vec<Message>>,
     pub(crate) resets: Mutex<usize>,
+    /// Octets of bodies that have come in.
+    pub(crate) octets: tokio::sync::watch::Sender<usize>,
 }
 
 pub(crate) struct Recording {
@@ -89,6 +91,7 @@ impl Session for Recording {
 
     async fn chunk(&mut self, octets: &[u8]) -> Result<(), Reply> {
         self.message.body.extend_from_slice(octets);
+        self.recorder.octets.send_modify(|count| *count += octets.len());
         Ok(())
     }
 

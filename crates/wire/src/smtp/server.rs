@@ -86,6 +86,8 @@ pub struct Session {
     /// Commands that did nothing since the last message.
     idle_commands: u32,
     messages: u32,
+    /// When the session began, once that is known.
+    started: Option<u64>,
     /// When the wait for the current command began.
     waiting_since: u64,
     /// The next wait is a new one.
@@ -155,6 +157,7 @@ impl Session {
             tenths: 0,
             idle_commands: 0,
             messages: 0,
+            started: None,
             waiting_since: 0,
             is_wait_over: true,
         };
@@ -292,6 +295,11 @@ impl Session {
     ///
     /// Both are milliseconds of any clock that never goes back.
     pub fn wait(&mut self, now: u64) -> u64 {
+        let end = self.end(now);
+        self.end_of_wait(now).min(end)
+    }
+
+    fn end_of_wait(&mut self, now: u64) -> u64 {
         let is_new = std::mem::take(&mut self.is_wait_over);
         if is_new {
             self.waiting_since = now;
@@ -308,9 +316,16 @@ impl Session {
         self.waiting_since.saturating_add(self.config.command_timeout_ms)
     }
 
-    /// Ends the session because the client was silent or too slow.
-    pub fn time_out(&mut self) {
-        self.close(&Reply::from_code(&codes::TIMEOUT, ""));
+    /// Returns when the session ends at the latest; the first call starts its time.
+    pub fn end(&mut self, now: u64) -> u64 {
+        self.started.get_or_insert(now).saturating_add(self.config.session_timeout_ms)
+    }
+
+    /// Ends the session because the client was silent or too slow, or because it has lasted long enough.
+    pub fn time_out(&mut self, now: u64) {
+        let is_over = now >= self.end(now);
+        let code = if is_over { &codes::SESSION_TOO_LONG } else { &codes::TIMEOUT };
+        self.close(&Reply::from_code(code, ""));
     }
 
     /// Ends the session as soon as that is polite: at once, or after the message that is coming in.

@@ -94,7 +94,8 @@ impl<'a, H: Handler> Connection<'a, H, H::Session> {
                 }
                 Next::Close => {
                     self.write().await?;
-                    return within(self.limit(), self.stream.shutdown()).await;
+                    let limit = self.limit();
+                    return within(limit, self.stream.shutdown()).await;
                 }
             }
         }
@@ -183,6 +184,12 @@ impl<'a, H: Handler> Connection<'a, H, H::Session> {
         let clock = &self.shared.clock;
         let now = clock.monotonic_ms();
         let deadline = self.machine.wait(now);
+        if now >= self.machine.end(now) {
+            // A client that always has more to say never lets the timer below be looked at. The other deadlines are
+            // for that timer alone: what has come in is not lost because we were slow to look.
+            self.machine.time_out(now);
+            return Ok(true);
+        }
         let timer = match &mut self.timer {
             Some(timer) if timer.due <= deadline => timer,
             timer => timer.insert(Timer::new(clock.as_ref(), now, deadline)),
@@ -204,7 +211,7 @@ impl<'a, H: Handler> Connection<'a, H, H::Session> {
                 () = &mut timer.sleep => {
                     let now = clock.monotonic_ms();
                     if now >= deadline {
-                        self.machine.time_out();
+                        self.machine.time_out(now);
                         return Ok(true);
                     }
                     *timer = Timer::new(clock.as_ref(), now, deadline);
@@ -231,7 +238,8 @@ impl<'a, H: Handler> Connection<'a, H, H::Session> {
             return Err(io::Error::other("TLS was asked for twice"));
         };
         let handshake = Stream::accept(plain, std::sync::Arc::clone(config));
-        let (stream, info) = within(self.limit(), handshake).await?;
+        let limit = self.limit();
+        let (stream, info) = within(limit, handshake).await?;
         self.stream = stream;
         (self.start, self.end) = (0, 0);
         self.machine.tls_established();
@@ -239,8 +247,13 @@ impl<'a, H: Handler> Connection<'a, H, H::Session> {
         Ok(())
     }
 
-    fn limit(&self) -> Sleep {
-        self.shared.clock.sleep(Duration::from_millis(self.shared.session.command_timeout_ms))
+    /// Returns the end of the time for a handshake or for the client to read our replies.
+    fn limit(&mut self) -> Sleep {
+        let now = self.shared.clock.monotonic_ms();
+        let left = self.machine.end(now).saturating_sub(now);
+        let limit = left.min(self.shared.session.command_timeout_ms);
+        // A farewell to a client whose time is up still gets a moment.
+        self.shared.clock.sleep(Duration::from_millis(limit).max(FAREWELL))
     }
 }
 
@@ -265,6 +278,9 @@ fn replies(answer: &Final) -> &[Reply] {
         Final::Each(replies) => replies,
     }
 }
+
+/// For the last reply of a session and the end of TLS; both fit into an empty socket buffer.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Holds the longest line that the machine asks to keep (12,290 octets), and makes body pieces worth a write.
 const BUFFER: usize = 32 << 10;

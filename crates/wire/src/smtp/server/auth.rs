@@ -3,7 +3,7 @@
 use base64_simd::STANDARD;
 
 use super::{AuthOffer, Credentials, Event, Progress, Question, Session, Stage};
-use crate::smtp::Reply;
+use crate::smtp::{Enhanced, Reply};
 
 /// Which response the client owes.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Session {
                 Progress::Again
             }
             Ok(response) => self.respond(step, response),
-            Err(_) => self.bad_response(),
+            Err(_) => self.bad_response(&NOT_BASE64),
         }
     }
 
@@ -82,10 +82,11 @@ impl Session {
     }
 
     fn respond<'a>(&mut self, step: AuthStep, response: &str) -> Progress<'a> {
-        let Some(text) =
-            STANDARD.decode_to_vec(response).ok().and_then(|octets| String::from_utf8(octets).ok())
-        else {
-            return self.bad_response();
+        let Ok(octets) = STANDARD.decode_to_vec(response) else {
+            return self.bad_response(&NOT_BASE64);
+        };
+        let Ok(text) = String::from_utf8(octets) else {
+            return self.bad_response(&NOT_SASL);
         };
         let credentials = match step {
             AuthStep::Plain => plain(&text),
@@ -93,11 +94,15 @@ impl Session {
                 self.challenge(AuthStep::LoginPassword { user: text });
                 return Progress::Again;
             }
-            AuthStep::LoginPassword { user } => Some(Credentials { user, password: text }),
+            AuthStep::LoginPassword { user } => Ok(Credentials { user, password: text }),
         };
-        let Some(credentials) = credentials else { return self.bad_response() };
-        self.stage = Stage::Answer(Question::Auth);
-        Progress::Event(Event::Auth(credentials))
+        match credentials {
+            Ok(credentials) => {
+                self.stage = Stage::Answer(Question::Auth);
+                Progress::Event(Event::Auth(credentials))
+            }
+            Err(problem) => self.bad_response(problem),
+        }
     }
 
     fn challenge(&mut self, step: AuthStep) {
@@ -111,21 +116,41 @@ impl Session {
         self.stage = Stage::Auth(step);
     }
 
-    fn bad_response<'a>(&mut self) -> Progress<'a> {
-        self.mistake(&Reply::new(
-            501,
-            (5, 5, 2),
-            "the response is not valid base64 of what the mechanism needs",
-        ));
+    fn bad_response<'a>(&mut self, (code, enhanced, text): &Problem) -> Progress<'a> {
+        self.mistake(&Reply::new(*code, *enhanced, *text));
         Progress::Again
     }
 }
 
 /// RFC 4616: `[authzid] NUL authcid NUL passwd`. Acting for somebody else is not supported.
-fn plain(text: &str) -> Option<Credentials> {
+fn plain(text: &str) -> Result<Credentials, &'static Problem> {
     let mut parts = text.split('\0');
-    let (authzid, user, password) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_good =
-        parts.next().is_none() && !user.is_empty() && (authzid.is_empty() || authzid == user);
-    is_good.then(|| Credentials { user: user.to_owned(), password: password.to_owned() })
+    let (Some(authzid), Some(user), Some(password), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(&NOT_SASL);
+    };
+    if user.is_empty() {
+        return Err(&NOT_SASL);
+    }
+    if !authzid.is_empty() && authzid != user {
+        return Err(&ACTS_FOR_ANOTHER);
+    }
+    Ok(Credentials { user: user.to_owned(), password: password.to_owned() })
 }
+
+/// A reply to a response that cannot be used: code, enhanced code, words.
+type Problem = (u16, Enhanced, &'static str);
+
+/// RFC 4954 section 4: a response that cannot be decoded.
+const NOT_BASE64: Problem = (501, (5, 5, 2), "the response is not valid base64");
+
+const NOT_SASL: Problem =
+    (501, (5, 5, 2), "the response lacks the user or password that the mechanism needs");
+
+/// RFC 4954 section 6 has 535 for credentials that do not allow what is asked.
+const ACTS_FOR_ANOTHER: Problem = (
+    535,
+    (5, 7, 8),
+    "nobody can log in for another user here; leave the authorization identity empty",
+);

@@ -35,6 +35,8 @@ pub struct Config {
     pub data_timeout_ms: u64,
     /// Lowest average speed of a message in octets a second, after the first `data_timeout_ms`.
     pub min_data_rate: u64,
+    /// Time for the whole session, in milliseconds, whatever the client does in it.
+    pub session_timeout_ms: u64,
 }
 
 /// When AUTH is offered.
@@ -76,6 +78,7 @@ impl Config {
             command_timeout_ms: 300_000,
             data_timeout_ms: 180_000,
             min_data_rate: 500,
+            session_timeout_ms: 3_600_000,
         }
     }
 }

@@ -411,6 +411,8 @@ fn auth_plain_and_login() {
         ("AUTH PLAIN =\r\n", &[501]),
         ("AUTH PLAIN !!!\r\n", &[501]),
         ("AUTH PLAIN AGpvZQA=\r\n", &[535]),
+        ("AUTH PLAIN AGpvZQ==\r\n", &[501]),
+        ("AUTH PLAIN am9lAGpvZQBzZWNyZXQ=\r\n", &[235]),
         ("AUTH CRAM-MD5\r\n", &[504]),
         ("AUTH GSSAPI x y\r\n", &[501]),
         ("MAIL FROM:<>\r\nAUTH PLAIN AGpvZQBzZWNyZXQ=\r\n", &[250, 503]),
@@ -422,6 +424,10 @@ fn auth_plain_and_login() {
         assert_eq!(offer().codes(input), expected, "{input}");
     }
     let mut dialogue = offer();
+    let answer = dialogue.feed("AUTH PLAIN Ym9zcwBqb2UAc2VjcmV0\r\n");
+    assert!(answer.starts_with("535 5.7.8 nobody can log in for another user"), "{answer}");
+    assert!(!dialogue.session.is_authenticated(), "joe's password does not make him the boss");
+    assert!(dialogue.log.is_empty(), "and nobody is asked");
     dialogue.feed("AUTH PLAIN AGpvZQBzZWNyZXQ=\r\n");
     assert!(dialogue.session.is_authenticated());
     let debug = format!("{:?}", Credentials { user: "joe".into(), password: "secret".into() });
@@ -441,7 +447,7 @@ fn slow_clients_meet_a_deadline() {
         assert!(matches!(event, Event::More));
         assert_eq!(dialogue.session.wait(dialogue.now), 301_000);
     }
-    dialogue.session.time_out();
+    dialogue.session.time_out(301_000);
     assert!(dialogue.feed("x").starts_with("421 4.4.2 "));
     assert!(dialogue.is_closed);
 }
@@ -462,13 +468,42 @@ fn trickling_bodies_meet_a_deadline() {
     }
     assert_eq!(passed_in_time, 3, "an octet a minute is no message");
     // 60 kB a minute is one.
-    let mut dialogue = greeted(Config { max_message_size: 1 << 30, ..config() });
+    let mut dialogue =
+        greeted(Config { max_message_size: 1 << 30, session_timeout_ms: u64::MAX, ..config() });
     dialogue.feed(&format!("{ENVELOPE}DATA\r\n"));
     for _ in 0..100 {
         assert!(dialogue.session.wait(dialogue.now) > dialogue.now + 60_000);
         dialogue.now += 60_000;
         dialogue.feed(&"x".repeat(60_000));
     }
+}
+
+#[test]
+fn no_session_outlasts_its_time_whatever_the_client_does() {
+    let limit = Config { session_timeout_ms: 600_000, ..config() };
+    for (busy, last) in [("NOOP\r\n", "250"), ("MAIL FROM:<>\r\nRSET\r\n", "250")] {
+        let mut dialogue = greeted(limit.clone());
+        assert_eq!(dialogue.session.wait(0), 300_000, "a silent client has the time of a command");
+        for minute in 1..10 {
+            dialogue.now = minute * 60_000;
+            assert!(dialogue.feed(busy).contains(last));
+            assert!(dialogue.session.wait(dialogue.now) > dialogue.now);
+        }
+        assert_eq!(dialogue.session.wait(599_999), 600_000);
+        dialogue.session.time_out(600_000);
+        assert!(dialogue.feed("x").starts_with("421 4.7.0 "));
+        assert!(dialogue.is_closed);
+    }
+    // A message that comes in fast enough ends with the session too.
+    let mut dialogue = greeted(Config { max_message_size: 1 << 30, ..limit });
+    dialogue.session.wait(0);
+    dialogue.feed(&format!("{ENVELOPE}DATA\r\n"));
+    for minute in 1..10 {
+        dialogue.now = minute * 60_000;
+        dialogue.feed(&"x".repeat(60_000));
+        assert!(dialogue.session.wait(dialogue.now) > dialogue.now);
+    }
+    assert_eq!(dialogue.session.wait(599_999), 600_000);
 }
 
 #[test]
