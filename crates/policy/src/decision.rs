@@ -5,8 +5,8 @@ mod treat;
 use chancery_fault::Code;
 use serde::{Serialize, Serializer};
 
-use crate::facts::{Destination, Facts, Message};
-use crate::rules::{Direction, Policy, Rule};
+use crate::facts::{Destination, Envelope, Facts, Message};
+use crate::rules::{Direction, Fit, Policy, Rule};
 
 /// Decides what happens to an outgoing message for one recipient.
 ///
@@ -32,6 +32,21 @@ pub fn decide(policy: &Policy, facts: &Facts<'_>) -> Decision {
         reasons,
         tried: matched.tried,
     }
+}
+
+/// Returns the rule that refuses this recipient of an outgoing message whatever its content will be.
+///
+/// `None` means no more than that the content has to be seen: a rule that stands before the refusing one asks for it,
+/// or nothing refuses. Then [`decide`] speaks once the message is there.
+pub fn refuses_envelope(policy: &Policy, envelope: &Envelope<'_>) -> Option<RuleReference> {
+    for rule in &policy.rules {
+        match rule.when.fit_of_envelope(Direction::Outbound, envelope) {
+            Fit::No => {}
+            Fit::Unknown => return None,
+            Fit::Yes => return (rule.then == Demand::Reject).then(|| RuleReference::of(rule)),
+        }
+    }
+    None
 }
 
 /// What the policy wants for one recipient, and what that means for this message.

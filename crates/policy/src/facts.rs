@@ -31,6 +31,17 @@ pub struct Message<'a> {
     pub header: &'a dyn Fn(&str) -> Vec<String>,
 }
 
+/// What is known about a message and one of its recipients before its content has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// As in [`Message::sender`].
+    pub sender: &'a str,
+    /// As in [`Message::recipient`].
+    pub recipient: &'a str,
+    /// The size in octets that the client announced (RFC 1870); it binds nobody.
+    pub announced_size: Option<u64>,
+}
+
 /// Where a recipient of an outgoing message is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {

@@ -65,9 +65,10 @@ pub use codes::{
 };
 pub use decision::{
     ClearKind, ClearPermit, Decision, Demand, Reason, RuleReference, RuleTried, Treatment, decide,
+    refuses_envelope,
 };
 pub use document::{Mistake, Severity};
-pub use facts::{Destination, Facts, Form, Message, PartnerKey, Sensitivity};
+pub use facts::{Destination, Envelope, Facts, Form, Message, PartnerKey, Sensitivity};
 pub use inbound::{Arrival, ArrivalResult, InboundDecision, InboundTreatment, inbound_decide};
 pub use reference::{KEYS, reference_markdown};
 pub use rules::{

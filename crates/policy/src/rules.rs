@@ -2,7 +2,7 @@
 
 use crate::decision::Demand;
 use crate::document::Mistake;
-use crate::facts::{Form, Message, Sensitivity};
+use crate::facts::{Envelope, Form, Message, Sensitivity};
 use crate::pattern::{DomainPattern, Glob};
 
 /// A policy file that was read without a mistake.
@@ -111,6 +111,17 @@ pub(crate) enum Direction {
     Inbound,
     Internal,
     Outbound,
+}
+
+/// What is known of a rule before the message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// It does not match, whatever comes.
+    No,
+    /// It depends on what comes.
+    Unknown,
+    /// It matches, whatever comes.
+    Yes,
 }
 
 /// A field that must be there, with a value that fits.
@@ -243,12 +254,36 @@ impl Desktop {
 }
 
 impl Conditions {
+    /// Returns what the envelope alone says about this rule.
+    pub(crate) fn fit_of_envelope(&self, direction: Direction, envelope: &Envelope<'_>) -> Fit {
+        if self.mismatch_of_envelope(direction, envelope.sender, envelope.recipient).is_some() {
+            return Fit::No;
+        }
+        // What is announced as too large is too large; what is announced as small may turn out otherwise.
+        let is_over = |limit| envelope.announced_size.is_some_and(|size| size > limit);
+        let is_settled = self.size_over.is_none_or(is_over)
+            && self.size_under.is_none()
+            && self.headers.is_empty()
+            && self.sensitivity.is_empty()
+            && self.desktop.is_empty();
+        if is_settled { Fit::Yes } else { Fit::Unknown }
+    }
+
     /// Returns why the message does not fit; `None` if it does.
     ///
     /// The text never quotes a header value: it goes to the decision record, which more people may read than the mail.
     pub(crate) fn mismatch(&self, direction: Direction, message: &Message<'_>) -> Option<String> {
-        let sender = Address::of(message.sender);
-        let recipient = Address::of(message.recipient);
+        self.mismatch_of_envelope(direction, message.sender, message.recipient)
+            .or_else(|| self.mismatch_of_content(message))
+    }
+
+    fn mismatch_of_envelope(
+        &self,
+        direction: Direction,
+        sender: &str,
+        recipient: &str,
+    ) -> Option<String> {
+        let (sender, recipient) = (Address::of(sender), Address::of(recipient));
         if !self.directions.has(direction) {
             return Some(format!("direction: this message is {}", direction.as_str()));
         }
@@ -270,7 +305,7 @@ impl Conditions {
         {
             return Some(format!("recipient-domain: {} does not fit", shown(recipient.domain())));
         }
-        self.mismatch_of_content(message)
+        None
     }
 
     fn mismatch_of_content(&self, message: &Message<'_>) -> Option<String> {

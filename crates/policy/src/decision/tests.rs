@@ -353,3 +353,81 @@ proptest! {
         prop_assert_eq!(decide(&policy, &facts), decide(&policy, &facts));
     }
 }
+
+#[test]
+fn the_envelope_refuses_only_what_no_content_could_save() {
+    const REJECT: &str = "[[rule]]\nname = \"no\"\nthen = \"reject\"\nreason = \"not there\"\n";
+    let before = |first: &str| {
+        policy(&format!(
+            "[[rule]]\nname = \"first\"\n{first}\n{REJECT}when = {{ recipient-domain = \"globex.example\" }}\n"
+        ))
+    };
+    let reject_when = |when: &str| policy(&format!("{REJECT}when = {{ {when} }}\n"));
+    for (policy, announced_size, expected) in [
+        (reject_when("recipient-domain = \"globex.example\""), None, true),
+        (reject_when("recipient = \"bob@*\", sender = \"alice@acme.example\""), None, true),
+        (reject_when("recipient-domain = \"initech.example\""), None, false),
+        (reject_when("direction = \"internal\""), None, false),
+        (reject_when("size-over = \"1MB\""), Some(1_000_001), true),
+        (reject_when("size-over = \"1MB\""), Some(1_000_000), false),
+        (reject_when("size-over = \"1MB\""), None, false),
+        (reject_when("size-under = \"1MB\""), Some(10), false),
+        (reject_when("header = { name = \"Subject\" }"), None, false),
+        (reject_when("sensitivity = \"private\""), None, false),
+        (reject_when("desktop = \"none\""), None, false),
+        // The first rule that matches counts, so what stands before must be known not to.
+        (before("then = \"pass\"\nwhen = { header = { name = \"X-Ok\" } }"), None, false),
+        (before("then = \"hold\"\nwhen = { size-under = \"1kB\" }"), None, false),
+        (before("then = \"pass\"\nwhen = { recipient = \"bob@globex.example\" }"), None, false),
+        (before("then = \"pass\"\nwhen = { recipient = \"eve@globex.example\" }"), None, true),
+        (Policy::default(), None, false),
+    ] {
+        let envelope = Envelope {
+            sender: "alice@acme.example",
+            recipient: "bob@globex.example",
+            announced_size,
+        };
+        let rule = refuses_envelope(&policy, &envelope);
+        assert_eq!(rule.is_some(), expected, "{:?} {announced_size:?}", policy.rules);
+        assert!(rule.is_none_or(|rule| rule.reason.as_deref() == Some("not there")));
+    }
+}
+
+proptest! {
+    /// Whoever is refused at once would have been refused with the message as well, whatever it is.
+    #[test]
+    fn an_early_refusal_is_never_another_one(
+        rules in proptest::collection::vec((0..6_usize, 0..4_usize), 1..5),
+        size in 0..4_000_000_u64,
+        is_marked in any::<bool>(),
+        announces in any::<bool>(),
+    ) {
+        const WHEN: [&str; 6] = [
+            "recipient-domain = \"globex.example\"",
+            "recipient-domain = \"initech.example\"",
+            "header = { name = \"X-Mark\" }",
+            "size-over = \"1MB\"",
+            "size-under = \"2MB\"",
+            "sender = \"alice@*\", size-over = \"3MB\"",
+        ];
+        const THEN: [&str; 4] = ["reject", "pass", "hold", "protect"];
+        let mut text = String::new();
+        for (number, (when, then)) in rules.iter().enumerate() {
+            text += &format!(
+                "[[rule]]\nname = \"{number}\"\nthen = \"{}\"\nwhen = {{ {} }}\n", THEN[*then], WHEN[*when]
+            );
+        }
+        let policy = policy(&text);
+        let header = move |_: &str| if is_marked { vec![String::new()] } else { Vec::new() };
+        let message = Message { size, header: &header, ..message(Form::Plain) };
+        let envelope = Envelope {
+            sender: message.sender,
+            recipient: message.recipient,
+            announced_size: announces.then_some(size),
+        };
+        if refuses_envelope(&policy, &envelope).is_some() {
+            let decision = decide(&policy, &Facts { message, destination: outside(PartnerKey::Usable) });
+            prop_assert_eq!(decision.treatment(), Treatment::Reject { code: &REJECTED_BY_RULE });
+        }
+    }
+}
