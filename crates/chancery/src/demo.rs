@@ -9,7 +9,7 @@ use std::time::Instant;
 use chancery_mail::{HeaderBlock, address};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Demo;
 use crate::failure::{Failure, Result};
@@ -19,7 +19,7 @@ mod checks;
 mod stations;
 mod world;
 
-use world::World;
+use world::{Place, World};
 
 /// What the demo did and found.
 #[derive(Debug, Serialize)]
@@ -45,23 +45,56 @@ pub fn run(options: &Demo, output: Output) -> Result {
         None => normalised(BUILT_IN.as_bytes()),
         Some(file) => normalised(&read(file)?),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
     if chancery_wire::smtp::data::Facts::of(&message).has_bare_newline {
         return Err(Failure::usage("the message has a CR without LF, which mail must not have")
             .hint("give the file the line ends of text files, LF or CR LF"));
     }
-    runtime.block_on(async {
-        let mut terminated = signal(SignalKind::terminate())
-            .map_err(|error| Failure::failed(format!("cannot watch for signals: {error}")))?;
+    // Removed last of all, when nothing is left that could still write into it.
+    let place = Place::make()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let result = runtime.block_on(async {
+        let mut signals = Signals::watch()?;
+        let mut world = None;
         // Whatever ends it, the processes and directories of the demo go with it.
-        tokio::select! {
-            played = play(options, message, output) => played,
-            _ = tokio::signal::ctrl_c() => ended(options),
-            _ = terminated.recv() => ended(options),
+        let result = tokio::select! {
+            played = play(options, message, output, &place, &mut world) => played,
+            () = signals.any() => ended(options),
+        };
+        if let Some(world) = world {
+            world.stop().await;
         }
-    })
+        result
+    });
+    // Keys may still be in the making on another thread; this waits for it.
+    drop(runtime);
+    drop(place);
+    result
+}
+
+/// The signals that end a program which a person or a service manager started.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn watch() -> Result<Self> {
+        let watch = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::failed(format!("cannot watch for signals: {error}")))
+        };
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [interrupt, terminate, hangup] = kinds.map(watch);
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    async fn any(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
 }
 
 /// Being ended by a signal is what `--keep` waits for, and a failure otherwise.
@@ -69,11 +102,17 @@ fn ended(options: &Demo) -> Result {
     if options.keep { Ok(()) } else { Err(Failure::failed("the demo was interrupted")) }
 }
 
-async fn play(options: &Demo, message: Vec<u8>, output: Output) -> Result {
+async fn play(
+    options: &Demo,
+    message: Vec<u8>,
+    output: Output,
+    place: &Place,
+    slot: &mut Option<World>,
+) -> Result {
     let mut story = Story { output, steps: Vec::new(), since: Instant::now() };
     story.say("Two organisations on this machine, and an internet between them that listens.\n");
     let own_domain = author_domain(&message);
-    let mut world = World::build(options.key_type, own_domain.as_deref()).await?;
+    let world = slot.insert(World::build(place, options.key_type, own_domain.as_deref()).await?);
     story.step(
         "set up Acme (acme.example) and Globex (globex.example): keys, certificates, configuration",
     );
@@ -112,7 +151,6 @@ async fn play(options: &Demo, message: Vec<u8>, output: Output) -> Result {
     if options.keep {
         world.keep().await;
     }
-    world.stop().await;
     if report.problems.is_empty() {
         Ok(())
     } else {

@@ -1,6 +1,7 @@
 //! The two organisations of the demo: their directories, processes and mail.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -22,9 +23,11 @@ use crate::installation::{Installation, now_ms};
 use crate::output::{note, plain};
 use crate::story;
 
+/// The folder of the demo; it holds private keys and is removed with this value.
+pub(super) struct Place(PathBuf);
+
 /// Everything that the demo starts.
 pub(super) struct World {
-    directory: PathBuf,
     shutdown: Shutdown,
     internet: Station,
     mailbox: Station,
@@ -53,12 +56,35 @@ pub(super) struct Seen {
     pub(super) delivered: Vec<u8>,
 }
 
-impl World {
-    /// Makes both organisations; `own_domain` is a domain that Acme has besides acme.example.
-    pub(super) async fn build(keys: KeyChoice, own_domain: Option<&str>) -> Result<Self> {
+impl Place {
+    /// Makes an empty folder that nobody else can look into.
+    pub(super) fn make() -> Result<Self> {
         let unique = random::bytes::<6>().map_err(|error| Failure::of("cannot start", &error))?;
         let unique: String = unique.iter().map(|byte| format!("{byte:02x}")).collect();
         let directory = std::env::temp_dir().join(format!("chancery-demo-{unique}"));
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&directory);
+        made.map_err(|error| {
+            Failure::failed(format!("cannot make {}: {error}", directory.display()))
+        })?;
+        Ok(Self(directory))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            note(&format!("cannot remove {}, which has private keys: {error}", self.0.display()));
+        }
+    }
+}
+
+impl World {
+    /// Makes both organisations; `own_domain` is a domain that Acme has besides acme.example.
+    pub(super) async fn build(
+        place: &Place,
+        keys: KeyChoice,
+        own_domain: Option<&str>,
+    ) -> Result<Self> {
         let shutdown = Shutdown::new();
         let internet = Station::start("internet.example", true, &shutdown).await?;
         let mailbox = Station::start("mailbox.example", false, &shutdown).await?;
@@ -66,7 +92,7 @@ impl World {
             let options = Init {
                 domain: domain.to_owned(),
                 more_domains: more,
-                dir: directory.join(domain),
+                dir: place.0.join(domain),
                 hostname: None,
                 key_type: keys,
                 passphrase_file: None,
@@ -84,7 +110,7 @@ impl World {
         let globex = make("globex.example", Vec::new());
         let gone = |error: tokio::task::JoinError| Failure::failed(error.to_string());
         let (acme, globex) = (acme.await.map_err(gone)??, globex.await.map_err(gone)??);
-        Ok(Self { directory, shutdown, internet, mailbox, acme, globex })
+        Ok(Self { shutdown, internet, mailbox, acme, globex })
     }
 
     /// Gives each organisation the other's card.
@@ -198,7 +224,7 @@ impl World {
         }
     }
 
-    /// Stops both gateways and removes everything.
+    /// Stops both gateways and waits until they have ended.
     pub(super) async fn stop(mut self) {
         for site in [&mut self.acme, &mut self.globex] {
             site.stop().await;
@@ -231,13 +257,6 @@ impl World {
             }
         }
         text
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        // Processes end with it (`kill_on_drop`); a directory that cannot be removed is in the system's temporary one.
-        let _removed = std::fs::remove_dir_all(&self.directory);
     }
 }
 
