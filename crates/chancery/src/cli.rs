@@ -267,6 +267,9 @@ pub struct Demo {
 pub struct Password {
     /// Who logs in; the password is read from standard input
     pub user: String,
+    /// Who they may write as: an address, @DOMAIN or *; without it, NAME alone if that is an address, else anybody of us
+    #[arg(long, value_name = "SENDER")]
+    pub sender: Vec<String>,
 }
 
 /// Options of `doc`.

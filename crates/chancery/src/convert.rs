@@ -10,18 +10,16 @@ use chancery_wire::smtp::Protocol;
 
 use crate::commands;
 use crate::failure::{Failure, Result};
-use crate::settings::{self, HostPort, NextHop, TlsDemand};
+use crate::settings::{self, ListenAddress, NextHop, Server, TlsDemand};
 
 /// Returns the gateway's settings; reads the files that the configuration names.
 pub fn settings(from: &settings::Settings) -> Result<Settings> {
-    let text =
-        |list: &[std::net::SocketAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     Ok(Settings {
         organisation: from.organisation.clone(),
         postmaster: from.postmaster.clone(),
         domains: from.domains.clone(),
         hostname: from.hostname.clone(),
-        inside: inside(&from.inside, &text)?,
+        inside: inside(&from.inside)?,
         outside: text(&from.outside.listen),
         routes: Routes {
             inside: route(&from.route.inside),
@@ -61,10 +59,7 @@ pub fn settings(from: &settings::Settings) -> Result<Settings> {
     })
 }
 
-fn inside(
-    from: &settings::Inside,
-    text: &dyn Fn(&[std::net::SocketAddr]) -> Vec<String>,
-) -> Result<Inside> {
+fn inside(from: &settings::Inside) -> Result<Inside> {
     let users = match &from.auth_file {
         None => None,
         Some(file) => Some(Arc::new(commands::Users::read(file)?) as Arc<dyn Users>),
@@ -87,6 +82,11 @@ fn inside(
     })
 }
 
+/// Returns listeners as `net` names them.
+fn text(list: &[ListenAddress]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
 /// Reads the certificates of a PEM file.
 pub fn certificates(file: &Path, key: &str) -> Result<Vec<Certificate>> {
     let bytes = std::fs::read(file).map_err(|error| {
@@ -98,8 +98,8 @@ pub fn certificates(file: &Path, key: &str) -> Result<Vec<Certificate>> {
 
 fn route(hop: &NextHop) -> Route {
     match hop {
-        NextHop::Lmtp(server) => host(server, Protocol::Lmtp),
-        NextHop::Smtp(server) => host(server, Protocol::Smtp),
+        NextHop::Lmtp(server) => fixed(server, Protocol::Lmtp),
+        NextHop::Smtp(server) => fixed(server, Protocol::Smtp),
         // The checked settings have no MX for the inside.
         NextHop::Mx => {
             Route::Host { host: "localhost".to_owned(), port: 25, protocol: Protocol::Smtp }
@@ -118,8 +118,13 @@ fn domain_route(domain: &str, hop: &NextHop) -> Option<Route> {
     }
 }
 
-fn host(server: &HostPort, protocol: Protocol) -> Route {
-    Route::Host { host: server.host.to_string(), port: server.port, protocol }
+fn fixed(server: &Server, protocol: Protocol) -> Route {
+    match server {
+        Server::Tcp(server) => {
+            Route::Host { host: server.host.to_string(), port: server.port, protocol }
+        }
+        Server::Unix(path) => Route::Unix { path: path.clone(), protocol },
+    }
 }
 
 fn tls_policy(demand: TlsDemand) -> Result<TlsPolicy> {

@@ -24,6 +24,7 @@ mod check;
 mod read;
 mod route;
 pub mod schema;
+mod socket;
 mod template;
 mod values;
 
@@ -36,6 +37,7 @@ use std::time::Duration;
 use chancery_policy::Mistake;
 
 pub use address::{Cidr, Host, HostPort, NextHop};
+pub use socket::{ListenAddress, Server};
 pub use template::{InitAnswers, reference_markdown, template};
 
 /// Everything the program needs to know about this installation; every default is safe.
@@ -81,9 +83,9 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inside {
     /// SMTP listeners.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenAddress>,
     /// LMTP listeners (RFC 2033), for a Postfix `content_filter`.
-    pub lmtp_listen: Vec<SocketAddr>,
+    pub lmtp_listen: Vec<ListenAddress>,
     /// Clients that may send without a password or a certificate.
     pub allow: Vec<Cidr>,
     /// Users and password hashes for SMTP AUTH.
@@ -98,7 +100,7 @@ pub struct Inside {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outside {
     /// SMTP listeners.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenAddress>,
 }
 
 /// Where mail goes next.

@@ -45,6 +45,17 @@ pub static SENDER_NOT_OURS: Code = Code {
            `inside.foreign-senders = \"accept\"` if this gateway shall sign and send mail of others.",
 };
 
+/// A user who writes as somebody else.
+pub static SENDER_NOT_THE_USER: Code = Code {
+    id: "intake.sender_not_the_user",
+    fault: Fault::Sender,
+    retry: Retry::Never,
+    reply: "553 5.7.1",
+    summary: "the user who has logged in may not write as this sender",
+    help: "Write as the address that the user has logged in with. If the user may write as others too, list them at the \
+           end of the user's line in `inside.auth-file` (`chancery password NAME --sender ADDRESS`).",
+};
+
 /// An address that we cannot understand.
 pub static BAD_ADDRESS: Code = Code {
     id: "intake.bad_address",
@@ -123,6 +134,7 @@ pub const CODES: &[&Code] = &[
     &AUTHENTICATION_REQUIRED,
     &RELAY_DENIED,
     &SENDER_NOT_OURS,
+    &SENDER_NOT_THE_USER,
     &BAD_ADDRESS,
     &HEADER_TOO_LARGE,
     &LOOP,

@@ -10,6 +10,7 @@ use chancery_net::listener::Peer;
 use chancery_net::smtp::{Final, Handler, Session};
 use chancery_net::tls::TlsInfo;
 use chancery_pki::{Certificate, Purpose, path};
+use chancery_policy::{Envelope, REJECTED_BY_RULE, refuses_envelope};
 use chancery_store::{BodyType, BodyWriter, Direction, NewMessage, NewRecipient};
 use chancery_wire::smtp::{BodyKind, MailFrom, RcptTo, Reply, Return};
 
@@ -133,8 +134,13 @@ impl Session for Client {
         if self.door.is_inside() && !self.is_trusted() {
             return Err(self.refuse(&codes::AUTHENTICATION_REQUIRED, ""));
         }
-        if !mail.is_null() && Address::parse(&mail.address).is_err() {
-            return Err(self.refuse(&codes::BAD_ADDRESS, "of the sender"));
+        if !mail.is_null() {
+            let Ok(sender) = Address::parse(&mail.address) else {
+                return Err(self.refuse(&codes::BAD_ADDRESS, "of the sender"));
+            };
+            if !self.may_be(&sender) {
+                return Err(self.refuse(&codes::SENDER_NOT_THE_USER, ""));
+            }
         }
         self.transaction = Some(Transaction {
             mail: mail.clone(),
@@ -170,6 +176,10 @@ impl Session for Client {
                 || Address::parse(sender).is_ok_and(|sender| settings.is_ours(sender.domain()));
             if !sender_is_ours {
                 return Err(self.refuse(&codes::SENDER_NOT_OURS, ""));
+            }
+            let size = self.transaction.as_ref().and_then(|it| it.mail.size);
+            if let Some(refusal) = self.refuses_by_rule(sender, &text, size) {
+                return Err(refusal);
             }
         }
         if let Some(transaction) = &mut self.transaction {
@@ -240,6 +250,33 @@ impl Client {
         self.user.is_some() || inside.allows(self.peer.ip()) || shows_certificate()
     }
 
+    /// Returns true unless this is a user who has logged in and may not write as this address.
+    fn may_be(&self, address: &Address) -> bool {
+        match (&self.user, &self.gateway.settings.inside.users) {
+            (Some(user), Some(users)) => users.may_be(user, address),
+            _ => true,
+        }
+    }
+
+    /// Returns true if everybody whom the message names as its author is somebody that the user may be.
+    ///
+    /// A field that nobody can read as an address could be shown as anybody, so it is nobody's.
+    fn may_be_authors(&self, header: &HeaderBlock<'_>) -> bool {
+        self.user.is_none()
+            || header.all("from").all(|field| {
+                let authors = address::parse_mailboxes(&field.unfolded());
+                !authors.is_empty() && authors.iter().all(|author| self.may_be(&author.address))
+            })
+    }
+
+    /// Refuses at once what a rule refuses whatever the message will be, so that no notice has to be written.
+    fn refuses_by_rule(&self, sender: &str, recipient: &str, size: Option<u64>) -> Option<Reply> {
+        let envelope = Envelope { sender, recipient, announced_size: size };
+        let rule = refuses_envelope(&self.gateway.policy(), &envelope)?;
+        tracing::info!(door = self.door.name(), peer = %self.peer, rule = rule.name, line = rule.line, "a rule refuses");
+        Some(self.refuse(&REJECTED_BY_RULE, rule.reason.as_deref().unwrap_or_default()))
+    }
+
     async fn accept(
         &mut self,
         transaction: Transaction,
@@ -253,6 +290,9 @@ impl Client {
         let header = HeaderBlock::parse(&arriving.header);
         if trace::hops(&header) > gateway.settings.limits.hops {
             return Err(self.refuse(&codes::LOOP, ""));
+        }
+        if !self.may_be_authors(&header) {
+            return Err(self.refuse(&codes::SENDER_NOT_THE_USER, "see its From field"));
         }
         let message = self.describe(transaction, &header);
         let (is_small, started_ms) = (arriving.size <= SMALL, arriving.started_ms);

@@ -267,6 +267,7 @@ impl Gateway {
         session.command_timeout_ms = millis(limits.command_timeout);
         session.max_errors = limits.errors;
         session.data_timeout_ms = millis(limits.data_timeout);
+        session.session_timeout_ms = millis(limits.session_timeout);
         if door.is_inside() && self.settings.inside.users.is_some() {
             session.auth = AuthOffer::AfterTls;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use chancery_mail::Address;
 use chancery_net::smtp::{Route, TlsPolicy};
 
 /// Everything the gateway needs to know about its organisation and its surroundings.
@@ -50,10 +51,13 @@ pub struct Inside {
     pub accepts_foreign_senders: bool,
 }
 
-/// Checks passwords.
+/// Checks passwords, and who may write as whom.
 pub trait Users: Send + Sync {
     /// Returns true if the password is the user's; takes the same time for an unknown user.
     fn check(&self, user: &str, password: &str) -> bool;
+
+    /// Returns true if a user who has logged in may write as this address.
+    fn may_be(&self, user: &str, address: &Address) -> bool;
 }
 
 /// A range of IP addresses.

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, now_ms, read_policy};
 use crate::output::{Output, counted, day};
-use crate::settings::{HostPort, NextHop};
+use crate::settings::{ListenAddress, NextHop, Server};
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
@@ -227,7 +228,14 @@ impl Findings {
             .iter()
             .chain(&settings.inside.lmtp_listen)
             .chain(&settings.outside.listen);
-        for address in listen.chain(&settings.metrics.listen) {
+        for path in listen.clone().filter_map(|address| match address {
+            ListenAddress::Tcp(_) => None,
+            ListenAddress::Unix(path) => Some(path),
+        }) {
+            self.socket_file(path);
+        }
+        let ports = listen.filter_map(ListenAddress::tcp);
+        for address in ports.chain(settings.metrics.listen) {
             match TcpListener::bind(address) {
                 Ok(_) => self.ok("ports", format!("{address} is free")),
                 Err(error) if is_served && error.kind() == std::io::ErrorKind::AddrInUse => {
@@ -239,6 +247,20 @@ impl Findings {
                     mend_of_port(&error),
                 ),
             }
+        }
+    }
+
+    /// A Unix socket is made when the gateway starts; its folder must be there before.
+    fn socket_file(&mut self, path: &Path) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if folder.is_none_or(Path::is_dir) {
+            self.ok("ports", format!("{} has its folder", path.display()));
+        } else {
+            self.problem(
+                "ports",
+                format!("the folder of the socket {} is not there", path.display()),
+                "make it, and let only those into it who may hand in mail",
+            );
         }
     }
 
@@ -315,12 +337,22 @@ impl Findings {
 }
 
 /// Returns the greeting of a mail server.
-fn greets(server: &HostPort) -> std::io::Result<String> {
+fn greets(server: &Server) -> std::io::Result<String> {
     use std::io::BufRead as _;
-    let addresses: Vec<SocketAddr> = server.to_string().to_socket_addrs()?.collect();
-    let address = addresses.first().ok_or(std::io::ErrorKind::NotFound)?;
-    let stream = TcpStream::connect_timeout(address, Duration::from_secs(5))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let stream: Box<dyn std::io::Read> = match server {
+        Server::Tcp(server) => {
+            let addresses: Vec<SocketAddr> = server.to_string().to_socket_addrs()?.collect();
+            let address = addresses.first().ok_or(std::io::ErrorKind::NotFound)?;
+            let stream = TcpStream::connect_timeout(address, ANSWER)?;
+            stream.set_read_timeout(Some(ANSWER))?;
+            Box::new(stream)
+        }
+        Server::Unix(path) => {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(ANSWER))?;
+            Box::new(stream)
+        }
+    };
     let mut line = String::new();
     std::io::BufReader::new(std::io::Read::take(stream, 1_000)).read_line(&mut line)?;
     Ok(crate::output::plain(line.trim_end()))
@@ -336,6 +368,9 @@ fn mend_of_port(error: &std::io::Error) -> &'static str {
         _ => "",
     }
 }
+
+/// How long a mail server may take to greet.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A certificate that ends so soon needs attention: 30 days.
 const SOON: i64 = 30 * 86_400;

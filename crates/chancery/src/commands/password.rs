@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
+use chancery_mail::Address;
 use serde::Serialize;
 
 use crate::cli::Password;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, note};
-use crate::users::{self, User};
+use crate::users::{self, Sender, User};
 
 /// People who may submit mail, by name.
 #[derive(Debug)]
@@ -39,7 +40,11 @@ pub(super) fn run(options: &Password, output: Output) -> Result {
     if password.is_empty() {
         return Err(Failure::usage("the password is empty"));
     }
-    let line = users::line(&options.user, password)?;
+    if let Some(wrong) = options.sender.iter().find(|it| Sender::parse(it).is_none()) {
+        return Err(Failure::usage(format!("{wrong:?} is no sender"))
+            .hint("write an address, `@` and a domain, or `*` for every address of ours"));
+    }
+    let line = users::line(&options.user, password, &options.sender)?;
     output.show(&Line { line: line.clone() }, || line)
 }
 
@@ -76,6 +81,10 @@ impl chancery_gateway::settings::Users for Users {
         let known = self.users.get(user).cloned();
         let is_known = known.is_some();
         known.unwrap_or_else(User::nobody).check(password) && is_known
+    }
+
+    fn may_be(&self, user: &str, address: &Address) -> bool {
+        self.users.get(user).is_some_and(|user| user.may_be(address))
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 use chancery_policy::document::domain;
+
+use super::socket::Server;
 
 /// A network: an address and how many of its first bits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +37,11 @@ pub struct HostPort {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextHop {
     /// This server, by LMTP.
-    Lmtp(HostPort),
+    Lmtp(Server),
     /// Wherever the DNS says.
     Mx,
     /// This server, by SMTP.
-    Smtp(HostPort),
+    Smtp(Server),
 }
 
 impl Cidr {
@@ -158,20 +161,20 @@ impl Host {
 }
 
 impl NextHop {
-    /// Reads `mx`, `smtp:HOST:PORT` or `lmtp:HOST:PORT`.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Reads `mx`, `smtp:HOST:PORT`, `lmtp:HOST:PORT`, or `lmtp:unix:PATH`, whose path may start at `base`.
+    pub fn parse(text: &str, base: &Path) -> Option<Self> {
         if text == "mx" {
             return Some(Self::Mx);
         }
         if let Some(rest) = text.strip_prefix("smtp:") {
-            return HostPort::parse(rest, 25).map(Self::Smtp);
+            return Server::parse(rest, 25, base).map(Self::Smtp);
         }
         // 24 is the private-mail port that LMTP servers use by custom; RFC 2033 forbids 25.
-        HostPort::parse(text.strip_prefix("lmtp:")?, 24).map(Self::Lmtp)
+        Server::parse(text.strip_prefix("lmtp:")?, 24, base).map(Self::Lmtp)
     }
 
     /// Returns the server, if it is fixed.
-    pub fn host_port(&self) -> Option<&HostPort> {
+    pub fn server(&self) -> Option<&Server> {
         match self {
             Self::Mx => None,
             Self::Lmtp(server) | Self::Smtp(server) => Some(server),
@@ -266,6 +269,10 @@ mod tests {
             ("lmtp:[2001:db8::1]:24", Some("lmtp:[2001:db8::1]:24")),
             ("lmtp:localhost", Some("lmtp:localhost:24")),
             ("smtp:[2001:db8::1]", Some("smtp:[2001:db8::1]:25")),
+            ("lmtp:unix:/run/dovecot/lmtp", Some("lmtp:unix:/run/dovecot/lmtp")),
+            ("smtp:unix:smtp.sock", Some("smtp:unix:/etc/smtp.sock")),
+            ("lmtp:unix:", None),
+            ("unix:/run/lmtp", None),
             ("smtp:", None),
             ("smtp:host:0", None),
             ("smtp:host:65536", None),
@@ -278,7 +285,7 @@ mod tests {
             ("smtp:bad host:25", None),
         ] {
             assert_eq!(
-                NextHop::parse(text).map(|hop| hop.to_string()).as_deref(),
+                NextHop::parse(text, Path::new("/etc")).map(|hop| hop.to_string()).as_deref(),
                 written,
                 "{text}"
             );

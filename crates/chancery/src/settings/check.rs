@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use chancery_policy::document::Value;
 
 use super::address::NextHop;
+use super::socket::ListenAddress;
 
 /// One address that we listen on.
 pub(super) struct Listener<'d> {
     pub(super) path: &'static str,
-    pub(super) address: SocketAddr,
+    pub(super) address: ListenAddress,
     pub(super) place: Value<'d>,
     /// Whether the file names it; otherwise it is a default and there is no line to point to.
     pub(super) is_written: bool,
@@ -23,12 +24,12 @@ pub(super) fn listeners(listeners: &[Listener<'_>]) {
     ordered.sort_by_key(|listener| listener.is_written);
     for (index, listener) in ordered.iter().enumerate() {
         let clash =
-            ordered.iter().take(index).find(|other| overlap(listener.address, other.address));
+            ordered.iter().take(index).find(|other| overlap(&listener.address, &other.address));
         if let Some(other) = clash {
             let whose = if other.is_written { "" } else { " (its default)" };
             listener.place.mistake(
                 format!("{} is already taken by \"{}\"{whose}", listener.address, other.path),
-                Some(hint(listener.address, other.address).to_owned()),
+                Some(hint(&listener.address, &other.address).to_owned()),
             );
         }
     }
@@ -42,12 +43,12 @@ pub(super) fn loops(
     listeners: &[Listener<'_>],
     hostname: &str,
 ) {
-    let Some(server) = hop.host_port() else {
+    let Some(server) = hop.server() else {
         return;
     };
     let own = listeners
         .iter()
-        .find(|listener| listener.is_mail && server.is_listener(listener.address, hostname));
+        .find(|listener| listener.is_mail && server.is_listener(&listener.address, hostname));
     if let Some(listener) = own {
         // Of the two, one is in the file: the defaults do not loop.
         let written = if is_written { place } else { &listener.place };
@@ -72,7 +73,10 @@ pub(super) fn metrics(address: SocketAddr, place: &Value<'_>) {
 }
 
 /// Returns true if the second of the two sockets could not be opened.
-fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+fn overlap(a: &ListenAddress, b: &ListenAddress) -> bool {
+    let (ListenAddress::Tcp(a), ListenAddress::Tcp(b)) = (a, b) else {
+        return a == b;
+    };
     // Port 0 is a free port chosen by the system.
     let is_same_port = a.port() != 0 && a.port() == b.port();
     is_same_port && (takes(a.ip(), b.ip()) || takes(b.ip(), a.ip()))
@@ -89,7 +93,10 @@ fn takes(listener: IpAddr, address: IpAddr) -> bool {
 }
 
 /// Says what is meant when both `0.0.0.0` and `[::]` are listed, which looks right and is not.
-fn hint(a: SocketAddr, b: SocketAddr) -> &'static str {
+fn hint(a: &ListenAddress, b: &ListenAddress) -> &'static str {
+    let (ListenAddress::Tcp(a), ListenAddress::Tcp(b)) = (a, b) else {
+        return "give each listener a file of its own";
+    };
     if a.is_ipv4() != b.is_ipv4() && a.ip().is_unspecified() && b.ip().is_unspecified() {
         "\"[::]\" takes IPv4 as well; remove \"0.0.0.0\""
     } else {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,8 +11,9 @@ use chancery_policy::document::{Document, KeyDoc, Table, Value};
 use super::check::{self, Listener};
 use super::route;
 use super::schema::{KEYS, TABLES, keys_of};
+use super::socket::ListenAddress;
 use super::values::{
-    read_address, read_domain, read_listener, read_network, read_path, read_server,
+    read_address, read_domain, read_listener, read_network, read_path, read_port, read_server,
 };
 use super::{
     Dns, Inside, Keys, Limits, Log, LogFormat, LogLevel, Metrics, Outside, Queue, Settings, Tls,
@@ -134,7 +134,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
     let data = source.file("data", base);
     let policy = source.file("policy", base);
     let (inside, outside, metrics, listeners) = read_listeners(source, base);
-    let route = route::read(source, &listeners, hostname.as_deref());
+    let route = route::read(source, base, &listeners, hostname.as_deref());
     check::listeners(&listeners);
     let tls = data.as_ref().and_then(|data| read_tls(source, base, data));
     let keys = data.as_ref().and_then(|data| read_keys(source, base, data));
@@ -203,10 +203,10 @@ fn read_listeners<'d>(
     base: &Path,
 ) -> (Inside, Outside, Metrics, Vec<Listener<'d>>) {
     let mut listeners = Vec::new();
-    let mut listen = |path: &'static str, is_mail: bool| -> Vec<SocketAddr> {
-        let found = source.list(path, read_listener);
+    let mut listen = |path: &'static str, is_mail: bool| -> Vec<ListenAddress> {
+        let found = source.list(path, |value| read_listener(value, base));
         let is_written = source.written(path).is_some();
-        let addresses = found.iter().map(|(address, _)| *address).collect();
+        let addresses = found.iter().map(|(address, _)| address.clone()).collect();
         listeners.extend(found.into_iter().map(|(address, place)| Listener {
             path,
             address,
@@ -234,12 +234,12 @@ fn read_listeners<'d>(
     let outside = Outside { listen: listen("outside.listen", true) };
     let metrics =
         source.value("metrics.listen").filter(|value| value.text() != Some("")).and_then(|value| {
-            let address = read_listener(&value)?;
+            let address = read_port(&value)?;
             let is_written = source.written("metrics.listen").is_some();
             check::metrics(address, &value);
             listeners.push(Listener {
                 path: "metrics.listen",
-                address,
+                address: ListenAddress::Tcp(address),
                 place: value,
                 is_written,
                 is_mail: false,

@@ -1,5 +1,7 @@
 //! Where mail goes next.
 
+use std::path::Path;
+
 use chancery_policy::document::{Value, domain};
 
 use super::address::NextHop;
@@ -10,12 +12,15 @@ use super::{Route, TlsDemand};
 /// Reads `[route]`; a next hop that leads back to one of the listeners is a mistake.
 pub(super) fn read<'d>(
     source: &Source<'d>,
+    base: &Path,
     listeners: &[Listener<'d>],
     hostname: Option<&str>,
 ) -> Option<Route> {
     let hop = |path: &str, value: &Value<'d>| -> Option<NextHop> {
-        let hop =
-            value.parse("\"mx\", \"smtp:HOST:PORT\" or \"lmtp:HOST:PORT\"", NextHop::parse)?;
+        let hop = value.parse(
+            "\"mx\", \"smtp:HOST:PORT\", \"lmtp:HOST:PORT\" or \"lmtp:unix:PATH\"",
+            |text| NextHop::parse(text, base),
+        )?;
         let is_written = source.written(path).is_some();
         check::loops(&hop, value, is_written, listeners, hostname.unwrap_or_default());
         Some(hop)

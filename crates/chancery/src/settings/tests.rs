@@ -33,7 +33,7 @@ fn the_defaults_are_safe() {
     assert_eq!(settings.data, Path::new("/etc/chancery/data"));
     assert_eq!(settings.policy, Path::new("/etc/chancery/policy.toml"));
     assert_eq!(settings.keys.unseal, Unseal::KeyFile("/etc/chancery/data/master.key".into()));
-    assert!(settings.inside.listen.iter().all(|address| address.ip().is_loopback()));
+    assert!(settings.inside.listen.iter().all(|address| address.tcp().unwrap().ip().is_loopback()));
     assert!(
         !settings
             .inside
@@ -86,15 +86,15 @@ level = "inof"
     chancery.toml:2:1: unknown key "organization"; did you mean "organisation"?
     chancery.toml:3:12: "hostname" must be a domain such as "acme.example", not "bad host"
     chancery.toml:5:1: unknown key "lisen" in [inside]; did you mean "listen"?
-    chancery.toml:6:11: "listen" in [inside] must be an address and a port such as "127.0.0.1:10025" or "[::]:25", not "127.0.0.1"
+    chancery.toml:6:11: "listen" in [inside] must be an address and a port such as "127.0.0.1:10025" or "[::]:25", or "unix:" and a path, not "127.0.0.1"
     chancery.toml:7:10: "allow" in [inside] must be a network such as "192.0.2.0/24" or an address (no bits set after the prefix), not "10.1.2.3/8"
     chancery.toml:7:24: "0.0.0.0/0" lets everybody send through us: an open relay; name the networks of your own mail servers
     chancery.toml:8:2: unknown key "outsied"; did you mean "outside"?
     chancery.toml:10:10: "mx" would send mail for our own domains back to this gateway; name your mail server, such as "smtp:127.0.0.1:10026"
-    chancery.toml:11:11: "outside" in [route] must be "mx", "smtp:HOST:PORT" or "lmtp:HOST:PORT", not "smpt:relay"
+    chancery.toml:11:11: "outside" in [route] must be "mx", "smtp:HOST:PORT", "lmtp:HOST:PORT" or "lmtp:unix:PATH", not "smpt:relay"
     chancery.toml:12:7: unknown value "encrypted" of "tls" in [route]; use one of "none", "opportunistic", "required", "verified"
     chancery.toml:14:1: "glo bex" in [route.domains] is no domain; write a domain in quotes, such as "globex.example" = "smtp:192.0.2.25:25"
-    chancery.toml:15:20: "globex.example" in [route.domains] must be "mx", "smtp:HOST:PORT" or "lmtp:HOST:PORT", not a whole number
+    chancery.toml:15:20: "globex.example" in [route.domains] must be "mx", "smtp:HOST:PORT", "lmtp:HOST:PORT" or "lmtp:unix:PATH", not a whole number
     chancery.toml:17:15: "certificate" in [tls] is there without "key"; add "key"
     chancery.toml:19:10: "unseal" in [keys] must be a file, "passphrase:FILE" or "credential:NAME", not "credential:../../etc/passwd"
     chancery.toml:21:16: "message-size" in [limits] must be a size such as "100kB" or "50MB", not "50M"
@@ -115,6 +115,27 @@ fn listeners_must_not_share_a_port() {
     insta::assert_snapshot!(said(&text), @r#"
     chancery.toml:4:16: 127.0.0.1:9464 is already taken by "metrics.listen" (its default); give each listener a port of its own
     chancery.toml:6:11: 0.0.0.0:2525 is already taken by "inside.listen"; give each listener a port of its own
+    "#);
+}
+
+#[test]
+fn sockets_may_be_files() {
+    let settings = good(
+        "[inside]\nlisten = []\nlmtp-listen = [\"unix:/run/chancery/lmtp\", \"unix:lmtp\"]\n\
+         [route]\ninside = \"lmtp:unix:/run/dovecot/lmtp\"\n",
+    );
+    let listen: Vec<String> = settings.inside.lmtp_listen.iter().map(ToString::to_string).collect();
+    assert_eq!(listen, ["unix:/run/chancery/lmtp", "unix:/etc/chancery/lmtp"]);
+    assert_eq!(settings.route.inside.to_string(), "lmtp:unix:/run/dovecot/lmtp");
+    let text = format!(
+        "{LEAST}[inside]\nlisten = [\"unix:a\"]\nlmtp-listen = [\"unix:a\", \"unix:\"]\n\
+         [outside]\nlisten = [\"unix:b\"]\n[route]\ninside = \"smtp:unix:b\"\n[metrics]\nlisten = \"unix:m\"\n"
+    );
+    insta::assert_snapshot!(said(&text), @r#"
+    chancery.toml:4:16: unix:a is already taken by "inside.listen"; give each listener a file of its own
+    chancery.toml:4:26: "lmtp-listen" in [inside] must be an address and a port such as "127.0.0.1:10025" or "[::]:25", or "unix:" and a path, not "unix:"
+    chancery.toml:8:10: mail for "smtp:unix:b" would come back to "outside.listen" of this gateway; name another server or port
+    chancery.toml:10:10: "listen" in [metrics] must be an address and a port such as "127.0.0.1:10025" or "[::]:25", not "unix:m"
     "#);
 }
 
@@ -256,7 +277,7 @@ fn answers_are_written_where_they_belong() {
         ],
     };
     let settings = Settings::parse(&template(&answers), "chancery.toml").unwrap();
-    assert_eq!(settings.inside.listen, ["127.0.0.1:1025".parse().unwrap()]);
+    assert_eq!(settings.inside.listen, [ListenAddress::Tcp("127.0.0.1:1025".parse().unwrap())]);
     assert_eq!(settings.route.outside.to_string(), "smtp:127.0.0.1:2525");
     assert_eq!(settings.route_for("globex.example").0.to_string(), "smtp:127.0.0.1:3025");
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use chancery_policy::document::{Value, domain};
 
 use super::address::Cidr;
+use super::socket::ListenAddress;
 
 pub(super) fn read_domain(value: &Value<'_>) -> Option<String> {
     value.parse("a domain such as \"acme.example\"", domain)
@@ -24,7 +25,14 @@ pub(super) fn read_address(value: &Value<'_>) -> Option<String> {
     })
 }
 
-pub(super) fn read_listener(value: &Value<'_>) -> Option<SocketAddr> {
+pub(super) fn read_listener(value: &Value<'_>, base: &Path) -> Option<ListenAddress> {
+    value.parse(
+        "an address and a port such as \"127.0.0.1:10025\" or \"[::]:25\", or \"unix:\" and a path",
+        |text| ListenAddress::parse(text, base),
+    )
+}
+
+pub(super) fn read_port(value: &Value<'_>) -> Option<SocketAddr> {
     value.parse("an address and a port such as \"127.0.0.1:10025\" or \"[::]:25\"", |text| {
         text.parse().ok()
     })
