@@ -22,6 +22,13 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("systemd-analyze", "systemd"),
 ];
 
+/// Modules of Perl that swaks loads only when it is asked to speak TLS, and the Debian package that brings each.
+const PERL_MODULES: &[(&str, &str)] =
+    &[("IO::Socket::SSL", "libio-socket-ssl-perl"), ("Net::SSLeay", "libnet-ssleay-perl")];
+
+/// A library that shows a program another time of day, in the folder of the machine's architecture.
+const FAKE_TIME: (&str, &str) = ("faketime/libfaketime.so.1", "faketime");
+
 /// Cargo tools: the subcommand, its version, and what its installation needs beyond `--locked`.
 ///
 /// They are built without optimisation: cargo-deny takes a minute and a half of two cores so, and runs once or twice.
@@ -43,7 +50,11 @@ pub(crate) fn install() -> Result {
 
 /// Installs distribution packages without starting their services.
 fn install_programs() -> Result {
-    let missing = PROGRAMS.iter().filter(|(program, _)| !exists(program));
+    let programs = PROGRAMS.iter().filter(|(program, _)| !exists(program));
+    let modules = PERL_MODULES.iter().filter(|(module, _)| !has_perl_module(module));
+    let libraries = [FAKE_TIME];
+    let libraries = libraries.iter().filter(|(library, _)| !has_library(library));
+    let missing = programs.chain(modules).chain(libraries);
     let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
     packages.dedup();
     if packages.is_empty() {
@@ -63,6 +74,18 @@ fn install_programs() -> Result {
     };
     succeed(apt().arg("update"))?;
     succeed(apt().args(["install", "--no-install-recommends"]).args(&packages))
+}
+
+/// Returns true if Perl finds a module; on a machine without Perl, swaks brings it.
+fn has_perl_module(module: &str) -> bool {
+    output(command("perl").args([&format!("-M{module}"), "-e", "1"])).is_ok()
+}
+
+/// Returns true if a library is in the folder of some architecture.
+fn has_library(name: &str) -> bool {
+    let folders =
+        fs::read_dir("/usr/lib").into_iter().flatten().filter_map(std::result::Result::ok);
+    folders.map(|folder| folder.path().join(name)).any(|file| file.is_file())
 }
 
 /// Builds a cargo tool into the cache folder.

@@ -1,8 +1,9 @@
 //! One organisation's gateway: the real binary, its folder, its ports and its life.
 
 use std::{
+    collections::BTreeMap,
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     ops::Range,
     path::{Path, PathBuf},
@@ -154,6 +155,48 @@ impl Gateway {
     /// Sets an environment variable for `serve`.
     pub fn set_environment(&mut self, name: &str, value: &str) {
         self.environment.push((name.into(), value.into()));
+    }
+
+    /// Lets `serve` believe that it is as much later as `faketime` understands, such as `+20d`; its waits stay as long
+    /// as they are.
+    pub fn set_clock(&mut self, offset: &str) {
+        let folders = fs::read_dir("/usr/lib").expect("a Debian system").filter_map(Result::ok);
+        let mut found = folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"));
+        let library = found
+            .find(|file| file.is_file())
+            .expect("install the package faketime: cargo xtask test tools");
+        self.set_environment("LD_PRELOAD", library.to_str().expect("a plain path"));
+        self.set_environment("FAKETIME", offset);
+        self.set_environment("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    }
+
+    /// Gives a user a password for the inside listeners; the line may go on with who they may be.
+    pub fn add_user(&self, name: &str, password: &str, senders: &str) {
+        let line = chancery(&["password", name], password.as_bytes()).demand("password");
+        let path = self.path("users");
+        let mut users = fs::read_to_string(&path).unwrap_or_default();
+        users.push_str(&format!("{}{senders}\n", line.trim_end()));
+        fs::write(&path, users).expect("the folder is ours");
+        self.configure(|configuration| {
+            section(configuration, "inside").insert("auth-file".into(), "users".into());
+        });
+    }
+
+    /// Reads the metrics: the value of each line by its name and labels.
+    pub fn metric_values(&self) -> BTreeMap<String, f64> {
+        let mut stream = TcpStream::connect(self.metrics()).expect("the metrics are served");
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("a request is taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer comes");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let lines = body.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .map(|line| {
+                let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+                (name.to_owned(), value.parse().expect("a number"))
+            })
+            .collect()
     }
 
     /// Starts `serve` and waits until every listener answers.
@@ -334,7 +377,7 @@ fn outcome(command: &mut Command, input: &[u8]) -> Outcome {
 
 /// Finds the binary: where `cargo xtask test` says, or beside the tests in cargo's build folder.
 #[expect(clippy::disallowed_methods, reason = "the test run names the binary in the environment")]
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Ok(path) = std::env::var("CHANCERY_BINARY") {
         return path.into();
     }

@@ -39,17 +39,27 @@ pub struct Attempt {
 }
 
 /// Running clients.
-#[derive(Debug)]
 pub struct Load {
     shared: Arc<Shared>,
     clients: Vec<JoinHandle<()>>,
 }
 
+/// A message to hand in, with its recipients.
 #[derive(Debug)]
+pub struct Mail {
+    /// The envelope recipients.
+    pub recipients: Vec<String>,
+    /// The message.
+    pub text: String,
+}
+
+/// Writes the message of an attempt.
+type Writer = dyn Fn(&Attempt) -> Mail + Send + Sync;
+
 struct Shared {
     address: SocketAddr,
     sender: String,
-    recipients: Vec<String>,
+    write: Box<Writer>,
     promised: Mutex<BTreeSet<Attempt>>,
     is_over: AtomicBool,
     count: AtomicUsize,
@@ -58,10 +68,29 @@ struct Shared {
 impl Load {
     /// Starts clients; every message has the first recipient, every second one all of them.
     pub fn start(clients: usize, address: SocketAddr, sender: &str, recipients: &[&str]) -> Self {
+        let all: Vec<String> = recipients.iter().map(|one| (*one).to_owned()).collect();
+        let from = sender.to_owned();
+        Self::start_with(clients, address, sender, move |attempt| {
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            let to = attempt.recipients(&all);
+            Mail {
+                recipients: to.iter().map(|one| (*one).to_owned()).collect(),
+                text: attempt.text(&from, to),
+            }
+        })
+    }
+
+    /// Starts clients that hand in what is written for each attempt.
+    pub fn start_with(
+        clients: usize,
+        address: SocketAddr,
+        sender: &str,
+        write: impl Fn(&Attempt) -> Mail + Send + Sync + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared {
             address,
             sender: sender.into(),
-            recipients: recipients.iter().map(|one| (*one).to_owned()).collect(),
+            write: Box::new(write),
             promised: Mutex::default(),
             is_over: AtomicBool::new(false),
             count: AtomicUsize::new(0),
@@ -101,7 +130,18 @@ impl Attempt {
         all.get(..count_of_recipients(self.message, all.len())).unwrap_or(all)
     }
 
-    /// Reads the attempt out of a header block.
+    /// Returns true if the message of this number is larger than what the store keeps in a row.
+    pub fn is_large(&self) -> bool {
+        self.message.is_multiple_of(LARGE_EVERY)
+    }
+
+    /// Returns the name that [`Attempt::of`] reads, as a local part.
+    pub fn name(&self) -> String {
+        let Self { client, message, attempt } = self;
+        format!("load-{client}-{message}-{attempt}")
+    }
+
+    /// Reads the attempt out of a header block, or out of an address in brackets.
     pub fn of(message: &[u8]) -> Option<Self> {
         let head = String::from_utf8_lossy(message.get(..message.len().min(4_096))?).into_owned();
         let (_, rest) = head.split_once("<load-")?;
@@ -113,14 +153,14 @@ impl Attempt {
     }
 
     fn text(&self, from: &str, to: &[&str]) -> String {
-        let Self { client, message, attempt } = self;
         let mut text = format!(
             "From: {from}\r\nTo: {}\r\nSubject: load\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n\
-             Message-ID: <load-{client}-{message}-{attempt}@test.invalid>\r\n\r\n{SECRET}\r\n",
-            to.join(", ")
+             Message-ID: <{}@test.invalid>\r\n\r\n{SECRET}\r\n",
+            to.join(", "),
+            self.name()
         );
-        if message.is_multiple_of(LARGE_EVERY) {
-            text.push_str(&format!("{}\r\n", "x".repeat(75)).repeat(LARGE_LINES));
+        if self.is_large() {
+            text.push_str(&large_text());
         }
         text
     }
@@ -129,14 +169,13 @@ impl Attempt {
 impl Shared {
     fn run(&self, client: usize) {
         let mut connection = None;
-        let recipients: Vec<&str> = self.recipients.iter().map(String::as_str).collect();
         for message in 0.. {
             for attempt in 0.. {
                 if self.is_over.load(Ordering::Relaxed) {
                     return;
                 }
                 let attempt = Attempt { client, message, attempt };
-                if self.hand_in(&mut connection, &attempt, attempt.recipients(&recipients)) {
+                if self.hand_in(&mut connection, &(self.write)(&attempt)) {
                     self.promised.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
                     self.count.fetch_add(1, Ordering::Relaxed);
                     break;
@@ -148,7 +187,7 @@ impl Shared {
     }
 
     /// Returns true if the gateway said 250 to the whole message.
-    fn hand_in(&self, connection: &mut Option<Dialogue>, attempt: &Attempt, to: &[&str]) -> bool {
+    fn hand_in(&self, connection: &mut Option<Dialogue>, mail: &Mail) -> bool {
         if connection.is_none() {
             let Ok(mut fresh) = Dialogue::try_connect(self.address) else { return false };
             if !fresh.reply().starts_with("220")
@@ -159,8 +198,14 @@ impl Shared {
             *connection = Some(fresh);
         }
         let Some(dialogue) = connection else { return false };
-        dialogue.deliver(&self.sender, to, &attempt.text(&self.sender, to)).starts_with("250")
+        let to: Vec<&str> = mail.recipients.iter().map(String::as_str).collect();
+        dialogue.deliver(&self.sender, &to, &mail.text).starts_with("250")
     }
+}
+
+/// Returns lines that make a message large.
+pub fn large_text() -> String {
+    format!("{}\r\n", "x".repeat(75)).repeat(LARGE_LINES)
 }
 
 fn count_of_recipients(message: usize, all: usize) -> usize {

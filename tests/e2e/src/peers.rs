@@ -6,13 +6,15 @@ mod postfix;
 mod sink;
 mod swaks;
 mod tap;
+mod unix;
 
 pub use dialogue::{Dialogue, stuffed};
 pub use openssl::{Identity, OpenSsl};
 pub use postfix::{Filter, Postfix, Role};
 pub use sink::{Accepted, Answer, Script, SmtpSink, Stage};
-pub use swaks::{Swaks, swaks};
+pub use swaks::{Swaks, swaks, swaks_at_file};
 pub use tap::Tap;
+pub use unix::serve_socket_file;
 
 use std::process::{Command, Output, Stdio};
 

@@ -1,6 +1,6 @@
 //! swaks, the tester's SMTP client.
 
-use std::{net::SocketAddr, process::Command};
+use std::{net::SocketAddr, path::Path, process::Command};
 
 use super::run;
 
@@ -15,8 +15,17 @@ pub struct Swaks {
 
 /// Runs swaks against a server with more options, each its own word.
 pub fn swaks(server: SocketAddr, options: &[&str]) -> Swaks {
+    at(&["--server", &server.ip().to_string(), "--port", &server.port().to_string()], options)
+}
+
+/// Runs swaks against a server behind a socket file.
+pub fn swaks_at_file(path: &Path, options: &[&str]) -> Swaks {
+    at(&["--socket", path.to_str().expect("a plain path")], options)
+}
+
+fn at(server: &[&str], options: &[&str]) -> Swaks {
     let mut command = Command::new("swaks");
-    command.args(["--server", &server.ip().to_string(), "--port", &server.port().to_string()]);
+    command.args(server);
     // Without this it asks DNS for its own name.
     command.args(["--ehlo", "client.example", "--timeout", "60s"]).args(options);
     let output = run(&mut command, b"");

@@ -17,12 +17,14 @@ use std::{
 use chancery_e2e::{
     chancery::Gateway,
     faults::{Cut, FileFaults},
-    load::{Attempt, Load},
-    message::SECRET,
-    peers::SmtpSink,
+    load::{self, Attempt, Load, Mail},
+    message::{self, SECRET},
+    peers::{Dialogue, SmtpSink},
     random::Random,
     wait,
 };
+
+use crate::world::Lone;
 
 const ALICE: &str = "alice@acme.example";
 /// Gets protected mail over the internet.
@@ -36,6 +38,9 @@ const CLIENTS: usize = 6;
 /// Restarts after kill -9.
 const KILLS: usize = 200;
 
+/// Restarts after kill -9 while mail is opened.
+const KILLS_WHILE_OPENING: usize = 60;
+
 /// Restarts after a power cut.
 const CUTS: usize = 60;
 
@@ -45,8 +50,18 @@ const LONGEST_LIFE: Duration = Duration::from_millis(150);
 /// How long the gateway may take from the next hop's 250 to the record of it, on a machine that is busy with tests.
 const COMMIT: Duration = Duration::from_secs(2);
 
+/// Where mail goes through the victim.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// From outside: each attempt has a recipient of its own, because what is opened has one name for all of them.
+    In,
+    /// To Bob outside, who gets it protected, and to Carol inside.
+    Out,
+}
+
 /// A gateway that is killed again and again.
 struct Victim {
+    way: Way,
     gateway: Gateway,
     internet: SmtpSink,
     mailboxes: SmtpSink,
@@ -62,13 +77,55 @@ struct Life {
 }
 
 impl Victim {
-    fn new() -> Self {
+    /// Makes one that protects mail to Globex, whose card it has.
+    fn that_protects() -> Self {
+        let victim = Self::on_the_way(Way::Out);
+        let globex = Gateway::init("globex.example", victim.mailboxes.address());
+        victim.gateway.add_partner(&globex.card(), &globex.fingerprint());
+        victim
+    }
+
+    fn on_the_way(way: Way) -> Self {
         let (internet, mailboxes) = (SmtpSink::start(), SmtpSink::start());
         let gateway = Gateway::init("acme.example", mailboxes.address());
         gateway.route_outside(internet.address());
-        let globex = Gateway::init("globex.example", mailboxes.address());
-        gateway.add_partner(&globex.card(), &globex.fingerprint());
-        Self { gateway, internet, mailboxes, lives: Vec::new() }
+        Self { way, gateway, internet, mailboxes, lives: Vec::new() }
+    }
+
+    /// Makes one that opens, and the protected messages for it: a small and a large one.
+    fn that_opens() -> (Self, [String; 2]) {
+        let victim = Self::on_the_way(Way::In);
+        let globex = Lone::start_as("globex.example");
+        globex.gateway.meet(&victim.gateway);
+        let protect = |mark: &str, more: &str| {
+            let sent = message::plain(BOB, ALICE, mark) + more;
+            let answer = Dialogue::greeted(globex.gateway.inside()).deliver(BOB, &[ALICE], &sent);
+            assert!(answer.starts_with("250"), "{answer}");
+            globex.internet.received(&format!("{mark}@")).text()
+        };
+        let wires = [protect("small", ""), protect("large", &load::large_text())];
+        for wire in &wires {
+            assert!(wire.contains("pkcs7-mime") && !wire.contains(SECRET), "{wire}");
+        }
+        (victim, wires)
+    }
+
+    /// Returns whom an attempt goes to.
+    fn recipients(&self, attempt: &Attempt) -> Vec<String> {
+        match self.way {
+            Way::In => vec![format!("{}@acme.example", attempt.name())],
+            Way::Out => {
+                attempt.recipients(&[BOB, CAROL]).iter().map(|one| (*one).to_owned()).collect()
+            }
+        }
+    }
+
+    /// Returns the attempt that a message, or a row of the queue, belongs to.
+    fn attempt(&self, message: &[u8], recipient: &str) -> Option<Attempt> {
+        match self.way {
+            Way::In => Attempt::of(format!("<{recipient}>").as_bytes()),
+            Way::Out => Attempt::of(message),
+        }
     }
 
     /// Starts the gateway, lets it live for a while, kills it, and notes who still waits.
@@ -89,7 +146,8 @@ impl Victim {
             row.get(name).and_then(|value| value.as_str()).map(str::to_owned)
         };
         rows.filter_map(|row| {
-            Some((Attempt::of(text(row, "message_id")?.as_bytes())?, text(row, "address")?))
+            let recipient = text(row, "address")?;
+            Some((self.attempt(text(row, "message_id")?.as_bytes(), &recipient)?, recipient))
         })
         .collect()
     }
@@ -98,14 +156,16 @@ impl Victim {
     fn settle(&mut self, promised: &BTreeSet<Attempt>) {
         self.gateway.start();
         for attempt in promised {
-            for recipient in attempt.recipients(&[BOB, CAROL]) {
-                let sink = if *recipient == BOB { &self.internet } else { &self.mailboxes };
+            for recipient in self.recipients(attempt) {
+                let sink = if recipient == BOB { &self.internet } else { &self.mailboxes };
                 sink.wait_for(
                     &format!("{attempt:?} to {recipient}, which was acknowledged"),
                     |accepted| {
                         accepted
                             .iter()
-                            .any(|mail| Attempt::of(&mail.message) == Some(*attempt))
+                            .any(|mail| {
+                                self.attempt(&mail.message, &mail.recipients[0]) == Some(*attempt)
+                            })
                             .then_some(())
                     },
                 );
@@ -117,25 +177,7 @@ impl Victim {
 
     /// Checks every delivery against the rule at the top of this file.
     fn judge(&self, promised: &BTreeSet<Attempt>) {
-        let mut deliveries: BTreeMap<(Attempt, &str), Vec<Instant>> = BTreeMap::new();
-        for (sink, recipient) in [(&self.internet, BOB), (&self.mailboxes, CAROL)] {
-            sink.look(|accepted| {
-                for mail in accepted {
-                    assert_eq!(mail.recipients, [recipient]);
-                    let clear = mail
-                        .message
-                        .windows(SECRET.len())
-                        .any(|window| window == SECRET.as_bytes());
-                    assert_eq!(
-                        clear,
-                        recipient == CAROL,
-                        "mail to {BOB} is never in clear, mail inside is"
-                    );
-                    let attempt = Attempt::of(&mail.message).expect("every message is of the load");
-                    deliveries.entry((attempt, recipient)).or_default().push(mail.at);
-                }
-            });
-        }
+        let deliveries = self.deliveries();
         let mut repeated = 0;
         for ((attempt, recipient), times) in &deliveries {
             for pair in times.windows(2) {
@@ -145,7 +187,7 @@ impl Victim {
                         && pair[0] <= life.killed.end + COMMIT
                         && life.killed.start <= pair[1]
                         && life.killed.start.saturating_duration_since(pair[0]) <= COMMIT
-                        && life.waiting.contains(&(*attempt, (*recipient).to_owned()))
+                        && life.waiting.contains(&(*attempt, recipient.clone()))
                 });
                 assert!(excused, "{attempt:?} went to {recipient} twice, and no kill excuses it");
                 repeated += 1;
@@ -154,10 +196,7 @@ impl Victim {
         let lost: Vec<_> = promised
             .iter()
             .flat_map(|attempt| {
-                attempt
-                    .recipients(&[BOB, CAROL])
-                    .iter()
-                    .map(move |recipient| (*attempt, *recipient))
+                self.recipients(attempt).into_iter().map(move |recipient| (*attempt, recipient))
             })
             .filter(|key| !deliveries.contains_key(key))
             .collect();
@@ -175,10 +214,64 @@ impl Victim {
     }
 }
 
+impl Victim {
+    /// Returns when each attempt arrived at each recipient, and checks that it arrived as it must.
+    fn deliveries(&self) -> BTreeMap<(Attempt, String), Vec<Instant>> {
+        let mut deliveries: BTreeMap<(Attempt, String), Vec<Instant>> = BTreeMap::new();
+        for (sink, is_outside) in [(&self.internet, true), (&self.mailboxes, false)] {
+            sink.look(|accepted| {
+                for mail in accepted {
+                    let [recipient] = &mail.recipients[..] else { panic!("{:?}", mail.recipients) };
+                    if self.way == Way::Out {
+                        assert_eq!(recipient, if is_outside { BOB } else { CAROL });
+                    }
+                    let has = |text: &str| {
+                        mail.message.windows(text.len()).any(|window| window == text.as_bytes())
+                    };
+                    assert_eq!(
+                        has(SECRET),
+                        !is_outside,
+                        "mail to the outside is never in clear, mail inside always is"
+                    );
+                    assert!(
+                        self.way == Way::Out || has("smime=pass"),
+                        "what was opened was verified, also after a kill"
+                    );
+                    let attempt = self.attempt(&mail.message, recipient);
+                    let attempt = attempt.expect("every message is of the load");
+                    deliveries.entry((attempt, recipient.clone())).or_default().push(mail.at);
+                }
+            });
+        }
+        deliveries
+    }
+}
+
+#[test]
+fn killed_while_opening_it_loses_nothing_and_repeats_nothing() {
+    let mut random = Random::new();
+    let (mut victim, [small, large]) = Victim::that_opens();
+    let load = Load::start_with(CLIENTS, victim.gateway.outside(), BOB, move |attempt| Mail {
+        recipients: vec![format!("{}@acme.example", attempt.name())],
+        text: if attempt.is_large() { large.clone() } else { small.clone() },
+    });
+    for _ in 0..KILLS_WHILE_OPENING {
+        let life = LONGEST_LIFE
+            .mul_f64(f64::from(u32::try_from(random.below(1_000)).unwrap_or_default()) / 1_000.0);
+        victim.live(life, || {});
+    }
+    victim.gateway.start();
+    load.wait_for_progress(CLIENTS);
+    let promised = load.finish();
+    victim.gateway.stop();
+    victim.settle(&promised);
+    victim.judge(&promised);
+}
+
 #[test]
 fn killed_anywhere_it_loses_nothing_and_repeats_nothing() {
     let mut random = Random::new();
-    let mut victim = Victim::new();
+    let mut victim = Victim::that_protects();
     let load = Load::start(CLIENTS, victim.gateway.inside(), ALICE, &[BOB, CAROL]);
     for _ in 0..KILLS {
         let life = LONGEST_LIFE
@@ -196,7 +289,7 @@ fn killed_anywhere_it_loses_nothing_and_repeats_nothing() {
 #[test]
 fn power_cut_anywhere_it_loses_nothing_and_repeats_nothing() {
     let mut random = Random::new();
-    let mut victim = Victim::new();
+    let mut victim = Victim::that_protects();
     let layer = FileFaults::under(&mut victim.gateway);
     let load = Load::start(CLIENTS, victim.gateway.inside(), ALICE, &[BOB, CAROL]);
     let mut total = Cut::default();

@@ -1,6 +1,9 @@
 //! OpenSSL as the judge of what we send, and as the partner whose mail we open.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use chancery_e2e::{
     message::{self, SECRET, fields},
@@ -12,7 +15,7 @@ use serde_json::json;
 use crate::world::{Lone, fingerprint_in};
 
 /// An organisation that is nothing but OpenSSL and a folder.
-struct Initech {
+pub(crate) struct Initech {
     openssl: OpenSsl,
     identity: Identity,
     _folder: Folder,
@@ -20,9 +23,14 @@ struct Initech {
 
 impl Initech {
     fn new() -> Self {
+        Self::with_certificates_for(30)
+    }
+
+    /// Makes one whose certificates are valid for some days from now on.
+    pub(crate) fn with_certificates_for(days: i32) -> Self {
         let folder = Folder::new();
         let openssl = OpenSsl::within(folder.path());
-        let identity = openssl.organisation("initech.example", 30);
+        let identity = openssl.organisation("initech.example", days);
         Self { openssl, identity, _folder: folder }
     }
 
@@ -74,7 +82,7 @@ impl Initech {
     }
 
     /// Signs a MIME entity as a partner's gateway would.
-    fn sign(&self, entity: &str) -> String {
+    pub(crate) fn sign(&self, entity: &str) -> String {
         let (signer, key) = (word(&self.identity.signing), word(&self.identity.signing_key));
         let words = ["cms", "-sign", "-crlfeol", "-signer", &signer, "-inkey", &key];
         with_crlf(&self.openssl.demand(&words, entity.as_bytes()))
@@ -89,7 +97,19 @@ impl Initech {
 
     /// Becomes a partner of the organisation, as its administrator would make it one.
     fn meet(&self, organisation: &Lone) {
-        let card = self.card("2030-01-01T00:00:00Z");
+        self.meet_with(organisation, "2030-01-01T00:00:00Z");
+    }
+
+    /// Becomes a partner for some days from now on.
+    pub(crate) fn meet_until(&self, organisation: &Lone, days: u32) {
+        let mut date = Command::new("date");
+        date.args(["--utc", &format!("--date=+{days} days"), "+%Y-%m-%dT%H:%M:%SZ"]);
+        let expires = date.output().expect("there is a date").stdout;
+        self.meet_with(organisation, String::from_utf8_lossy(&expires).trim());
+    }
+
+    fn meet_with(&self, organisation: &Lone, expires: &str) {
+        let card = self.card(expires);
         // Without a yes it only shows who it is.
         let shown = organisation.gateway.command(&["partner", "add", &word(&card)]);
         let fingerprint = fingerprint_in(&(shown.stdout + &shown.stderr));

@@ -6,11 +6,15 @@
     reason = "tests: a panic is a failure, and figures go to the report"
 )]
 
+mod access;
 mod bad_input;
+mod commands;
 mod crash;
 mod dialogues;
 mod harness;
 mod interop;
 mod journeys;
+mod metrics;
 mod relay;
+mod time;
 mod world;
