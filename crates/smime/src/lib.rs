@@ -68,6 +68,10 @@
 //! # }
 //! ```
 //!
+//! Mail for everybody is signed in clear ([`sign()`]), in a form that relays leave alone, with its header protected;
+//! [`transit::Survey`] plays the relays and says what a message survives. Mail for a desktop is encrypted in place
+//! ([`protect_in_place`], RFC 9788).
+//!
 //! Invariants:
 //! - Everything is one pass and constant memory, whatever the size of the message.
 //! - A [`Protected`] can come only from [`protect`]; it is the proof that a message may go to the network.
@@ -79,6 +83,8 @@
 pub mod card;
 
 pub mod danger;
+
+pub mod transit;
 
 mod choice;
 mod entity;

@@ -24,6 +24,8 @@ mod signers;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod transit;
+#[cfg(test)]
 mod truth;
 #[cfg(test)]
 mod verdict;
