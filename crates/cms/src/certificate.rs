@@ -100,19 +100,23 @@ impl Certificate {
         }
     }
 
+    /// Returns the subject key identifier: that of the extension, or else the usual digest of the key.
+    pub(crate) fn key_identifier(&self) -> Vec<u8> {
+        self.subject_key_identifier.clone().unwrap_or_else(|| {
+            let key = self.public_key();
+            let bits = key.as_ref().map(PublicKey::key_bits).unwrap_or_default();
+            // RFC 5280 section 4.2.1.2 method 1.
+            DigestAlgorithm::Sha1.digest(bits).as_ref().to_vec()
+        })
+    }
+
     /// Returns true if the identifier names this certificate.
     pub(crate) fn is_named_by(&self, identifier: &Identifier) -> bool {
         match identifier {
             Identifier::IssuerAndSerial { issuer, serial } => {
                 serial == self.serial() && crate::identity::same_name(issuer, self.issuer())
             }
-            Identifier::SubjectKeyIdentifier(named) => match &self.subject_key_identifier {
-                Some(own) => own == named,
-                // RFC 5280 section 4.2.1.2 method 1, which senders compute if the certificate has no extension.
-                None => self.public_key().is_ok_and(|key| {
-                    DigestAlgorithm::Sha1.digest(key.key_bits()).as_ref() == named.as_slice()
-                }),
-            },
+            Identifier::SubjectKeyIdentifier(named) => *named == self.key_identifier(),
         }
     }
 

@@ -1,12 +1,24 @@
-//! Encryption: `EnvelopedData` (RFC 5652 section 6) with AES-CBC, `AuthEnvelopedData` (RFC 5083) with AES-GCM.
+//! Encryption: `EnvelopedData` (RFC 5652 section 6) with CBC, `AuthEnvelopedData` (RFC 5083) with GCM or
+//! ChaCha20-Poly1305, `AuthenticatedData` (RFC 5652 section 9) for reading.
 
+mod authenticated;
+mod key;
 mod opener;
 mod recipient;
 mod recipient_info;
+mod search;
 mod writer;
 
+use std::fmt;
+
+use chancery_crypto::{KeyKind, KeyWrap};
+
+use crate::content_info::Bag;
+
+pub use authenticated::{AuthenticatedReport, open_authenticated};
 pub use chancery_crypto::ContentCipher;
-pub use opener::{DecryptionKey, inspect, open_enveloped};
+pub use key::DecryptionKey;
+pub use opener::{inspect, open_enveloped};
 pub use recipient::{Recipient, RsaPadding};
 pub use writer::EnvelopedWriter;
 
@@ -26,12 +38,42 @@ pub struct EnvelopeReport {
     pub recipient_count: usize,
     /// Which of the keys given opened it.
     pub used: usize,
-    /// True if a tag proves that nobody changed the content. With AES-CBC anybody could have.
+    /// True if a tag proves that nobody changed the content. With CBC anybody could have.
     pub authenticated: bool,
+    /// What makes the encryption worth less, each with a text to show.
+    pub problems: Vec<EnvelopeProblem>,
+    /// Certificates and revocation lists that the sender put into the envelope (RFC 5652 section 6.1).
+    pub originator: Bag,
     /// Length of the content in bytes.
     pub content_length: u64,
     /// How many bytes follow the message; they are ignored.
     pub trailing_bytes: u64,
+}
+
+/// A weakness of an encryption that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EnvelopeProblem {
+    /// The content's cipher can be broken.
+    WeakCipher(ContentCipher),
+    /// The key it was encrypted to is too small.
+    WeakKey(KeyKind),
+    /// The wrap of the content key can be broken.
+    WeakKeyWrap(KeyWrap),
+}
+
+impl fmt::Display for EnvelopeProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WeakCipher(cipher) => {
+                write!(f, "the content is encrypted with {cipher}, which can be broken")
+            }
+            Self::WeakKey(kind) => write!(f, "the recipient's key ({kind}) is too small"),
+            Self::WeakKeyWrap(wrap) => {
+                write!(f, "the content key is wrapped with {}, which can be broken", wrap.name())
+            }
+        }
+    }
 }
 
 /// What can be told about a message without keys.
@@ -46,14 +88,8 @@ pub struct Inspection {
     pub recipient_count: usize,
 }
 
-/// A version number.
-const MAX_INTEGER: u64 = 16;
-
-/// Identifiers have some twenty bytes.
-const MAX_OID: u64 = 128;
-
-/// An encrypted key with names around it has less than a kilobyte; one `RecipientInfo` of key agreement may hold
-/// hundreds of recipients. Also the limit for attributes.
+/// An encrypted key with names around it has less than a kilobyte, two with ML-KEM; one `RecipientInfo` of key
+/// agreement may hold hundreds of recipients. Also the limit for attributes.
 const MAX_STRUCTURE: u64 = 256 * 1024;
 
 /// Mailing lists that encrypt to everyone exist; beyond this somebody wants to keep us busy.

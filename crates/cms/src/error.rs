@@ -158,8 +158,9 @@ static CERTIFICATE: Code = Code {
     retry: Retry::Later,
     reply: "451 4.7.5",
     summary: "a certificate in use here cannot be used",
-    help: "Check the certificate named in the message: it must be an X.509 certificate with an RSA or EC key (Ed25519 \
-           for signing only), and a private key must belong to its certificate.",
+    help: "Check the certificate named in the message: it must be an X.509 certificate with a key that fits the use (RSA \
+           and EC for both, Ed25519 and ML-DSA for signing, X25519 and ML-KEM for encryption), and a private key must \
+           belong to its certificate.",
 };
 
 static DECRYPT: Code = partner(
@@ -254,6 +255,6 @@ static UNSUPPORTED: Code = partner(
     "cms.unsupported",
     "550 5.7.6",
     "a protected message uses an algorithm that is not supported",
-    "Ask the sender to use AES (CBC or GCM) with RSA or EC keys on P-256, P-384 or P-521, and SHA-2. Old programs use \
-     triple DES or RC2: update them.",
+    "Ask the sender to use AES (CBC or GCM) with RSA or EC keys on P-256, P-384 or P-521, and SHA-2. The message above \
+     names what was used instead.",
 );

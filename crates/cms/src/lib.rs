@@ -33,6 +33,8 @@
 //! RFC 8419 (Ed25519).
 #![warn(clippy::indexing_slicing)]
 
+pub mod compressed;
+pub mod digested;
 pub mod enveloped;
 pub mod error;
 pub mod identity;
@@ -41,13 +43,18 @@ pub mod signed;
 mod algorithms;
 mod ber;
 mod certificate;
+mod content_info;
 mod oid;
 mod time;
 mod tlv;
 
+pub use compressed::{CompressedReport, ExpansionLimit, open_compressed};
+pub use content_info::Bag;
+pub use digested::{DigestedReport, open_digested};
 pub use enveloped::{
-    ContentCipher, DecryptionKey, EnvelopeReport, EnvelopedWriter, Inspection, Recipient,
-    RsaPadding, inspect, open_enveloped,
+    AuthenticatedReport, ContentCipher, DecryptionKey, EnvelopeProblem, EnvelopeReport,
+    EnvelopedWriter, Inspection, Recipient, RsaPadding, inspect, open_authenticated,
+    open_enveloped,
 };
 pub use error::{CODES, Error};
 pub use identity::Identifier;

@@ -1,6 +1,7 @@
 //! Signatures: `SignedData` (RFC 5652 section 5) with the content outside (detached) or inside (attached).
 
-mod attributes;
+pub(crate) mod attributes;
+mod counter;
 mod reader;
 mod signer;
 mod signer_info;
@@ -24,6 +25,8 @@ pub struct SignedReport {
     pub signers: Vec<SignerReport>,
     /// All certificates in the message, in DER. None of them is validated.
     pub certificates: Vec<Vec<u8>>,
+    /// All revocation lists in the message, in DER. None of them is validated.
+    pub crls: Vec<Vec<u8>>,
     /// Type of the content: `data`, or an object identifier.
     pub content_type: String,
     /// How many bytes follow the message; they are ignored and nobody signed them.
@@ -50,6 +53,24 @@ pub struct SignerReport {
     pub result: Result<(), Error>,
     /// What to tell about a signature even if it matches.
     pub problems: Vec<Problem>,
+    /// What the signer says to read, best first: names such as `aes256-gcm`, or object identifiers (RFC 8551 section
+    /// 2.5.2). Only signed if `result` is.
+    pub capabilities: Vec<String>,
+    /// Names of the attributes that nobody signed, the first ones: a time stamp, for example.
+    pub unsigned_attributes: Vec<String>,
+    /// Signatures of others over this signature (RFC 5652 section 11.4). They say nothing about the content but that
+    /// this signature was there.
+    pub counter_signatures: Vec<SignerReport>,
+}
+
+impl SignerReport {
+    /// Returns true if the signature matches and nothing about it can be forged. Without a policy for old mail, nothing
+    /// less is a valid signature.
+    pub fn is_sound(&self) -> bool {
+        let is_weakness =
+            |problem: &Problem| matches!(problem, Problem::WeakDigest(_) | Problem::WeakKey(_));
+        self.result.is_ok() && !self.problems.iter().any(is_weakness)
+    }
 }
 
 /// A weakness of a signature that matches.

@@ -44,6 +44,18 @@ impl<'a> Tlv<'a> {
     pub(crate) fn children(self) -> Slice<'a> {
         Slice { rest: self.content, offset: self.offset }
     }
+
+    /// Returns the value of a non-negative INTEGER of at most eight bytes.
+    pub(crate) fn unsigned(self) -> Result<u64, Error> {
+        let digits = match self.content {
+            [0, digits @ ..] | digits @ [0x01..=0x7f, ..] => digits,
+            _ => &[0; 9],
+        };
+        if digits.len() > 8 {
+            return Err(Error::Malformed { offset: self.offset, what: "number out of range" });
+        }
+        Ok(digits.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    }
 }
 
 /// Reads elements of definite length one after the other.
@@ -192,9 +204,37 @@ pub(crate) fn small_integer(value: u8) -> Vec<u8> {
     if value < 0x80 { vec![tag::INTEGER, 1, value] } else { vec![tag::INTEGER, 2, 0, value] }
 }
 
+/// Returns a non-negative INTEGER.
+pub(crate) fn integer(value: u64) -> Vec<u8> {
+    let octets = value.to_be_bytes();
+    let skipped = octets.iter().take(7).take_while(|byte| **byte == 0).count();
+    let digits = octets.get(skipped..).unwrap_or_default();
+    // A first bit would be a sign.
+    let sign: &[u8] = if digits.first().is_some_and(|byte| *byte >= 0x80) { &[0] } else { &[] };
+    element(tag::INTEGER, &[sign, digits])
+}
+
 /// Returns the whole encoded length of an element with so many bytes of content.
 pub(crate) fn encoded_len(content: u64) -> Option<u64> {
     let more =
         if content < 0x80 { 0 } else { u64::from((64 - content.leading_zeros()).div_ceil(8)) };
     content.checked_add(2 + more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Slice, integer};
+
+    #[test]
+    fn numbers_survive_writing_and_reading() {
+        for value in [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x8000, 2048, u64::MAX] {
+            let der = integer(value);
+            assert_eq!(Slice::new(&der, 0).any().unwrap().unsigned().unwrap(), value);
+        }
+        assert_eq!(integer(0), [2, 1, 0]);
+        assert_eq!(integer(0x80), [2, 2, 0, 0x80]);
+        for wrong in [&[2, 0][..], &[2, 1, 0x80], &[2, 10, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]] {
+            assert!(Slice::new(wrong, 0).any().unwrap().unsigned().is_err());
+        }
+    }
 }

@@ -1,20 +1,15 @@
-//! Content encryption as streams: AES-CBC with padding, and AES-GCM with one tag at the end.
+//! Content encryption as streams: CBC with padding, and authenticated ciphers with one tag at the end.
 
 mod late_aad;
 
 use std::fmt;
 use std::hint::black_box;
 
-use aws_lc_rs::cipher::{
-    AES_128, AES_192, AES_256, Algorithm, DecryptionContext, EncryptionContext,
-    StreamingDecryptingKey, StreamingEncryptingKey, UnboundCipherKey,
-};
-use aws_lc_rs::iv::FixedLength;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::random;
-use crate::shim::{Direction, GcmStream};
+use crate::shim::{CipherStream, Direction, Padding};
 
 /// The block length of AES: output buffers need this much more room than the input.
 pub const BLOCK_LEN: usize = 16;
@@ -24,6 +19,7 @@ pub const TAG_LEN: usize = 16;
 
 /// A content encryption algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ContentCipher {
     /// AES-128 in CBC mode with padding (RFC 3565).
     Aes128Cbc,
@@ -37,26 +33,58 @@ pub enum ContentCipher {
     Aes256Cbc,
     /// AES-256 in Galois/Counter mode.
     Aes256Gcm,
+    /// The stream cipher of RFC 8439 with Poly1305 (RFC 8103).
+    ChaCha20Poly1305,
+    /// RC2 with 40 bits in CBC mode (RFC 3370 section 5.2): only read, anybody can break it.
+    Rc2Cbc40,
+    /// RC2 with 64 bits in CBC mode: only read.
+    Rc2Cbc64,
+    /// RC2 with 128 bits in CBC mode: only read.
+    Rc2Cbc128,
+    /// Triple DES in CBC mode (RFC 3370 section 5.1): only read.
+    TripleDesCbc,
 }
 
 impl ContentCipher {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Aes128Cbc,
+        Self::Aes128Gcm,
+        Self::Aes192Cbc,
+        Self::Aes192Gcm,
+        Self::Aes256Cbc,
+        Self::Aes256Gcm,
+        Self::ChaCha20Poly1305,
+        Self::Rc2Cbc40,
+        Self::Rc2Cbc64,
+        Self::Rc2Cbc128,
+        Self::TripleDesCbc,
+    ];
+
     /// Returns the length of the key in bytes.
     pub fn key_len(self) -> usize {
         match self {
-            Self::Aes128Cbc | Self::Aes128Gcm => 16,
-            Self::Aes192Cbc | Self::Aes192Gcm => 24,
-            Self::Aes256Cbc | Self::Aes256Gcm => 32,
+            Self::Rc2Cbc40 => 5,
+            Self::Rc2Cbc64 => 8,
+            Self::Aes128Cbc | Self::Aes128Gcm | Self::Rc2Cbc128 => 16,
+            Self::Aes192Cbc | Self::Aes192Gcm | Self::TripleDesCbc => 24,
+            Self::Aes256Cbc | Self::Aes256Gcm | Self::ChaCha20Poly1305 => 32,
         }
     }
 
     /// Returns the length of the initialisation vector or nonce in bytes.
     pub fn iv_len(self) -> usize {
-        if self.is_authenticated() { 12 } else { BLOCK_LEN }
+        if self.is_authenticated() { 12 } else { self.block_len() }
+    }
+
+    /// Returns true if nothing new may rest on it; it is decrypted and never used to encrypt.
+    pub fn is_weak(self) -> bool {
+        self.block_len() == 8
     }
 
     /// Returns true if a tag proves that nobody changed the content.
     pub fn is_authenticated(self) -> bool {
-        matches!(self, Self::Aes128Gcm | Self::Aes192Gcm | Self::Aes256Gcm)
+        self.is_gcm() || self == Self::ChaCha20Poly1305
     }
 
     /// Returns the length of the ciphertext of so many bytes of content (without the tag).
@@ -64,7 +92,8 @@ impl ContentCipher {
         if self.is_authenticated() {
             Some(content)
         } else {
-            (content / 16).checked_add(1)?.checked_mul(16)
+            let block = self.block_len() as u64;
+            (content / block).checked_add(1)?.checked_mul(block)
         }
     }
 
@@ -77,14 +106,46 @@ impl ContentCipher {
             Self::Aes192Gcm => "aes192-gcm",
             Self::Aes256Cbc => "aes256-cbc",
             Self::Aes256Gcm => "aes256-gcm",
+            Self::ChaCha20Poly1305 => "chacha20-poly1305",
+            Self::Rc2Cbc40 => "rc2-40-cbc",
+            Self::Rc2Cbc64 => "rc2-64-cbc",
+            Self::Rc2Cbc128 => "rc2-128-cbc",
+            Self::TripleDesCbc => "des-ede3-cbc",
         }
     }
 
-    fn provider(self) -> &'static Algorithm {
+    /// Returns the block length in bytes; stream ciphers have that of AES too.
+    pub(crate) fn block_len(self) -> usize {
+        let is_old = self.rc2_bits().is_some() || self == Self::TripleDesCbc;
+        if is_old { 8 } else { BLOCK_LEN }
+    }
+
+    /// Returns the effective bits of RC2.
+    pub(crate) fn rc2_bits(self) -> Option<i32> {
         match self {
-            Self::Aes128Cbc | Self::Aes128Gcm => &AES_128,
-            Self::Aes192Cbc | Self::Aes192Gcm => &AES_192,
-            Self::Aes256Cbc | Self::Aes256Gcm => &AES_256,
+            Self::Rc2Cbc40 => Some(40),
+            Self::Rc2Cbc64 => Some(64),
+            Self::Rc2Cbc128 => Some(128),
+            _ => None,
+        }
+    }
+
+    /// Returns true if the vector may have this length; GCM takes others than its usual one.
+    pub(crate) fn takes_iv_len(self, length: usize) -> bool {
+        length == self.iv_len() || (self.is_gcm() && (1..=MAX_NONCE).contains(&length))
+    }
+
+    fn is_gcm(self) -> bool {
+        matches!(self, Self::Aes128Gcm | Self::Aes192Gcm | Self::Aes256Gcm)
+    }
+
+    /// Returns the bare block cipher of a GCM cipher in the mode that computes its hash key.
+    fn bare(self) -> Option<Self> {
+        match self {
+            Self::Aes128Gcm => Some(Self::Aes128Cbc),
+            Self::Aes192Gcm => Some(Self::Aes192Cbc),
+            Self::Aes256Gcm => Some(Self::Aes256Cbc),
+            _ => None,
         }
     }
 }
@@ -103,8 +164,8 @@ pub struct ContentKey {
 }
 
 impl ContentKey {
-    /// The longest key of any cipher here.
-    const MAX_LEN: usize = 32;
+    /// The longest key of any cipher or HMAC here.
+    const MAX_LEN: usize = 64;
 
     /// Makes a new key for a cipher.
     pub fn generate(cipher: ContentCipher) -> Result<Self, Error> {
@@ -130,10 +191,10 @@ impl ContentKey {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// Returns a key made of `found` if the choice is true and of `substitute` otherwise, in constant time.
-    pub(crate) fn select(choice: bool, found: &[u8], substitute: &Self) -> Result<Self, Error> {
+    /// Returns a key made of `found` if the mask is all ones and of `substitute` if it is zero, in constant time.
+    pub(crate) fn select(mask: u8, found: &[u8], substitute: &Self) -> Result<Self, Error> {
         // Opaque to the optimiser, or it would turn the mask back into a branch.
-        let mask = black_box(0u8.wrapping_sub(u8::from(choice)));
+        let mask = black_box(mask);
         let mut bytes = Zeroizing::new([0; Self::MAX_LEN]);
         let found = found.get(..substitute.length).ok_or(Error::Decrypt)?;
         for ((byte, found), substitute) in bytes.iter_mut().zip(found).zip(substitute.as_bytes()) {
@@ -150,51 +211,33 @@ impl fmt::Debug for ContentKey {
 }
 
 /// Encrypts a stream.
-pub struct Encryptor(EncryptorKind);
-
-enum EncryptorKind {
-    Cbc(StreamingEncryptingKey),
-    Gcm(GcmStream),
+pub struct Encryptor {
+    stream: CipherStream,
+    is_authenticated: bool,
 }
 
 impl Encryptor {
-    /// Starts with a fresh key and nonce; they must never be used for two contents.
+    /// Starts with a fresh key and nonce; they must never be used for two contents. Refuses weak ciphers.
     pub fn new(cipher: ContentCipher, key: &ContentKey, iv: &[u8]) -> Result<Self, Error> {
-        if cipher.is_authenticated() {
-            return Ok(Self(EncryptorKind::Gcm(GcmStream::new(
-                Direction::Encrypt,
-                key.as_bytes(),
-                iv,
-            )?)));
+        if cipher.is_weak() {
+            return Err(Error::Weak { what: format!("encryption with {cipher}") });
         }
-        let iv: [u8; BLOCK_LEN] =
-            iv.try_into().map_err(|_| Error::operation("CBC initialisation vector"))?;
-        let context = EncryptionContext::Iv128(FixedLength::from(iv));
-        StreamingEncryptingKey::less_safe_cbc_pkcs7(unbound(cipher, key)?, context)
-            .map(|key| Self(EncryptorKind::Cbc(key)))
-            .map_err(|_| Error::operation("CBC encryption"))
+        let stream =
+            CipherStream::new(Direction::Encrypt, cipher, Padding::Pkcs7, key.as_bytes(), iv)?;
+        Ok(Self { stream, is_authenticated: cipher.is_authenticated() })
     }
 
     /// Encrypts more content; `output` needs [`BLOCK_LEN`] bytes more room than `input`. Returns the bytes written.
     pub fn update(&mut self, input: &[u8], output: &mut [u8]) -> Result<usize, Error> {
-        match &mut self.0 {
-            EncryptorKind::Gcm(stream) => stream.update(input, output),
-            EncryptorKind::Cbc(key) => key
-                .update(input, output)
-                .map(|update| update.written().len())
-                .map_err(|_| Error::operation("CBC encryption")),
-        }
+        self.stream.update(input, output)
     }
 
     /// Writes the last block, if any, and returns its length and the tag of an authenticated cipher.
     pub fn finish(self, output: &mut [u8]) -> Result<(usize, Option<[u8; TAG_LEN]>), Error> {
-        match self.0 {
-            EncryptorKind::Gcm(stream) => Ok((0, Some(stream.finish_encrypt()?))),
-            EncryptorKind::Cbc(key) => {
-                let (_, update) =
-                    key.finish(output).map_err(|_| Error::operation("CBC encryption"))?;
-                Ok((update.written().len(), None))
-            }
+        if self.is_authenticated {
+            Ok((0, Some(self.stream.finish_tag()?)))
+        } else {
+            Ok((self.stream.finish(output)?, None))
         }
     }
 }
@@ -207,71 +250,54 @@ impl fmt::Debug for Encryptor {
 
 /// Decrypts a stream. What it writes is not verified until `finish` succeeds.
 pub struct Decryptor {
-    kind: DecryptorKind,
+    stream: CipherStream,
     cipher: ContentCipher,
     /// Kept for additional data that comes after the content.
     key: ContentKey,
     length: u64,
 }
 
-enum DecryptorKind {
-    Cbc(StreamingDecryptingKey),
-    Gcm(GcmStream),
-}
-
 impl Decryptor {
     /// Starts; fails if the key or the initialisation vector does not fit the cipher.
     pub fn new(cipher: ContentCipher, key: &ContentKey, iv: &[u8]) -> Result<Self, Error> {
-        if key.as_bytes().len() != cipher.key_len() {
-            return Err(Error::Decrypt);
-        }
-        let kind = if cipher.is_authenticated() {
-            DecryptorKind::Gcm(GcmStream::new(Direction::Decrypt, key.as_bytes(), iv)?)
-        } else {
-            let iv: [u8; BLOCK_LEN] = iv.try_into().map_err(|_| Error::Decrypt)?;
-            let context = DecryptionContext::Iv128(FixedLength::from(iv));
-            let key = StreamingDecryptingKey::cbc_pkcs7(unbound(cipher, key)?, context);
-            DecryptorKind::Cbc(key.map_err(|_| Error::Decrypt)?)
-        };
-        Ok(Self { kind, cipher, key: key.clone(), length: 0 })
+        let stream =
+            CipherStream::new(Direction::Decrypt, cipher, Padding::Pkcs7, key.as_bytes(), iv)
+                .map_err(|_| Error::Decrypt)?;
+        Ok(Self { stream, cipher, key: key.clone(), length: 0 })
     }
 
     /// Decrypts more ciphertext; `output` needs [`BLOCK_LEN`] bytes more room than `input`. Returns the bytes written.
     pub fn update(&mut self, input: &[u8], output: &mut [u8]) -> Result<usize, Error> {
         self.length = self.length.saturating_add(input.len() as u64);
-        match &mut self.kind {
-            DecryptorKind::Gcm(stream) => stream.update(input, output).map_err(|_| Error::Decrypt),
-            DecryptorKind::Cbc(key) => key
-                .update(input, output)
-                .map(|update| update.written().len())
-                .map_err(|_| Error::Decrypt),
-        }
+        self.stream.update(input, output).map_err(|_| Error::Decrypt)
     }
 
     /// Ends a CBC stream: writes the last block without its padding and returns its length.
     pub fn finish_padded(self, output: &mut [u8]) -> Result<usize, Error> {
-        match self.kind {
-            DecryptorKind::Cbc(key) => {
-                key.finish(output).map(|update| update.written().len()).map_err(|_| Error::Decrypt)
-            }
-            DecryptorKind::Gcm(_) => Err(Error::operation("GCM has a tag and no padding")),
+        if self.cipher.is_authenticated() {
+            return Err(Error::operation("an authenticated cipher has a tag and no padding"));
         }
+        // A padded stream has at least one block; the provider takes none at all for none.
+        if self.length == 0 {
+            return Err(Error::Decrypt);
+        }
+        self.stream.finish(output).map_err(|_| Error::Decrypt)
     }
 
-    /// Ends a GCM stream: checks the tag over the content and over additional data that came after it.
+    /// Ends an authenticated stream: checks the tag over the content and over additional data that came after it.
     ///
     /// `AuthEnvelopedData` puts the authenticated attributes behind the content (RFC 5083 section 2.1), while GCM
     /// hashes them first. GHASH is linear, so their share is computed apart and taken out of the received tag.
     pub fn finish_authenticated(self, tag: &[u8], additional_data: &[u8]) -> Result<(), Error> {
-        let DecryptorKind::Gcm(stream) = self.kind else {
+        if !self.cipher.is_authenticated() {
             return Err(Error::operation("CBC has padding and no tag"));
-        };
+        }
         // RFC 5084 section 3.2: 12 to 16 bytes.
         if !(12..=TAG_LEN).contains(&tag.len()) {
             return Err(Error::Decrypt);
         }
         if additional_data.is_empty() {
-            return stream.finish_decrypt(tag);
+            return self.stream.check_tag(tag);
         }
         let subkey = hash_subkey(self.cipher, &self.key)?;
         let share = late_aad::share(&subkey, additional_data, self.length);
@@ -279,7 +305,7 @@ impl Decryptor {
         for ((byte, tag), share) in expected.iter_mut().zip(tag).zip(share) {
             *byte = tag ^ share;
         }
-        stream.finish_decrypt(expected.get(..tag.len()).ok_or(Error::Decrypt)?)
+        self.stream.check_tag(expected.get(..tag.len()).ok_or(Error::Decrypt)?)
     }
 }
 
@@ -294,13 +320,16 @@ fn hash_subkey(
     cipher: ContentCipher,
     key: &ContentKey,
 ) -> Result<Zeroizing<[u8; BLOCK_LEN]>, Error> {
-    let failed = |_| Error::operation("GCM hash key");
+    // Poly1305 is linear too, but nobody puts attributes into messages with it yet.
+    let bare = cipher.bare().ok_or_else(|| Error::Unsupported {
+        what: format!("{cipher} with authenticated attributes"),
+    })?;
     // One CBC block with a zero vector is the bare block cipher.
-    let context = EncryptionContext::Iv128(FixedLength::from([0; BLOCK_LEN]));
-    let mut bare = StreamingEncryptingKey::less_safe_cbc_pkcs7(unbound(cipher, key)?, context)
-        .map_err(failed)?;
+    let zero = [0; BLOCK_LEN];
+    let mut stream =
+        CipherStream::new(Direction::Encrypt, bare, Padding::None, key.as_bytes(), &zero)?;
     let mut output = Zeroizing::new([0; 2 * BLOCK_LEN]);
-    bare.update(&[0; BLOCK_LEN], output.as_mut_slice()).map_err(failed)?;
+    stream.update(&zero, output.as_mut_slice())?;
     let mut subkey = Zeroizing::new([0; BLOCK_LEN]);
     for (to, from) in subkey.iter_mut().zip(output.iter()) {
         *to = *from;
@@ -308,10 +337,8 @@ fn hash_subkey(
     Ok(subkey)
 }
 
-fn unbound(cipher: ContentCipher, key: &ContentKey) -> Result<UnboundCipherKey, Error> {
-    UnboundCipherKey::new(cipher.provider(), key.as_bytes())
-        .map_err(|_| Error::operation("AES key"))
-}
+/// The longest nonce that the provider takes for GCM.
+const MAX_NONCE: usize = 128;
 
 #[cfg(test)]
 mod tests;

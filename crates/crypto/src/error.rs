@@ -104,7 +104,8 @@ static KEY_REJECTED: Code = Code {
     reply: "451 4.3.5",
     summary: "the bytes are no key that can be used",
     help: "Convert the private key to unencrypted PKCS#8 DER or PEM (`openssl pkcs8 -topk8 -nocrypt`). Accepted are RSA \
-           with 2048 to 8192 bits, EC on P-256, P-384 or P-521, and Ed25519.",
+           with 2048 to 8192 bits (from 1024 to read old mail), EC on P-256, P-384 or P-521, Ed25519, X25519, ML-DSA \
+           and ML-KEM.",
 };
 
 static OPERATION: Code = Code {
@@ -151,5 +152,6 @@ static WEAK: Code = Code {
     retry: Retry::Never,
     reply: "550 5.7.6",
     summary: "the algorithm or key is too weak to be relied on",
-    help: "Ask the partner to renew the key: SHA-1 and RSA keys under 2048 bits can be forged.",
+    help: "Ask the partner to renew the key and to update the program: MD5, SHA-1 and RSA keys under 2048 bits can be \
+           forged, RC2 and triple DES can be broken.",
 };

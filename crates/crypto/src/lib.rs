@@ -7,8 +7,9 @@
 //! ```text
 //! digest   Hasher, Digest                        random   fill
 //! key      PrivateKey, PublicKey                 seal     secrets at rest: MasterKey, seal, open
-//! transport  RSA key transport, ECDH, key wrap   cipher   Encryptor, Decryptor: AES-CBC and AES-GCM as streams
-//!                                                └─ shim  streaming GCM over aws-lc-sys (the unsafe module)
+//! transport  RSA, key agreement, ML-KEM          cipher   Encryptor, Decryptor: content as streams
+//! wrap     one key under another                 kdf      keys from secrets and passwords, HMAC
+//!          └── all of them over: shim, aws-lc-sys (the unsafe module)
 //! ```
 //!
 //! Key pairs are parsed once, when a [`PrivateKey`] is made; every later operation uses the parsed form. Keys are
@@ -26,24 +27,31 @@
 //! # }
 //! ```
 //!
-//! RFC 8017 (RSA), RFC 5480 and 5915 (EC keys), RFC 8410 (Ed25519), SEC 1 section 3.6.1 (X9.63 KDF), RFC 3394 (AES key
-//! wrap), RFC 3218 (RSA v1.5 without an oracle), NIST SP 800-38A and 800-38D (CBC, GCM), RFC 8018 (PBKDF2).
+//! What is broken (MD5, SHA-1, RC2, triple DES, RSA under 2048 bits) is there to read old mail: it never signs or
+//! encrypts, signatures on it verify only behind [`PublicKey::danger`], and `is_weak` says what it is.
+//!
+//! RFC 8017 (RSA), RFC 5480 and 5915 (EC keys), RFC 8410 (Ed25519, X25519), FIPS 203 and 204 (ML-KEM, ML-DSA), RFC 9881
+//! and 9935 (their keys), SEC 1 section 3.6.1 (X9.63 KDF), RFC 5869 (HKDF), RFC 3394, 3217 and 3211 (key wrap), RFC 3218
+//! (RSA v1.5 without an oracle), NIST SP 800-38A and 800-38D (CBC, GCM), RFC 8439 (ChaCha20-Poly1305), RFC 8018 (PBKDF2).
 
 pub mod algorithm;
 pub mod cipher;
 pub mod digest;
 pub mod error;
+pub mod kdf;
 pub mod key;
 pub mod password;
 pub mod random;
 pub mod seal;
 mod shim;
 pub mod transport;
+pub mod wrap;
 
 pub use algorithm::{KeyKind, SignatureAlgorithm};
 pub use cipher::{ContentCipher, ContentKey, Decryptor, Encryptor};
 pub use digest::{Digest, DigestAlgorithm, Hasher};
 pub use error::{CODES, Error};
 pub use key::{PrivateKey, PublicKey};
-pub use transport::{KeyTransport, KeyWrap};
+pub use transport::KeyTransport;
+pub use wrap::{KeyWrap, PasswordWrap};
 pub use zeroize::Zeroizing;

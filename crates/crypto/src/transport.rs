@@ -1,197 +1,188 @@
-//! Moving content keys to recipients: RSA key transport, ECDH with the X9.63 KDF, AES key wrap.
+//! Moving content keys to recipients: RSA key transport, key agreement, key encapsulation.
 
-use aws_lc_rs::agreement;
-use aws_lc_rs::key_wrap::{AES_128, AES_256, AesKek, KeyWrap as _};
-use aws_lc_rs::rsa::{
-    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512,
-    OaepAlgorithm,
-};
+use der::Encode;
+use der::asn1::BitStringRef;
+use spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
 use crate::cipher::ContentKey;
-use crate::digest::{DigestAlgorithm, Hasher};
+use crate::digest::DigestAlgorithm;
 use crate::error::Error;
-use crate::key::{Pair, PrivateKey, PublicKey, agreement_algorithm};
+use crate::key::{PrivateKey, PublicKey};
+use crate::shim::{Key, OaepParameters, RsaDecryption};
 
 /// How an RSA key carries a content key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyTransport {
-    /// RSAES-OAEP with MGF1 on the same digest and no label (RFC 8017 section 7.1).
-    Oaep(DigestAlgorithm),
+    /// RSAES-OAEP (RFC 8017 section 7.1).
+    Oaep(Oaep),
     /// RSAES-PKCS1-v1_5 (RFC 8017 section 7.2).
     Pkcs1v15,
 }
 
-/// How a key-encryption key carries a content key (RFC 3394).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyWrap {
-    /// AES-128 key wrap.
-    Aes128,
-    /// AES-256 key wrap.
-    Aes256,
+/// The parameters of RSAES-OAEP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Oaep {
+    /// The digest of the label.
+    pub digest: DigestAlgorithm,
+    /// The digest of MGF1.
+    pub mask_digest: DigestAlgorithm,
+    /// What ciphertext and receiver must agree on, nearly always nothing.
+    pub label: Vec<u8>,
 }
 
 /// An ephemeral key agreed with a recipient.
 pub struct Ephemeral {
-    /// Our public point, uncompressed, for the message.
+    /// Our public key for the message: the uncompressed point, or the 32 bytes of X25519.
     pub public_point: Vec<u8>,
     /// The shared secret, input of the KDF.
     pub secret: Zeroizing<Vec<u8>>,
 }
 
+/// A secret encapsulated for a recipient (FIPS 203).
+pub struct Encapsulated {
+    /// What the recipient gets.
+    pub ciphertext: Vec<u8>,
+    /// The shared secret, input of the KDF.
+    pub secret: Zeroizing<Vec<u8>>,
+}
+
+impl KeyTransport {
+    /// Returns OAEP as it is usual: one digest, no label.
+    pub fn oaep(digest: DigestAlgorithm) -> Self {
+        Self::Oaep(Oaep { digest, mask_digest: digest, label: Vec::new() })
+    }
+}
+
 impl PublicKey {
     /// Encrypts a content key to this RSA key.
-    pub fn encrypt_key(&self, transport: KeyTransport, key: &ContentKey) -> Result<Vec<u8>, Error> {
-        let failed = |_| Error::operation("RSA encryption");
-        let rsa = self.rsa_encrypting()?;
-        match transport {
-            KeyTransport::Pkcs1v15 => {
-                let mut encrypted = vec![0; rsa.pkcs1.ciphertext_size()];
-                rsa.pkcs1.encrypt(key.as_bytes(), &mut encrypted).map_err(failed)?;
-                Ok(encrypted)
-            }
-            KeyTransport::Oaep(digest) => {
-                let mut encrypted = vec![0; rsa.oaep.ciphertext_size()];
-                rsa.oaep
-                    .encrypt(oaep(digest), key.as_bytes(), &mut encrypted, None)
-                    .map_err(failed)?;
-                Ok(encrypted)
-            }
-        }
+    pub fn encrypt_key(
+        &self,
+        transport: &KeyTransport,
+        key: &ContentKey,
+    ) -> Result<Vec<u8>, Error> {
+        let parameters = match transport {
+            KeyTransport::Pkcs1v15 => None,
+            KeyTransport::Oaep(oaep) => Some(oaep.parameters()),
+        };
+        self.encrypting()?
+            .rsa_encrypt(parameters, key.as_bytes())
+            .ok_or(Error::operation("RSA encryption"))
     }
 
-    /// Makes an ephemeral key on this EC key's curve and agrees a secret with it.
+    /// Makes an ephemeral key of this key's kind and agrees a secret with it.
     pub fn agree_ephemeral(&self) -> Result<Ephemeral, Error> {
-        let algorithm = agreement_algorithm(self.kind())?;
-        let failed = |_| Error::operation("ephemeral key");
-        let private = agreement::PrivateKey::generate(algorithm).map_err(failed)?;
-        let public_point = private.compute_public_key().map_err(failed)?.as_ref().to_vec();
-        let secret = agree(&private, algorithm, self.key_bits())?;
-        Ok(Ephemeral { public_point, secret })
+        if !self.kind().can_agree() {
+            return Err(mismatch(self, "key agreement"));
+        }
+        let failed = || Error::operation("ephemeral key");
+        let ephemeral = PrivateKey::generate(self.kind()).map_err(|_| failed())?;
+        let secret = ephemeral.agree(self.key_bits()).map_err(|_| failed())?;
+        Ok(Ephemeral { public_point: ephemeral.public_key().key_bits().to_vec(), secret })
+    }
+
+    /// Encapsulates a secret for this ML-KEM key.
+    pub fn encapsulate(&self) -> Result<Encapsulated, Error> {
+        if !self.kind().can_encapsulate() {
+            return Err(mismatch(self, "key encapsulation"));
+        }
+        let made = self.provider()?.encapsulate();
+        let (ciphertext, secret) = made.ok_or(Error::operation("key encapsulation"))?;
+        Ok(Encapsulated { ciphertext, secret })
     }
 }
 
 impl PrivateKey {
-    /// Decrypts a content key of `length` bytes.
+    /// Decrypts a content key as long as the substitute.
     ///
-    /// With RSA v1.5 a failure is not reported: a random key takes the place of the result, chosen in constant time,
-    /// so that whoever sends forged messages learns nothing about the padding (RFC 3218 section 2.3.2). Decryption of
-    /// the content then fails like that of any damaged message.
+    /// With RSA v1.5 a failure is not reported: the substitute takes the place of the result, chosen in constant time,
+    /// so that whoever sends forged messages learns nothing about the padding (RFC 3218 section 2.3.2). With a random
+    /// substitute, decryption of the content then fails like that of any damaged message.
     pub fn decrypt_key(
         &self,
-        transport: KeyTransport,
+        transport: &KeyTransport,
         encrypted: &[u8],
-        length: usize,
+        substitute: &ContentKey,
     ) -> Result<ContentKey, Error> {
-        let Pair::Rsa { pkcs1, oaep: oaep_key, .. } = self.pair() else {
-            return Err(Error::KeyMismatch {
-                kind: self.kind().to_string(),
-                operation: "RSA decryption",
-            });
-        };
+        if !self.public_key().may_encrypt() {
+            return Err(mismatch(self.public_key(), "RSA decryption"));
+        }
+        let length = substitute.as_bytes().len();
         match transport {
             KeyTransport::Pkcs1v15 => {
-                let substitute = ContentKey::random(length)?;
-                let mut buffer = Zeroizing::new(vec![0; pkcs1.min_output_size()]);
-                let found = pkcs1.decrypt(encrypted, &mut buffer).map_or(0, |key| key.len());
-                ContentKey::select(found == length, &buffer, &substitute)
+                let padded = self.provider().rsa_decrypt(RsaDecryption::Raw, encrypted);
+                // Too long or too short: anybody can see that, so it may take another way.
+                let Some(padded) = padded else { return Ok(substitute.clone()) };
+                let at = padded.len().saturating_sub(length);
+                let found = padded.get(at..).unwrap_or_default();
+                ContentKey::select(is_padded(&padded, at), found, substitute)
             }
-            KeyTransport::Oaep(digest) => {
-                let mut buffer = Zeroizing::new(vec![0; oaep_key.min_output_size()]);
-                let key = oaep_key
-                    .decrypt(oaep(digest), encrypted, &mut buffer, None)
-                    .map_err(|_| Error::Decrypt)?;
+            KeyTransport::Oaep(oaep) => {
+                let how = RsaDecryption::Oaep(oaep.parameters());
+                let key = self.provider().rsa_decrypt(how, encrypted).ok_or(Error::Decrypt)?;
                 if key.len() != length {
                     return Err(Error::Decrypt);
                 }
-                ContentKey::from_slice(key)
+                ContentKey::from_slice(&key)
             }
         }
     }
 
-    /// Agrees a secret with a peer's public point on this key's curve.
+    /// Agrees a secret with a peer's public key of this key's kind (a point, or the 32 bytes of X25519).
     pub fn agree(&self, peer_point: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let Pair::Ec { agreement, .. } = self.pair() else {
-            return Err(Error::KeyMismatch {
-                kind: self.kind().to_string(),
-                operation: "key agreement",
-            });
-        };
-        agree(agreement, agreement_algorithm(self.kind())?, peer_point)
-    }
-}
-
-impl KeyWrap {
-    /// Returns the length of the key-encryption key in bytes.
-    pub fn key_len(self) -> usize {
-        match self {
-            Self::Aes128 => 16,
-            Self::Aes256 => 32,
+        if !self.kind().can_agree() {
+            return Err(mismatch(self.public_key(), "key agreement"));
         }
+        let peer = peer_key(self.public_key().spki_der(), peer_point).ok_or(Error::Decrypt)?;
+        self.provider().derive(&peer).ok_or(Error::Decrypt)
     }
 
-    /// Wraps a content key.
-    pub fn wrap(self, wrapping_key: &[u8], key: &ContentKey) -> Result<Vec<u8>, Error> {
-        let mut wrapped = vec![0; key.as_bytes().len() + 8];
-        self.kek(wrapping_key)?
-            .wrap(key.as_bytes(), &mut wrapped)
-            .map_err(|_| Error::operation("key wrap"))?;
-        Ok(wrapped)
-    }
-
-    /// Unwraps a content key; fails if the integrity check value does not match.
-    pub fn unwrap(self, wrapping_key: &[u8], wrapped: &[u8]) -> Result<ContentKey, Error> {
-        // Room for the largest key that anybody wraps plus the check value; longer input is refused by the provider.
-        let mut buffer = Zeroizing::new([0; 80]);
-        if wrapped.len() > buffer.len() {
-            return Err(Error::Decrypt);
+    /// Gets the secret out of a ciphertext of ML-KEM. A forged one gives a secret that nobody knows (FIPS 203 section
+    /// 6.3), so that only the content tells.
+    pub fn decapsulate(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        if !self.kind().can_encapsulate() {
+            return Err(mismatch(self.public_key(), "key decapsulation"));
         }
-        let key = self
-            .kek(wrapping_key)?
-            .unwrap(wrapped, buffer.as_mut_slice())
-            .map_err(|_| Error::Decrypt)?;
-        ContentKey::from_slice(key).map_err(|_| Error::Decrypt)
-    }
-
-    fn kek(self, wrapping_key: &[u8]) -> Result<AesKek, Error> {
-        let cipher = match self {
-            Self::Aes128 => &AES_128,
-            Self::Aes256 => &AES_256,
-        };
-        AesKek::new(cipher, wrapping_key).map_err(|_| Error::operation("key wrap"))
+        self.provider().decapsulate(ciphertext).ok_or(Error::Decrypt)
     }
 }
 
-/// Derives key bytes from a shared secret (ANSI X9.63, SEC 1 section 3.6.1).
-pub fn x963_kdf(digest: DigestAlgorithm, secret: &[u8], shared_info: &[u8], output: &mut [u8]) {
-    for (counter, block) in (1u32..).zip(output.chunks_mut(digest.output_len())) {
-        let mut hasher = Hasher::new(digest);
-        hasher.update(secret);
-        hasher.update(&counter.to_be_bytes());
-        hasher.update(shared_info);
-        let hash = hasher.finish();
-        for (byte, hashed) in block.iter_mut().zip(hash.as_ref()) {
-            *byte = *hashed;
-        }
+impl Oaep {
+    fn parameters(&self) -> OaepParameters<'_> {
+        OaepParameters { digest: self.digest, mask_digest: self.mask_digest, label: &self.label }
     }
 }
 
-fn agree(
-    private: &agreement::PrivateKey,
-    algorithm: &'static agreement::Algorithm,
-    peer_point: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let peer = agreement::UnparsedPublicKey::new(algorithm, peer_point);
-    agreement::agree(private, peer, Error::Decrypt, |secret| Ok(Zeroizing::new(secret.to_vec())))
+/// Returns all ones if the bytes before `at` are `00 02`, at least eight others and `00` (RFC 8017 section 7.2.2), else
+/// zero, in a time that depends on the lengths only.
+fn is_padded(padded: &[u8], at: usize) -> u8 {
+    let Some([zero, two, filling @ .., end]) = padded.get(..at) else { return 0 };
+    if filling.len() < 8 {
+        return 0;
+    }
+    let wrong = zero | (two ^ 2) | end;
+    is_zero(filling.iter().fold(wrong, |wrong, byte| wrong | is_zero(*byte)))
 }
 
-fn oaep(digest: DigestAlgorithm) -> &'static OaepAlgorithm {
-    match digest {
-        DigestAlgorithm::Sha1 => &OAEP_SHA1_MGF1SHA1,
-        DigestAlgorithm::Sha256 => &OAEP_SHA256_MGF1SHA256,
-        DigestAlgorithm::Sha384 => &OAEP_SHA384_MGF1SHA384,
-        DigestAlgorithm::Sha512 => &OAEP_SHA512_MGF1SHA512,
-    }
+/// Returns all ones for zero and zero for everything else, without a branch.
+fn is_zero(byte: u8) -> u8 {
+    let [high, _] = u16::from(byte).wrapping_sub(1).to_be_bytes();
+    high
+}
+
+/// Returns a public key with the algorithm of ours and these bits.
+fn peer_key(own_spki: &[u8], bits: &[u8]) -> Option<Key> {
+    use der::Decode as _;
+    let own = SubjectPublicKeyInfoRef::from_der(own_spki).ok()?;
+    let peer = SubjectPublicKeyInfoRef {
+        algorithm: own.algorithm,
+        subject_public_key: BitStringRef::from_bytes(bits).ok()?,
+    };
+    Key::from_spki(&peer.to_der().ok()?)
+}
+
+fn mismatch(key: &PublicKey, operation: &'static str) -> Error {
+    Error::KeyMismatch { kind: key.kind().to_string(), operation }
 }
 
 #[cfg(test)]

@@ -1,14 +1,20 @@
 //! Those who can read a message: `RecipientInfo`, the reading side (RFC 5652 section 6.2).
 
+mod other;
+
+use std::fmt;
 use std::rc::Rc;
 
-use chancery_crypto::transport::x963_kdf;
-use chancery_crypto::{ContentKey, KeyTransport, PrivateKey, Zeroizing};
+use chancery_crypto::{ContentKey, KeyTransport, KeyWrap, PasswordWrap};
 
-use crate::algorithms::{self, Agreement, AlgorithmIdentifier};
+use crate::algorithms::AlgorithmIdentifier;
+use crate::algorithms::keys::{self, Agreement, PasswordDerivation};
+use crate::enveloped::key::Secret;
 use crate::error::Error;
 use crate::identity::Identifier;
 use crate::tlv::{Slice, Tlv, tag};
+
+pub(super) use other::Encapsulation;
 
 /// One recipient of a message.
 #[derive(Debug)]
@@ -22,8 +28,21 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) enum RecipientName {
     Certificate(Identifier),
-    /// Passwords, shared keys and kinds invented later.
-    Other(&'static str),
+    /// Kinds that we do not know.
+    Other,
+    Password,
+    SharedKey(Vec<u8>),
+}
+
+impl fmt::Display for RecipientName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(identifier) => identifier.fmt(f),
+            Self::Other => f.write_str("other kind of recipient"),
+            Self::Password => f.write_str("password"),
+            Self::SharedKey(_) => f.write_str("shared key"),
+        }
+    }
 }
 
 /// How a recipient gets the content key.
@@ -32,6 +51,16 @@ pub(super) enum Method {
     Agreement {
         /// Shared by all recipients of one `RecipientInfo`: thousands of copies would exhaust memory.
         sender: Rc<Sender>,
+        wrapped: Vec<u8>,
+    },
+    Encapsulation(Encapsulation),
+    Password {
+        derivation: PasswordDerivation,
+        wrap: PasswordWrap,
+        wrapped: Vec<u8>,
+    },
+    SharedKey {
+        wrap: KeyWrap,
         wrapped: Vec<u8>,
     },
     Transport {
@@ -46,6 +75,8 @@ pub(super) struct Sender {
     agreement: Agreement,
     /// Input of the key derivation beside the secret.
     shared_info: Vec<u8>,
+    /// User keying material, the salt of HKDF (RFC 8418 section 2.2).
+    salt: Vec<u8>,
     /// The ephemeral public key.
     point: Vec<u8>,
 }
@@ -53,63 +84,83 @@ pub(super) struct Sender {
 /// Reads one `RecipientInfo` in definite form; key agreement may name several recipients.
 pub(super) fn entries(bytes: &[u8], offset: u64) -> Result<Vec<Entry>, Error> {
     let info = Slice::new(bytes, offset).any()?;
-    let other = |name| {
-        Ok(vec![Entry { recipient: RecipientName::Other(name), method: Err(unsupported(name)) }])
-    };
     match info.tag {
         tag::SEQUENCE => Ok(vec![transport(info)?]),
         KEY_AGREEMENT => agreement(info),
-        KEY_ENCRYPTION_KEY => other("shared key"),
-        PASSWORD => other("password"),
-        _ => other("other kind of recipient"),
+        KEY_ENCRYPTION_KEY => Ok(vec![other::shared_key(info)?]),
+        PASSWORD => Ok(vec![other::password(info)?]),
+        OTHER => Ok(vec![other::encapsulation(info)?]),
+        _ => Ok(vec![other::unknown()]),
     }
 }
 
 impl Method {
-    /// Decrypts the content key. With RSA v1.5 a random key takes the place of a failure (RFC 3218).
-    pub(super) fn content_key(&self, key: &PrivateKey, length: usize) -> Result<ContentKey, Error> {
-        match self {
-            Self::Transport { transport, encrypted } => {
-                Ok(key.decrypt_key(*transport, encrypted, length)?)
+    /// Decrypts the content key, as long as the substitute. With RSA v1.5 the substitute takes the place of a failure.
+    pub(super) fn content_key(
+        &self,
+        secret: &Secret,
+        substitute: &ContentKey,
+    ) -> Result<ContentKey, Error> {
+        let key = match (self, secret) {
+            (Self::Transport { transport, encrypted }, Secret::Private { key, .. }) => {
+                key.decrypt_key(transport, encrypted, substitute)?
             }
-            Self::Agreement { sender, wrapped } => {
-                let Sender { agreement, shared_info, point } = &**sender;
+            (Self::Agreement { sender, wrapped }, Secret::Private { key, .. }) => {
+                let Sender { agreement, shared_info, salt, point } = &**sender;
                 let secret = key.agree(point)?;
-                let mut wrapping_key = Zeroizing::new(vec![0; agreement.wrap.key_len()]);
-                x963_kdf(agreement.digest, &secret, shared_info, &mut wrapping_key);
-                let content_key = agreement.wrap.unwrap(&wrapping_key, wrapped)?;
-                if content_key.as_bytes().len() == length {
-                    Ok(content_key)
-                } else {
-                    Err(Error::Decrypt)
-                }
+                let Agreement { derivation, wrap } = *agreement;
+                wrap.unwrap(&derivation.derive(wrap, &secret, salt, shared_info)?, wrapped)?
             }
+            (Self::Encapsulation(found), Secret::Private { key, .. }) => found.content_key(key)?,
+            (Self::SharedKey { wrap, wrapped }, Secret::Shared { key, .. }) => {
+                wrap.unwrap(key, wrapped)?
+            }
+            (Self::Password { derivation, wrap, wrapped }, Secret::Password(password)) => {
+                wrap.unwrap(&derivation.derive(wrap.cipher, password)?, wrapped)?
+            }
+            _ => return Err(Error::Decrypt),
+        };
+        if key.as_bytes().len() == substitute.as_bytes().len() {
+            Ok(key)
+        } else {
+            Err(Error::Decrypt)
         }
     }
 
-    /// Returns the order in which methods are tried: those that notice a wrong key come first.
-    pub(super) fn rank(&self) -> u8 {
-        match self {
-            Self::Agreement { .. } => 0,
-            Self::Transport { transport: KeyTransport::Oaep(_), .. } => 1,
-            Self::Transport { transport: KeyTransport::Pkcs1v15, .. } => 2,
-        }
+    /// Returns true if it does not notice a wrong key.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self, Self::Transport { transport: KeyTransport::Pkcs1v15, .. })
+    }
+
+    /// Returns the key wrap if it can be broken.
+    pub(super) fn weak_wrap(&self) -> Option<KeyWrap> {
+        let wrap = match self {
+            Self::Agreement { sender, .. } => sender.agreement.wrap,
+            Self::Encapsulation(found) => found.wrap,
+            Self::SharedKey { wrap, .. } => *wrap,
+            Self::Password { .. } | Self::Transport { .. } => return None,
+        };
+        (wrap == KeyWrap::TripleDes).then_some(wrap)
     }
 
     /// Returns a name for reports.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Transport { transport: KeyTransport::Pkcs1v15, .. } => "rsa-pkcs1".to_owned(),
-            Self::Transport { transport: KeyTransport::Oaep(digest), .. } => {
-                format!("rsa-oaep {digest}")
+            Self::Transport { transport: KeyTransport::Oaep(oaep), .. } => {
+                let mut name = format!("rsa-oaep {}", oaep.digest);
+                if oaep.mask_digest != oaep.digest {
+                    name.push_str(&format!(" mgf1 {}", oaep.mask_digest));
+                }
+                name
             }
             Self::Agreement { sender, .. } => {
-                format!(
-                    "ecdh {} aes{}-wrap",
-                    sender.agreement.digest,
-                    sender.agreement.wrap.key_len() * 8
-                )
+                let Agreement { derivation, wrap } = sender.agreement;
+                format!("ecdh {} {}", derivation.name(), wrap.name())
             }
+            Self::Encapsulation(found) => found.name(),
+            Self::Password { wrap, .. } => format!("password {}", wrap.cipher),
+            Self::SharedKey { wrap, .. } => format!("shared key {}", wrap.name()),
         }
     }
 }
@@ -119,12 +170,11 @@ fn transport(info: Tlv<'_>) -> Result<Entry, Error> {
     let mut fields = info.children();
     fields.expect(tag::INTEGER, "expected a version")?;
     let identifier = Identifier::from_tlv(fields.any()?)?;
-    let algorithm = fields.expect(tag::SEQUENCE, "expected a key encryption algorithm")?;
-    let algorithm = AlgorithmIdentifier::from_tlv(algorithm)?;
+    let algorithm = algorithm(&mut fields)?;
     let encrypted = fields.expect(tag::OCTET_STRING, "expected an encrypted key")?.content.to_vec();
     fields.finish()?;
-    let method = algorithms::key_transport(&algorithm)
-        .map(|transport| Method::Transport { transport, encrypted });
+    let method =
+        keys::key_transport(&algorithm).map(|transport| Method::Transport { transport, encrypted });
     Ok(Entry { recipient: RecipientName::Certificate(identifier), method })
 }
 
@@ -137,8 +187,7 @@ fn agreement(info: Tlv<'_>) -> Result<Vec<Entry>, Error> {
     let material = material
         .map(|field| field.children().expect(tag::OCTET_STRING, "expected user keying material"))
         .transpose()?;
-    let algorithm = fields.expect(tag::SEQUENCE, "expected a key encryption algorithm")?;
-    let algorithm = AlgorithmIdentifier::from_tlv(algorithm)?;
+    let algorithm = algorithm(&mut fields)?;
     let mut keys = fields.expect(tag::SEQUENCE, "expected encrypted keys")?.children();
     fields.finish()?;
     let material = material.map(|material| material.content);
@@ -169,9 +218,13 @@ fn sender(
     originator: Tlv<'_>,
     material: Option<&[u8]>,
 ) -> Result<Sender, Error> {
-    let (agreement, wrap_identifier) = algorithms::key_agreement(algorithm)?;
-    let shared_info = algorithms::shared_info(agreement.wrap, wrap_identifier, material);
-    Ok(Sender { agreement, shared_info, point: originator_point(originator)?.to_vec() })
+    let (agreement, wrap_identifier) = keys::key_agreement(algorithm)?;
+    Ok(Sender {
+        agreement,
+        shared_info: keys::shared_info(agreement.wrap, wrap_identifier, material),
+        salt: material.unwrap_or_default().to_vec(),
+        point: originator_point(originator)?.to_vec(),
+    })
 }
 
 /// Reads `KeyAgreeRecipientIdentifier`: issuer and serial number, or `[0]` with a key identifier.
@@ -200,6 +253,11 @@ fn originator_point(originator: Tlv<'_>) -> Result<&[u8], Error> {
     }
 }
 
+/// Reads the next field as an algorithm.
+fn algorithm<'a>(fields: &mut Slice<'a>) -> Result<AlgorithmIdentifier<'a>, Error> {
+    AlgorithmIdentifier::from_tlv(fields.expect(tag::SEQUENCE, "expected an algorithm")?)
+}
+
 fn unsupported(what: &str) -> Error {
     Error::Unsupported { what: what.to_owned() }
 }
@@ -207,3 +265,4 @@ fn unsupported(what: &str) -> Error {
 const KEY_AGREEMENT: u8 = tag::context(1);
 const KEY_ENCRYPTION_KEY: u8 = tag::context(2);
 const PASSWORD: u8 = tag::context(3);
+const OTHER: u8 = tag::context(4);

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use chancery_crypto::cipher::{BLOCK_LEN, TAG_LEN};
 use chancery_crypto::{ContentKey, Encryptor, random};
 
-use crate::algorithms;
+use crate::algorithms::content::content_cipher_der;
 use crate::enveloped::{ContentCipher, Recipient};
 use crate::error::Error;
 use crate::oid;
@@ -14,7 +14,7 @@ use crate::tlv::{element, encoded_len, set_of, small_integer, tag, write_header}
 
 /// Encrypts what is written to it and writes the message to the sink.
 ///
-/// AES-GCM gives `AuthEnvelopedData`, AES-CBC `EnvelopedData`. Nothing is complete without
+/// Authenticated ciphers give `AuthEnvelopedData`, CBC `EnvelopedData`; weak ciphers are refused. Nothing is complete without
 /// [`EnvelopedWriter::finish`]: a writer that is dropped leaves a message that no reader accepts.
 pub struct EnvelopedWriter<W: Write> {
     output: Output<W>,
@@ -79,6 +79,9 @@ impl<W: Write> EnvelopedWriter<W> {
     ) -> Result<Self, Error> {
         if recipients.is_empty() {
             return Err(Error::Certificate { reason: "a message needs a recipient".to_owned() });
+        }
+        if cipher.is_weak() {
+            return Err(Error::Unsupported { what: format!("encryption with {cipher}") });
         }
         let key = ContentKey::generate(cipher)?;
         let mut iv = vec![0; cipher.iv_len()];
@@ -203,10 +206,10 @@ impl Prefix {
             .map(|recipient| recipient.info(key))
             .collect::<Result<Vec<_>, _>>()?;
         let infos = set_of(tag::SET, infos);
-        // RFC 5083 section 2.1: version 0. RFC 5652 section 6.1: version 2 if a RecipientInfo is not version 0.
-        let has_agreement = recipients.iter().any(Recipient::needs_version_2);
+        // RFC 5083 section 2.1: version 0. RFC 5652 section 6.1: the highest that a RecipientInfo needs.
         let is_authenticated = cipher.is_authenticated();
-        let version = if has_agreement && !is_authenticated { 2 } else { 0 };
+        let needed = recipients.iter().map(Recipient::envelope_version).max();
+        let version = needed.filter(|_| !is_authenticated).unwrap_or(0);
         Ok(Self {
             content_type: if is_authenticated {
                 oid::AUTH_ENVELOPED_DATA
@@ -214,8 +217,7 @@ impl Prefix {
                 oid::ENVELOPED_DATA
             },
             head: [small_integer(version), infos].concat(),
-            content_head: [oid::element(oid::DATA), algorithms::content_cipher_der(cipher, iv)]
-                .concat(),
+            content_head: [oid::element(oid::DATA), content_cipher_der(cipher, iv)].concat(),
             tag_len: if is_authenticated { 2 + TAG_LEN as u64 } else { 0 },
         })
     }

@@ -34,7 +34,7 @@ pub(super) fn to_der(outgoing: &Outgoing<'_>) -> Vec<u8> {
             oid::MESSAGE_DIGEST,
             &element(tag::OCTET_STRING, &[outgoing.message_digest.as_ref()]),
         ),
-        attribute(oid::SMIME_CAPABILITIES, &algorithms::smime_capabilities()),
+        attribute(oid::SMIME_CAPABILITIES, &algorithms::content::smime_capabilities()),
         attribute(oid::SIGNING_CERTIFICATE_V2, &signing_certificate),
         attribute(oid::ALGORITHM_PROTECTION, &protection),
     ];
@@ -56,12 +56,15 @@ fn attribute(id: &[u8], value: &[u8]) -> Vec<u8> {
 
 /// The attributes of a foreign signature that we know.
 #[derive(Debug, Default)]
-pub(super) struct Incoming {
-    pub(super) content_type: Vec<u8>,
-    pub(super) message_digest: Vec<u8>,
+pub(crate) struct Incoming {
+    /// None in a counter-signature only.
+    pub(crate) content_type: Option<Vec<u8>>,
+    pub(crate) message_digest: Vec<u8>,
     pub(super) signing_time: Option<i64>,
     pub(super) is_domain_signature: bool,
     pub(super) certificate: Option<CertificateDigest>,
+    /// Names of the algorithms in the capabilities attribute.
+    pub(super) capabilities: Vec<String>,
     protection: Option<Vec<u8>>,
 }
 
@@ -75,7 +78,7 @@ pub(super) enum CertificateDigest {
 
 impl Incoming {
     /// Reads attributes. Those that decide what is signed must be there once, with one value (RFC 5652 section 11).
-    pub(super) fn from_tlv(set: Tlv<'_>) -> Result<Self, Error> {
+    pub(crate) fn from_tlv(set: Tlv<'_>) -> Result<Self, Error> {
         let mut incoming = Self::default();
         let mut seen: Vec<&[u8]> = Vec::new();
         let mut attributes = set.children();
@@ -98,10 +101,8 @@ impl Incoming {
             }
             incoming.take(id, value)?;
         }
-        if !seen.contains(&oid::CONTENT_TYPE) || !seen.contains(&oid::MESSAGE_DIGEST) {
-            return Err(Error::SignedAttributes {
-                reason: "content type or message digest is missing",
-            });
+        if !seen.contains(&oid::MESSAGE_DIGEST) {
+            return Err(Error::SignedAttributes { reason: "the message digest is missing" });
         }
         Ok(incoming)
     }
@@ -127,7 +128,8 @@ impl Incoming {
 
     fn take(&mut self, id: &[u8], value: Tlv<'_>) -> Result<(), Error> {
         match id {
-            oid::CONTENT_TYPE => self.content_type = content(value, tag::OID)?,
+            oid::CONTENT_TYPE => self.content_type = Some(content(value, tag::OID)?),
+            oid::SMIME_CAPABILITIES => self.capabilities = capabilities(value),
             oid::MESSAGE_DIGEST => self.message_digest = content(value, tag::OCTET_STRING)?,
             oid::SIGNING_TIME => self.signing_time = time::from_tlv(value),
             oid::ALGORITHM_PROTECTION => self.protection = Some(value.whole.to_vec()),
@@ -160,6 +162,19 @@ fn content(value: Tlv<'_>, expected: u8) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// Returns the names of the capabilities, the first ones; a broken list decides nothing, so it counts as empty.
+fn capabilities(value: Tlv<'_>) -> Vec<String> {
+    let mut list = value.children();
+    let mut names = Vec::new();
+    while names.len() < MAX_CAPABILITIES
+        && let Ok(capability) = list.expect(tag::SEQUENCE, "expected a capability")
+        && let Ok(id) = capability.children().expect(tag::OID, "expected an algorithm")
+    {
+        names.push(oid::text(id.content));
+    }
+    names
+}
+
 /// Returns the fields of the first `ESSCertID`, which is the signer's own (RFC 5035 section 3).
 fn first_certificate_id(value: Tlv<'_>) -> Result<Slice<'_>, Error> {
     let mut list =
@@ -179,7 +194,11 @@ fn certificate_digest(value: Tlv<'_>) -> Result<CertificateDigest, Error> {
     }))
 }
 
-const KNOWN: [&[u8]; 7] = [
+/// Outlook lists some ten.
+const MAX_CAPABILITIES: usize = 64;
+
+const KNOWN: [&[u8]; 8] = [
+    oid::SMIME_CAPABILITIES,
     oid::CONTENT_TYPE,
     oid::MESSAGE_DIGEST,
     oid::SIGNING_TIME,

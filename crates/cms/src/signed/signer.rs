@@ -53,16 +53,16 @@ impl SignerKey {
         options: &SignOptions,
     ) -> Result<(DigestAlgorithm, SignatureAlgorithm), Error> {
         let key = &self.inner.key;
-        // EC keys have a digest of their own strength; only RSA leaves a choice.
-        let digest = match options.digest {
-            Some(digest) if key.kind().is_rsa() => digest,
-            _ => key.kind().digest(),
+        let kind = key.kind();
+        // RSA leaves the choice of digest; curves want one of their strength at least, and Ed25519 (RFC 8419 section
+        // 3.1) and ML-DSA (RFC 9882 section 3.3) have their own.
+        let suits = |digest: &DigestAlgorithm| {
+            kind.is_rsa() || (kind.is_ec() && digest.output_len() >= kind.digest().output_len())
         };
+        let digest = options.digest.filter(suits).unwrap_or_else(|| kind.digest());
         let algorithm = match key.signature_algorithm(digest)? {
             SignatureAlgorithm::RsaPkcs1(_) if options.rsa_pss => {
-                // RFC 4056 section 2.2: as long as the digest.
-                let salt_length = u16::try_from(digest.output_len()).unwrap_or(32);
-                SignatureAlgorithm::RsaPss { digest, salt_length }
+                SignatureAlgorithm::rsa_pss(digest)
             }
             other => other,
         };
@@ -79,7 +79,8 @@ impl fmt::Debug for SignerKey {
 /// What goes into a signature besides the content.
 #[derive(Clone, Debug, Default)]
 pub struct SignOptions {
-    /// The digest for RSA keys; by default SHA-256. EC keys use that of their curve.
+    /// The digest: by default that of the key's strength, SHA-256 for RSA. Curves take none that is shorter than their
+    /// own; Ed25519 and ML-DSA always go with SHA-512.
     pub digest: Option<DigestAlgorithm>,
     /// Whether to mark it as a domain signature (RFC 3183 section 3.1).
     pub domain_signature: bool,

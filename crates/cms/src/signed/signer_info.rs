@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::identity::Identifier;
 use crate::oid;
 use crate::signed::attributes::{CertificateDigest, Incoming};
+use crate::signed::counter;
 use crate::signed::{Problem, SignerReport};
 use crate::tlv::{Slice, element, set_of, tag};
 
@@ -20,12 +21,15 @@ pub(super) struct SignerInfo {
     /// The content of `signedAttrs`, in the order in which it was received.
     signed_attributes: Option<Vec<u8>>,
     signature: Vec<u8>,
+    /// The content of `unsignedAttrs`.
+    unsigned_attributes: Vec<u8>,
     offset: u64,
 }
 
 /// The content that a signature should be of.
 pub(super) struct SignedContent<'a> {
-    pub(super) content_type: &'a [u8],
+    /// Its type; none if it is another signature, which has no type (RFC 5652 section 11.4).
+    pub(super) content_type: Option<&'a [u8]>,
     /// The digests that were computed over the content.
     pub(super) digests: &'a [Digest],
     /// The first bytes.
@@ -45,7 +49,7 @@ impl SignerInfo {
         let algorithm = fields.expect(tag::SEQUENCE, "expected a signature algorithm")?;
         AlgorithmIdentifier::from_tlv(algorithm)?;
         let signature = fields.expect(tag::OCTET_STRING, "expected a signature")?;
-        fields.optional(tag::context(1))?;
+        let unsigned_attributes = fields.optional(tag::context(1))?;
         fields.finish()?;
         Ok(Self {
             identifier,
@@ -53,6 +57,9 @@ impl SignerInfo {
             signature_identifier: algorithm.whole.to_vec(),
             signed_attributes: signed_attributes.map(|attributes| attributes.content.to_vec()),
             signature: signature.content.to_vec(),
+            unsigned_attributes: unsigned_attributes
+                .map(|attributes| attributes.content.to_vec())
+                .unwrap_or_default(),
             offset,
         })
     }
@@ -64,6 +71,34 @@ impl SignerInfo {
 
     /// Finds out what the signature is worth.
     pub(super) fn report(
+        &self,
+        content: &SignedContent<'_>,
+        certificates: &[Certificate],
+    ) -> SignerReport {
+        let mut report = self.own_report(content, certificates);
+        let unsigned = counter::Unsigned::read(&self.unsigned_attributes, self.offset);
+        report.counter_signatures = unsigned
+            .counter_signatures
+            .iter()
+            .map(|info| info.report_on_signature(&self.signature, certificates))
+            .collect();
+        report.unsigned_attributes = unsigned.names;
+        report
+    }
+
+    /// Finds out what a signature over another signature is worth. What is counter-signed in turn is not looked at.
+    fn report_on_signature(&self, signed: &[u8], certificates: &[Certificate]) -> SignerReport {
+        let digests: Vec<Digest> =
+            self.digest().iter().map(|algorithm| algorithm.digest(signed)).collect();
+        let content = SignedContent {
+            content_type: None,
+            digests: &digests,
+            beginning: signed.get(..BEGINNING).unwrap_or(signed),
+        };
+        self.own_report(&content, certificates)
+    }
+
+    fn own_report(
         &self,
         content: &SignedContent<'_>,
         certificates: &[Certificate],
@@ -80,6 +115,9 @@ impl SignerInfo {
             is_domain_signature: known.is_some_and(|attributes| attributes.is_domain_signature),
             result: Ok(()),
             problems: Vec::new(),
+            capabilities: known.map(|known| known.capabilities.clone()).unwrap_or_default(),
+            unsigned_attributes: Vec::new(),
+            counter_signatures: Vec::new(),
         };
         if self.signed_attributes.is_none() {
             report.problems.push(Problem::NoSignedAttributes);
@@ -157,7 +195,7 @@ impl SignerInfo {
         attributes: Option<&Incoming>,
     ) -> Result<(), Error> {
         let Some(attributes) = attributes else {
-            if content.content_type != oid::DATA {
+            if content.content_type.is_some_and(|content_type| content_type != oid::DATA) {
                 return Err(Error::SignedAttributes {
                     reason: "content of this type needs signed attributes",
                 });
@@ -171,7 +209,9 @@ impl SignerInfo {
             }
             return Ok(());
         };
-        if attributes.content_type != content.content_type {
+        // RFC 5652 section 11.4: a counter-signature has no content type. One that has was made over content, and
+        // somebody calls it a counter-signature; the other way round it would be worse.
+        if attributes.content_type.as_deref() != content.content_type {
             return Err(Error::SignedAttributes {
                 reason: "the signed content type is not that of the content",
             });

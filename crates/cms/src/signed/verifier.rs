@@ -150,11 +150,11 @@ impl ContentSink for Outside {
 fn report(signed: Signed, content: ContentDigests, extra: Vec<Certificate>) -> SignedReport {
     let digests: Vec<Digest> = content.hashers.into_iter().map(Hasher::finish).collect();
     let signed_content = SignedContent {
-        content_type: &signed.content_type,
+        content_type: Some(&signed.content_type),
         digests: &digests,
         beginning: &content.beginning,
     };
-    let mut certificates = reader::readable(&signed.certificates);
+    let mut certificates = reader::readable(&signed.bag.certificates);
     certificates.extend(extra);
     let signers = signed
         .signer_infos
@@ -164,7 +164,8 @@ fn report(signed: Signed, content: ContentDigests, extra: Vec<Certificate>) -> S
     SignedReport {
         signers,
         content_type: oid::text(&signed.content_type),
-        certificates: signed.certificates,
+        certificates: signed.bag.certificates,
+        crls: signed.bag.crls,
         trailing_bytes: signed.trailing_bytes,
     }
 }

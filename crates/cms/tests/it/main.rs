@@ -6,12 +6,22 @@
 
 // `cfg(test)` tells clippy that helpers outside of test functions are tests too.
 #[cfg(test)]
+mod contents;
+#[cfg(test)]
 mod encrypt;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod legacy;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod openssl;
 #[cfg(test)]
+mod quantum;
+#[cfg(test)]
+mod recipients;
+#[cfg(test)]
 mod sign;
+#[cfg(test)]
+mod vectors;

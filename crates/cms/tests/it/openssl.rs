@@ -10,6 +10,7 @@ use tempfile::TempDir;
 /// A directory in which openssl runs.
 pub(crate) struct Workshop {
     directory: TempDir,
+    program: PathBuf,
 }
 
 /// A key with a self-signed certificate: `NAME.key` and `NAME.crt` in the workshop.
@@ -21,12 +22,27 @@ pub(crate) struct Person {
 
 impl Workshop {
     pub(crate) fn new() -> Self {
-        Self { directory: TempDir::new().unwrap() }
+        Self { directory: TempDir::new().unwrap(), program: "openssl".into() }
+    }
+
+    /// Uses the OpenSSL 4 that the environment names; none if it names none.
+    pub(crate) fn with_openssl_4() -> Option<Self> {
+        let program = std::env::var_os("CHANCERY_OPENSSL4")?;
+        let workshop = Self { directory: TempDir::new().unwrap(), program: program.into() };
+        workshop.write(CONFIGURATION, b"[req]\ndistinguished_name=d\n[d]\n");
+        Some(workshop)
     }
 
     /// Makes a person; `kind` is what `openssl req -newkey` takes, or a curve as `ec:P-256`.
     pub(crate) fn person(&self, name: &'static str, kind: &str) -> Person {
-        let certificate = self.certificate(name, kind);
+        self.certificate(name, kind);
+        self.existing(name)
+    }
+
+    /// Returns the person whose key and certificate are in `NAME.key` and `NAME.crt`.
+    pub(crate) fn existing(&self, name: &'static str) -> Person {
+        self.run(&format!("x509 -in {name}.crt -outform DER -out {name}.der"));
+        let certificate = self.read(&format!("{name}.der"));
         self.run(&format!("pkcs8 -topk8 -nocrypt -in {name}.key -outform DER -out {name}.p8"));
         let key = PrivateKey::from_pkcs8_der(&self.read(&format!("{name}.p8"))).unwrap();
         Person { name, key, certificate }
@@ -55,11 +71,13 @@ impl Workshop {
 
     /// Runs openssl and returns what it printed, as an error if it failed.
     pub(crate) fn attempt(&self, arguments: &str) -> Result<String, String> {
-        let output = Command::new("openssl")
-            .args(arguments.split_whitespace())
-            .current_dir(self.directory.path())
-            .output()
-            .expect("the openssl command is installed");
+        let mut command = Command::new(&self.program);
+        command.args(arguments.split_whitespace()).current_dir(self.directory.path());
+        // One that is not installed has no configuration where it looks for it.
+        if self.path(CONFIGURATION).exists() {
+            command.env("OPENSSL_CONF", CONFIGURATION);
+        }
+        let output = command.output().expect("the openssl command is installed");
         let text = [output.stdout, output.stderr]
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .concat();
@@ -105,3 +123,5 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
         })
         .collect()
 }
+
+const CONFIGURATION: &str = "openssl.cnf";

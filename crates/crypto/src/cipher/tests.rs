@@ -1,18 +1,22 @@
 //! Tests of content encryption.
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
+};
 use proptest::prelude::*;
 
 use super::{BLOCK_LEN, ContentCipher, ContentKey, Decryptor, Encryptor};
 use crate::error::Error;
 
-const ALL: [ContentCipher; 6] = [
+/// Ciphers that encrypt.
+const STRONG: [ContentCipher; 7] = [
     ContentCipher::Aes128Cbc,
     ContentCipher::Aes128Gcm,
     ContentCipher::Aes192Cbc,
     ContentCipher::Aes192Gcm,
     ContentCipher::Aes256Cbc,
     ContentCipher::Aes256Gcm,
+    ContentCipher::ChaCha20Poly1305,
 ];
 
 type Sealed = (Vec<u8>, Option<[u8; 16]>);
@@ -61,8 +65,18 @@ fn decrypt(
 }
 
 /// Seals in one piece with the provider's own interface, which takes additional data.
-fn one_shot(key: &ContentKey, iv: &[u8], aad: &[u8], content: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let algorithm = if key.as_bytes().len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
+fn one_shot(
+    cipher: ContentCipher,
+    key: &ContentKey,
+    iv: &[u8],
+    aad: &[u8],
+    content: &[u8],
+) -> (Vec<u8>, Vec<u8>) {
+    let algorithm = match cipher {
+        ContentCipher::Aes128Gcm => &AES_128_GCM,
+        ContentCipher::Aes256Gcm => &AES_256_GCM,
+        _ => &CHACHA20_POLY1305,
+    };
     let provider = LessSafeKey::new(UnboundKey::new(algorithm, key.as_bytes()).unwrap());
     let mut buffer = content.to_vec();
     let nonce = Nonce::try_assume_unique_for_key(iv).unwrap();
@@ -75,11 +89,11 @@ proptest! {
 
     #[test]
     fn every_cipher_round_trips_in_any_chunks(
-        which in 0usize..6,
+        which in 0usize..7,
         content in proptest::collection::vec(any::<u8>(), 0..5000),
         chunks in (1usize..300, 1usize..300),
     ) {
-        let cipher = ALL[which];
+        let cipher = STRONG[which];
         let key = ContentKey::generate(cipher).unwrap();
         let iv = vec![9; cipher.iv_len()];
         let (ciphertext, tag) = encrypt(cipher, &key, &iv, &content, chunks.0);
@@ -93,10 +107,12 @@ proptest! {
         content in proptest::collection::vec(any::<u8>(), 0..3000),
         chunk in 1usize..400,
     ) {
-        for cipher in [ContentCipher::Aes128Gcm, ContentCipher::Aes256Gcm] {
+        for cipher in
+            [ContentCipher::Aes128Gcm, ContentCipher::Aes256Gcm, ContentCipher::ChaCha20Poly1305]
+        {
             let key = ContentKey::generate(cipher).unwrap();
             let (ciphertext, tag) = encrypt(cipher, &key, &[3; 12], &content, chunk);
-            let expected = one_shot(&key, &[3; 12], b"", &content);
+            let expected = one_shot(cipher, &key, &[3; 12], b"", &content);
             prop_assert_eq!((ciphertext, tag.unwrap().to_vec()), expected);
         }
     }
@@ -110,7 +126,7 @@ proptest! {
     ) {
         for cipher in [ContentCipher::Aes128Gcm, ContentCipher::Aes256Gcm] {
             let key = ContentKey::generate(cipher).unwrap();
-            let (ciphertext, tag) = one_shot(&key, &[5; 12], &aad, &content);
+            let (ciphertext, tag) = one_shot(cipher, &key, &[5; 12], &aad, &content);
             let sealed = (ciphertext, Some(tag[..tag_len].to_vec()));
             prop_assert_eq!(&decrypt(cipher, &key, &[5; 12], &sealed, &aad, 64).unwrap(), &content);
             let mut changed = aad.clone();
@@ -158,8 +174,8 @@ fn short_tags_keys_and_vectors_are_refused() {
     assert!(matches!(Decryptor::new(cipher, &short, &[1; 12]), Err(Error::Decrypt)));
     assert!(Decryptor::new(cipher, &key, &[]).is_err());
     assert!(Decryptor::new(ContentCipher::Aes256Cbc, &key, &[1; 12]).is_err());
-    assert!(ContentKey::from_slice(&[0; 33]).is_err());
-    assert!(ContentKey::random(33).is_err());
+    assert!(ContentKey::from_slice(&[0; 65]).is_err());
+    assert!(ContentKey::random(65).is_err());
 }
 
 #[test]
@@ -171,6 +187,40 @@ fn cbc_with_the_wrong_key_or_cut_off_fails_like_anything_else() {
         let sealed = (ciphertext[..length].to_vec(), None);
         assert_eq!(decrypt(cipher, &key, &[1; 16], &sealed, b"", 16), Err(Error::Decrypt));
     }
+}
+
+#[test]
+fn old_ciphers_are_read_and_never_written() {
+    // Made with `openssl enc -provider legacy`: "attack at dawn" under keys and vectors of ones.
+    let cases = [
+        (ContentCipher::Rc2Cbc40, "388091b693f42f0455a823ccf9eb99c8"),
+        (ContentCipher::Rc2Cbc64, "99851e57fc05983f39366ce9e0ce0624"),
+        (ContentCipher::Rc2Cbc128, "af43d2eb5422182c7e81ba94bbd1e1f7"),
+        (ContentCipher::TripleDesCbc, "298330c6437956ca8627cefb8bcdddd0"),
+    ];
+    for (cipher, ciphertext) in cases {
+        let key = ContentKey::from_slice(&vec![1; cipher.key_len()]).unwrap();
+        assert!(matches!(Encryptor::new(cipher, &key, &[1; 8]), Err(Error::Weak { .. })));
+        let ciphertext: Vec<u8> = (0..ciphertext.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&ciphertext[at..at + 2], 16).unwrap())
+            .collect();
+        for chunk in [1, 3, 100] {
+            let sealed = (ciphertext.clone(), None);
+            let content = decrypt(cipher, &key, &[1; 8], &sealed, b"", chunk).unwrap();
+            assert_eq!(content, b"attack at dawn");
+        }
+        assert!(cipher.is_weak());
+    }
+    assert!(ContentCipher::ALL.iter().all(|cipher| cipher.is_weak() != STRONG.contains(cipher)));
+}
+
+#[test]
+fn nothing_is_no_padded_content() {
+    let key = ContentKey::random(16).unwrap();
+    let sealed = (Vec::new(), None);
+    let result = decrypt(ContentCipher::Aes128Cbc, &key, &[1; 16], &sealed, b"", 16);
+    assert_eq!(result, Err(Error::Decrypt));
 }
 
 #[test]

@@ -4,17 +4,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::rsa::{OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey};
-use aws_lc_rs::signature::{
-    self as provider, RsaParameters, RsaPssSaltLength, UnparsedPublicKey, VerificationAlgorithm,
-};
-use der::asn1::{AnyRef, ObjectIdentifier, UintRef};
-use der::{Decode, Reader, SliceReader};
-use spki::SubjectPublicKeyInfoRef;
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
+use der::{Decode, Encode, Reader, SliceReader};
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use crate::algorithm::{self, KeyKind, SignatureAlgorithm, rejected};
-use crate::digest::{Digest, DigestAlgorithm};
+use crate::digest::Digest;
 use crate::error::Error;
+use crate::shim::Key;
 
 /// A public key from a `SubjectPublicKeyInfo` (RFC 5280 section 4.1.2.7).
 #[derive(Clone)]
@@ -27,15 +24,10 @@ struct Inner {
     spki: Vec<u8>,
     /// Where the bits of `subjectPublicKey` are in `spki`.
     bits: Range<usize>,
-    /// False for keys bound to RSASSA-PSS (RFC 4055 section 1.2), which must not encrypt.
-    may_encrypt: bool,
-    encrypting: OnceLock<Option<RsaEncrypting>>,
-}
-
-/// The parsed forms for RSA key transport, made at the first use.
-pub(crate) struct RsaEncrypting {
-    pub(crate) pkcs1: Pkcs1PublicEncryptingKey,
-    pub(crate) oaep: OaepPublicEncryptingKey,
+    /// True for keys bound to RSASSA-PSS (RFC 4055 section 1.2), which must do nothing else.
+    is_pss_only: bool,
+    /// The parsed form, made at the first use.
+    provider: OnceLock<Option<Key>>,
 }
 
 impl PublicKey {
@@ -50,9 +42,9 @@ impl PublicKey {
         let kind = kind_of(info.algorithm.oid, info.algorithm.parameters, raw)?;
         // The bit string is the last element, so its bytes end the structure.
         let bits = spki.len() - raw.len()..spki.len();
-        let may_encrypt = info.algorithm.oid != algorithm::RSASSA_PSS;
-        let inner =
-            Inner { kind, spki: spki.to_vec(), bits, may_encrypt, encrypting: OnceLock::new() };
+        let is_pss_only = info.algorithm.oid == algorithm::RSASSA_PSS;
+        let provider = OnceLock::new();
+        let inner = Inner { kind, spki: spki.to_vec(), bits, is_pss_only, provider };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -98,18 +90,33 @@ impl PublicKey {
         WeakVerification { key: self }
     }
 
-    /// Returns the parsed forms for RSA key transport.
-    pub(crate) fn rsa_encrypting(&self) -> Result<&RsaEncrypting, Error> {
-        let mismatch =
-            || Error::KeyMismatch { kind: self.kind().to_string(), operation: "RSA encryption" };
-        if !self.inner.may_encrypt {
-            return Err(mismatch());
+    /// Returns true for RSA keys that may carry other keys.
+    pub(crate) fn may_encrypt(&self) -> bool {
+        self.kind().is_rsa() && !self.inner.is_pss_only
+    }
+
+    /// Returns the parsed form of an RSA key that may encrypt.
+    pub(crate) fn encrypting(&self) -> Result<&Key, Error> {
+        if !self.may_encrypt() {
+            let kind = self.kind().to_string();
+            return Err(Error::KeyMismatch { kind, operation: "RSA encryption" });
         }
-        self.inner
-            .encrypting
-            .get_or_init(|| rsa_encrypting(&self.inner.spki))
-            .as_ref()
-            .ok_or_else(mismatch)
+        self.provider()
+    }
+
+    /// Returns the parsed form.
+    pub(crate) fn provider(&self) -> Result<&Key, Error> {
+        let parse = || {
+            if self.kind().is_rsa() {
+                Key::from_spki(&plain_rsa(self.key_bits())?)
+            } else {
+                Key::from_spki(self.spki_der())
+            }
+        };
+        self.inner.provider.get_or_init(parse).as_ref().ok_or_else(|| Error::KeyRejected {
+            what: "a public key",
+            reason: format!("it is no valid {} key", self.kind()),
+        })
     }
 
     fn refuse_weak(&self, algorithm: SignatureAlgorithm) -> Result<(), Error> {
@@ -151,10 +158,10 @@ impl WeakVerification<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        let verifier = verifier(self.key.kind(), algorithm)?;
-        UnparsedPublicKey::new(verifier, self.key.key_bits())
-            .verify(message, signature)
-            .map_err(|_| Error::Signature)
+        match algorithm.digest() {
+            Some(digest) => self.verify_digest(algorithm, &digest.digest(message), signature),
+            None => self.check(algorithm, message, signature),
+        }
     }
 
     /// Checks the signature of a message whose digest is known.
@@ -169,12 +176,33 @@ impl WeakVerification<'_> {
                 what: format!("{algorithm} over a digest by {}", digest.algorithm()),
             });
         }
-        let verifier = verifier(self.key.kind(), algorithm)?;
-        UnparsedPublicKey::new(verifier, self.key.key_bits())
-            .verify_digest(digest.provider(), signature)
-            .map_err(|_| Error::Signature)
+        self.check(algorithm, digest.as_ref(), signature)
+    }
+
+    fn check(
+        self,
+        algorithm: SignatureAlgorithm,
+        signed: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
+        let kind = self.key.kind();
+        let is_size_sane = !kind.is_rsa() || RSA_BITS.contains(&kind.rsa_bits());
+        let is_bound =
+            self.key.inner.is_pss_only && !matches!(algorithm, SignatureAlgorithm::RsaPss { .. });
+        if !algorithm.fits(kind) || !is_size_sane || is_bound {
+            let what = format!("verifying {algorithm} with a key {kind}");
+            return Err(Error::Unsupported { what });
+        }
+        if self.key.provider()?.verify(algorithm, signed, signature) {
+            Ok(())
+        } else {
+            Err(Error::Signature)
+        }
     }
 }
+
+/// Sizes of RSA keys that are worth the time.
+const RSA_BITS: std::ops::RangeInclusive<u32> = 1024..=8192;
 
 fn kind_of(
     oid: ObjectIdentifier,
@@ -186,6 +214,13 @@ fn kind_of(
             rsa_bits(bits).map(KeyKind::rsa).map_err(|error| rejected("an RSA public key", &error))
         }
         algorithm::ED25519 => Ok(KeyKind::Ed25519),
+        algorithm::X25519 => Ok(KeyKind::X25519),
+        algorithm::ML_DSA_44 => Ok(KeyKind::MlDsa44),
+        algorithm::ML_DSA_65 => Ok(KeyKind::MlDsa65),
+        algorithm::ML_DSA_87 => Ok(KeyKind::MlDsa87),
+        algorithm::ML_KEM_512 => Ok(KeyKind::MlKem512),
+        algorithm::ML_KEM_768 => Ok(KeyKind::MlKem768),
+        algorithm::ML_KEM_1024 => Ok(KeyKind::MlKem1024),
         algorithm::EC_PUBLIC_KEY => match parameters.and_then(|any| any.decode_as().ok()) {
             Some(algorithm::SECP256R1) => Ok(KeyKind::EcP256),
             Some(algorithm::SECP384R1) => Ok(KeyKind::EcP384),
@@ -209,105 +244,10 @@ fn rsa_bits(key: &[u8]) -> Result<u32, der::Error> {
     })
 }
 
-fn rsa_encrypting(spki: &[u8]) -> Option<RsaEncrypting> {
-    let key = PublicEncryptingKey::from_der(spki).ok()?;
-    let pkcs1 = Pkcs1PublicEncryptingKey::new(key.clone()).ok()?;
-    let oaep = OaepPublicEncryptingKey::new(key).ok()?;
-    Some(RsaEncrypting { pkcs1, oaep })
-}
-
-fn verifier(
-    kind: KeyKind,
-    algorithm: SignatureAlgorithm,
-) -> Result<&'static dyn VerificationAlgorithm, Error> {
-    let found = match algorithm {
-        SignatureAlgorithm::RsaPkcs1(digest) => pkcs1_verifier(kind, digest),
-        SignatureAlgorithm::RsaPss { digest, salt_length } => {
-            pss_verifier(kind, digest, usize::from(salt_length))
-        }
-        SignatureAlgorithm::Ecdsa(digest) => ecdsa_verifier(kind, digest),
-        SignatureAlgorithm::Ed25519 => {
-            (kind == KeyKind::Ed25519).then_some(&provider::ED25519 as _)
-        }
-    };
-    found.ok_or_else(|| Error::Unsupported {
-        what: format!("verifying {algorithm} with a key {kind}"),
-    })
-}
-
-fn pkcs1_verifier(
-    kind: KeyKind,
-    digest: DigestAlgorithm,
-) -> Option<&'static dyn VerificationAlgorithm> {
-    match digest {
-        _ if !kind.is_rsa() => None,
-        DigestAlgorithm::Sha1 => Some(&provider::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY),
-        DigestAlgorithm::Sha256 => Some(&provider::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
-        DigestAlgorithm::Sha384 => Some(&provider::RSA_PKCS1_2048_8192_SHA384),
-        DigestAlgorithm::Sha512 => Some(&provider::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY),
-    }
-}
-
-/// The provider wants a static algorithm for each salt length: the digest's length, the usual others, and the
-/// longest that fits, which OpenSSL writes by default.
-fn pss_verifier(
-    kind: KeyKind,
-    digest: DigestAlgorithm,
-    salt_length: usize,
-) -> Option<&'static dyn VerificationAlgorithm> {
-    if !kind.is_rsa() {
-        return None;
-    }
-    // RFC 8017 section 9.1.1: emLen = ceil((modBits - 1) / 8), and sLen <= emLen - hLen - 2.
-    let encoded_length = usize::try_from(kind.rsa_bits().saturating_sub(1).div_ceil(8)).ok()?;
-    let longest = encoded_length.checked_sub(digest.output_len() + 2)?;
-    macro_rules! salts {
-        ($base:expr) => {{
-            static SALTS: [RsaParameters; 5] = [
-                $base.with_pss_salt_length(RsaPssSaltLength::Custom(0)),
-                $base.with_pss_salt_length(RsaPssSaltLength::Custom(20)),
-                $base.with_pss_salt_length(RsaPssSaltLength::Custom(32)),
-                $base.with_pss_salt_length(RsaPssSaltLength::Custom(48)),
-                $base.with_pss_salt_length(RsaPssSaltLength::Custom(64)),
-            ];
-            static LONGEST: RsaParameters = $base.with_pss_salt_length(RsaPssSaltLength::Max);
-            let [none, twenty, thirty_two, forty_eight, sixty_four] = &SALTS;
-            match salt_length {
-                length if length == longest => Some(&LONGEST as &'static dyn VerificationAlgorithm),
-                0 => Some(none),
-                20 => Some(twenty),
-                32 => Some(thirty_two),
-                48 => Some(forty_eight),
-                64 => Some(sixty_four),
-                _ => None,
-            }
-        }};
-    }
-    match digest {
-        DigestAlgorithm::Sha1 => None,
-        DigestAlgorithm::Sha256 => salts!(provider::RSA_PSS_2048_8192_SHA256),
-        DigestAlgorithm::Sha384 => salts!(provider::RSA_PSS_2048_8192_SHA384),
-        DigestAlgorithm::Sha512 => salts!(provider::RSA_PSS_2048_8192_SHA512),
-    }
-}
-
-fn ecdsa_verifier(
-    kind: KeyKind,
-    digest: DigestAlgorithm,
-) -> Option<&'static dyn VerificationAlgorithm> {
-    use DigestAlgorithm::{Sha1, Sha256, Sha384, Sha512};
-    match (kind, digest) {
-        (KeyKind::EcP256, Sha1) => Some(&provider::ECDSA_P256_SHA1_ASN1),
-        (KeyKind::EcP256, Sha256) => Some(&provider::ECDSA_P256_SHA256_ASN1),
-        (KeyKind::EcP256, Sha384) => Some(&provider::ECDSA_P256_SHA384_ASN1),
-        (KeyKind::EcP256, Sha512) => Some(&provider::ECDSA_P256_SHA512_ASN1),
-        (KeyKind::EcP384, Sha256) => Some(&provider::ECDSA_P384_SHA256_ASN1),
-        (KeyKind::EcP384, Sha384) => Some(&provider::ECDSA_P384_SHA384_ASN1),
-        (KeyKind::EcP384, Sha512) => Some(&provider::ECDSA_P384_SHA512_ASN1),
-        (KeyKind::EcP521, Sha1) => Some(&provider::ECDSA_P521_SHA1_ASN1),
-        (KeyKind::EcP521, Sha256) => Some(&provider::ECDSA_P521_SHA256_ASN1),
-        (KeyKind::EcP521, Sha384) => Some(&provider::ECDSA_P521_SHA384_ASN1),
-        (KeyKind::EcP521, Sha512) => Some(&provider::ECDSA_P521_SHA512_ASN1),
-        _ => None,
-    }
+/// Returns the key as one that is not bound to a padding: the provider does not read every form of PSS parameters.
+fn plain_rsa(bits: &[u8]) -> Option<Vec<u8>> {
+    let algorithm =
+        AlgorithmIdentifierRef { oid: algorithm::RSA_ENCRYPTION, parameters: Some(AnyRef::NULL) };
+    let subject_public_key = BitStringRef::from_bytes(bits).ok()?;
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().ok()
 }

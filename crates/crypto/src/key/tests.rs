@@ -17,24 +17,37 @@ pub(crate) static RSA: LazyLock<PrivateKey> =
     LazyLock::new(|| PrivateKey::generate(KeyKind::Rsa2048).unwrap());
 
 fn keys() -> Vec<PrivateKey> {
-    [KeyKind::EcP256, KeyKind::EcP384, KeyKind::EcP521, KeyKind::Ed25519]
-        .into_iter()
-        .map(|kind| PrivateKey::generate(kind).unwrap())
-        .chain([RSA.clone()])
-        .collect()
+    [
+        KeyKind::EcP256,
+        KeyKind::EcP384,
+        KeyKind::EcP521,
+        KeyKind::Ed25519,
+        KeyKind::MlDsa44,
+        KeyKind::MlDsa65,
+        KeyKind::MlDsa87,
+    ]
+    .into_iter()
+    .map(|kind| PrivateKey::generate(kind).unwrap())
+    .chain([RSA.clone()])
+    .collect()
 }
 
 fn algorithms(key: &PrivateKey) -> Vec<SignatureAlgorithm> {
     let mut algorithms = vec![key.default_signature_algorithm()];
-    if key.kind().is_rsa() {
-        for (digest, salt_length) in [
-            (DigestAlgorithm::Sha256, 32),
-            (DigestAlgorithm::Sha384, 48),
-            (DigestAlgorithm::Sha512, 64),
-        ] {
-            algorithms.push(SignatureAlgorithm::RsaPkcs1(digest));
-            algorithms.push(SignatureAlgorithm::RsaPss { digest, salt_length });
+    let strong = DigestAlgorithm::ALL.into_iter().filter(|digest| !digest.is_weak());
+    for digest in strong.filter(|digest| !digest.has_any_length()) {
+        algorithms.push(key.signature_algorithm(digest).unwrap());
+        if key.kind().is_rsa() {
+            algorithms.push(SignatureAlgorithm::rsa_pss(digest));
         }
+    }
+    if key.kind().is_rsa() {
+        let (digest, mask_digest) = (DigestAlgorithm::Sha256, DigestAlgorithm::Sha512);
+        algorithms.extend([0, 1, 20, 222].map(|salt_length| SignatureAlgorithm::RsaPss {
+            digest,
+            mask_digest,
+            salt_length,
+        }));
     }
     algorithms
 }
@@ -108,7 +121,7 @@ fn keys_go_between_threads() {
 #[test]
 fn nothing_signs_with_sha_1_and_it_is_verified_only_in_danger() {
     let sha1 = SignatureAlgorithm::RsaPkcs1(DigestAlgorithm::Sha1);
-    assert!(matches!(RSA.sign(sha1, b"x"), Err(Error::Unsupported { .. })));
+    assert!(matches!(RSA.sign(sha1, b"x"), Err(Error::Weak { .. })));
     assert!(matches!(RSA.signature_algorithm(DigestAlgorithm::Sha1), Err(Error::Weak { .. })));
     assert!(matches!(RSA.public_key().verify(sha1, b"x", &[0; 256]), Err(Error::Weak { .. })));
     assert_eq!(RSA.public_key().danger().verify(sha1, b"x", &[0; 256]), Err(Error::Signature));
@@ -134,14 +147,65 @@ fn small_rsa_keys_are_verified_only_in_danger() {
 }
 
 #[test]
-fn ec_keys_sign_with_the_digest_of_their_strength_only() {
-    let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
-    assert!(matches!(
-        key.signature_algorithm(DigestAlgorithm::Sha384),
-        Err(Error::Unsupported { .. })
-    ));
-    let wrong = SignatureAlgorithm::Ecdsa(DigestAlgorithm::Sha384);
-    assert!(matches!(key.sign(wrong, b"x"), Err(Error::Unsupported { .. })));
+fn algorithms_must_fit_the_key() {
+    for key in keys() {
+        for other in keys() {
+            let algorithm = other.default_signature_algorithm();
+            if !algorithm.fits(key.kind()) {
+                assert!(matches!(key.sign(algorithm, b"x"), Err(Error::Unsupported { .. })));
+                let result = key.public_key().verify(algorithm, b"x", b"x");
+                assert!(matches!(result, Err(Error::Unsupported { .. })), "{result:?}");
+            }
+        }
+    }
+    let shake = RSA.signature_algorithm(DigestAlgorithm::Shake256);
+    assert!(matches!(shake, Err(Error::Unsupported { .. })));
+}
+
+#[test]
+fn keys_that_only_encrypt_do_not_sign() {
+    for kind in [KeyKind::X25519, KeyKind::MlKem768] {
+        let key = PrivateKey::generate(kind).unwrap();
+        let again = PrivateKey::from_pkcs8_der(&key.to_pkcs8_der().unwrap()).unwrap();
+        assert_eq!(again.public_key(), key.public_key());
+        assert!(key.signature_algorithm(DigestAlgorithm::Sha256).is_err());
+        assert!(key.sign(key.default_signature_algorithm(), b"x").is_err());
+    }
+}
+
+#[test]
+fn ml_kem_keys_are_read_in_all_their_forms() {
+    use der::{Decode, Encode};
+    for kind in [KeyKind::MlKem512, KeyKind::MlKem768, KeyKind::MlKem1024] {
+        let key = PrivateKey::generate(kind).unwrap();
+        let expanded = key.provider().raw_private().unwrap();
+        let pkcs8 = key.to_pkcs8_der().unwrap();
+        // The generated form has the seed: [0] with 64 bytes at the end.
+        let seed = &pkcs8[pkcs8.len() - 64..];
+        let octets = |bytes: &[u8]| der::asn1::OctetString::new(bytes).unwrap();
+        let write = |private: &[u8]| {
+            let algorithm = spki::SubjectPublicKeyInfoRef::from_der(key.public_key().spki_der());
+            let parts = [
+                0u8.to_der().unwrap(),
+                algorithm.unwrap().algorithm.to_der().unwrap(),
+                octets(private).to_der().unwrap(),
+            ];
+            der::Any::new(der::Tag::Sequence, parts.concat()).unwrap().to_der().unwrap()
+        };
+        let both = |seed: &[u8], expanded: &[u8]| {
+            let parts = [octets(seed).to_der().unwrap(), octets(expanded).to_der().unwrap()];
+            write(&der::Any::new(der::Tag::Sequence, parts.concat()).unwrap().to_der().unwrap())
+        };
+        for form in [both(seed, &expanded), write(&octets(&expanded).to_der().unwrap())] {
+            let again = PrivateKey::from_pkcs8_der(&form).unwrap();
+            assert_eq!(again.public_key(), key.public_key());
+            let made = key.public_key().encapsulate().unwrap();
+            assert_eq!(again.decapsulate(&made.ciphertext).unwrap(), made.secret);
+        }
+        let mut other = expanded.to_vec();
+        other[5] ^= 1;
+        assert!(PrivateKey::from_pkcs8_der(&both(seed, &other)).is_err());
+    }
 }
 
 #[test]

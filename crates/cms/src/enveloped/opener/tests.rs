@@ -6,7 +6,8 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use chancery_crypto::{ContentKey, DigestAlgorithm, KeyKind, KeyTransport, PrivateKey};
 
 use super::{DecryptionKey, open_enveloped};
-use crate::algorithms;
+use crate::algorithms::{self, content::content_cipher_der, keys};
+use crate::certificate::Certificate;
 use crate::enveloped::recipient_info::{Method, entries};
 use crate::enveloped::{ContentCipher, EnvelopeReport};
 use crate::error::Error;
@@ -42,19 +43,35 @@ impl Forge {
     }
 
     fn recipients(&self) -> Vec<u8> {
-        let transport = KeyTransport::Oaep(DigestAlgorithm::Sha256);
-        let encrypted = self.key.public_key().encrypt_key(transport, &self.content_key).unwrap();
-        let info = sequence(&[
+        set_of(
+            tag::SET,
+            vec![self.recipient(&KeyTransport::oaep(DigestAlgorithm::Sha256), &self.content_key)],
+        )
+    }
+
+    fn recipient(&self, transport: &KeyTransport, content_key: &ContentKey) -> Vec<u8> {
+        let encrypted = self.key.public_key().encrypt_key(transport, content_key).unwrap();
+        let certificate = self.decryption.certificate().unwrap();
+        sequence(&[
             &small_integer(0),
-            &self.decryption.inner.certificate.identifier().to_der(),
-            &algorithms::key_transport_der(transport),
+            &Certificate::from_der(certificate).unwrap().identifier().to_der(),
+            &keys::key_transport_der(transport),
             &element(tag::OCTET_STRING, &[&encrypted]),
-        ]);
-        set_of(tag::SET, vec![info])
+        ])
     }
 
     /// Encrypts in one piece with additional data; `attributes` is what the message carries of them.
     fn message(&self, attributes: &[u8], authenticated: &[u8], tag_len: u8) -> Vec<u8> {
+        self.message_to(&self.recipients(), attributes, authenticated, tag_len)
+    }
+
+    fn message_to(
+        &self,
+        recipients: &[u8],
+        attributes: &[u8],
+        authenticated: &[u8],
+        tag_len: u8,
+    ) -> Vec<u8> {
         let provider =
             LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.content_key.as_bytes()).unwrap());
         let nonce = [3; 12];
@@ -77,14 +94,7 @@ impl Forge {
         let unauthenticated = element(tag::context(2), &[&attribute(b"ignored")]);
         wrapped(
             oid::AUTH_ENVELOPED_DATA,
-            &[
-                &small_integer(0),
-                &self.recipients(),
-                &encrypted,
-                attributes,
-                &mac,
-                &unauthenticated,
-            ],
+            &[&small_integer(0), recipients, &encrypted, attributes, &mac, &unauthenticated],
         )
     }
 
@@ -150,7 +160,7 @@ fn short_tags_are_refused() {
 fn gcm_without_a_tag_and_cbc_with_one_are_refused() {
     let forge = Forge::new();
     let encrypted = |cipher: ContentCipher| {
-        let algorithm = algorithms::content_cipher_der(cipher, &vec![1; cipher.iv_len()]);
+        let algorithm = content_cipher_der(cipher, &vec![1; cipher.iv_len()]);
         sequence(&[&oid::element(oid::DATA), &algorithm, &element(tag::implicit(0), &[&[0; 32]])])
     };
     let mac = element(tag::OCTET_STRING, &[&[0; 16]]);
@@ -161,6 +171,33 @@ fn gcm_without_a_tag_and_cbc_with_one_are_refused() {
     let cbc = wrapped(oid::AUTH_ENVELOPED_DATA, &[&small_integer(0), &recipients, &cbc, &mac]);
     for message in [gcm, cbc] {
         assert!(matches!(forge.open(&message), Err(Error::Unsupported { .. })));
+    }
+}
+
+#[test]
+fn a_right_key_is_found_among_wrong_ones_of_the_kind_that_notices_nothing() {
+    let forge = Forge::new();
+    let wrong = ContentKey::random(32).unwrap();
+    let short = ContentKey::random(16).unwrap();
+    let silent = |key: &ContentKey| forge.recipient(&KeyTransport::Pkcs1v15, key);
+    let mut damaged = silent(&wrong);
+    *damaged.last_mut().unwrap() ^= 1;
+    let right = silent(&forge.content_key);
+    let noticed = forge.recipient(&KeyTransport::oaep(DigestAlgorithm::Sha256), &forge.content_key);
+    // Damaged and too short ones are passed over, wherever they stand.
+    for (infos, used) in [
+        (vec![damaged.clone(), silent(&short), right.clone()], "rsa-pkcs1"),
+        (vec![right.clone(), damaged.clone()], "rsa-pkcs1"),
+        (vec![silent(&wrong), damaged.clone(), noticed.clone()], "rsa-oaep sha-256"),
+    ] {
+        let recipients = element(tag::SET, &infos.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let (content, report) = forge.open(&forge.message_to(&recipients, &[], &[], 16)).unwrap();
+        assert_eq!((content.as_slice(), report.key_management.as_str()), (CONTENT, used));
+    }
+    for infos in [vec![damaged.clone()], vec![silent(&short)], vec![silent(&wrong)]] {
+        let recipients = element(tag::SET, &infos.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let result = forge.open(&forge.message_to(&recipients, &[], &[], 16));
+        assert!(matches!(result, Err(Error::Decrypt)), "{result:?}");
     }
 }
 
@@ -194,7 +231,7 @@ fn thousands_of_recipients_share_the_senders_side() {
     let originator_key =
         element(tag::context(1), &[&sequence(&[]), &element(tag::BIT_STRING, &[&[0, 4]])]);
     let originator = element(tag::context(0), &[&originator_key]);
-    let (algorithm, _) = algorithms::key_agreement_der(algorithms::agreement_for(KeyKind::EcP256));
+    let (algorithm, _) = keys::key_agreement_der(keys::agreement_for(KeyKind::EcP256));
     let stranger = sequence(&[&sequence(&[]), &small_integer(1)]);
     let key = sequence(&[&stranger, &element(tag::OCTET_STRING, &[])]);
     let keys = sequence(&[&key.repeat(9_000)]);

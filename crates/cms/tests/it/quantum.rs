@@ -1,0 +1,140 @@
+//! Post-quantum algorithms and Edwards curves, with ourselves and with OpenSSL 4.
+//!
+//! Debian's openssl has none of them, so `CHANCERY_OPENSSL4` may name one that has; without it these tests cover both
+//! directions with ourselves only, and `vectors` what OpenSSL 4 wrote.
+
+use std::slice;
+
+use chancery_cms::{
+    ContentCipher, DecryptionKey, Recipient, RsaPadding, SignOptions, SignerKey, sign_attached,
+    verify_attached,
+};
+use chancery_crypto::{KeyKind, PrivateKey};
+
+use crate::encrypt::{decrypt, encrypt, openssl_decrypts};
+use crate::openssl::{Workshop, noise};
+
+const KEMS: [(&str, KeyKind); 3] = [
+    ("ML-KEM-512", KeyKind::MlKem512),
+    ("ML-KEM-768", KeyKind::MlKem768),
+    ("ML-KEM-1024", KeyKind::MlKem1024),
+];
+
+/// A certificate that is good enough for CMS: nothing in it is checked.
+fn certificate(key: &PrivateKey) -> Vec<u8> {
+    let element = |tag: u8, content: &[u8]| {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82][..], &length, content].concat()
+    };
+    // The algorithm's name does not matter here.
+    let algorithm = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
+    let empty = [0x30, 0x00];
+    let serial = [0x02, 0x01, 0x07];
+    let spki = key.public_key().spki_der();
+    let parts = [&serial[..], &algorithm, &empty, &empty, &empty, spki].concat();
+    let signature = [0x03, 0x01, 0x00];
+    element(0x30, &[&element(0x30, &parts)[..], &algorithm, &signature].concat())
+}
+
+#[test]
+fn ml_kem_carries_keys() {
+    for (name, kind) in KEMS {
+        let key = PrivateKey::generate(kind).unwrap();
+        let certificate = certificate(&key);
+        let recipient = Recipient::from_certificate(&certificate, RsaPadding::default()).unwrap();
+        let ours = DecryptionKey::new(key, &certificate).unwrap();
+        let content = noise(1000);
+        for recipient in [recipient.clone(), recipient.named_by_key()] {
+            let message = encrypt(ContentCipher::Aes256Gcm, &[recipient], &content);
+            let (plain, report) = decrypt(&message, slice::from_ref(&ours)).unwrap();
+            assert_eq!(plain, content);
+            let expected = format!("{} hkdf-sha-256 aes256-wrap", name.to_ascii_lowercase());
+            assert_eq!(report.key_management, expected);
+            // A stranger with the same name and number learns nothing but that it does not decrypt.
+            let stranger = PrivateKey::generate(kind).unwrap();
+            let stranger =
+                DecryptionKey::new(stranger.clone(), &self::certificate(&stranger)).unwrap();
+            assert!(decrypt(&message, &[stranger]).is_err());
+        }
+    }
+}
+
+#[test]
+fn signatures_without_a_digest_inside_match() {
+    for kind in [KeyKind::Ed25519, KeyKind::MlDsa44, KeyKind::MlDsa65, KeyKind::MlDsa87] {
+        let key = PrivateKey::generate(kind).unwrap();
+        let signer = SignerKey::new(key.clone(), &certificate(&key)).unwrap();
+        let message = sign_attached(b"content", &[signer], &[], &SignOptions::default()).unwrap();
+        let (_, report) = verify_attached(&message).unwrap();
+        assert!(report.signers[0].is_sound(), "{report:?}");
+        assert_eq!(report.signers[0].algorithm, kind.to_string().to_ascii_lowercase());
+        assert_eq!(report.signers[0].digest, Some(kind.digest()));
+        let at = message.windows(7).position(|window| window == b"content").unwrap();
+        let mut changed = message.clone();
+        changed[at] ^= 1;
+        let (_, report) = verify_attached(&changed).unwrap();
+        assert!(report.signers[0].result.is_err());
+    }
+}
+
+#[test]
+fn classical_and_quantum_signers_share_a_message() {
+    let workshop = Workshop::new();
+    let rsa = workshop.person("rsa", "rsa:2048");
+    let key = PrivateKey::generate(KeyKind::MlDsa65).unwrap();
+    let quantum = SignerKey::new(key.clone(), &certificate(&key)).unwrap();
+    let message =
+        sign_attached(b"content", &[rsa.signer(), quantum], &[], &SignOptions::default()).unwrap();
+    let (_, report) = verify_attached(&message).unwrap();
+    assert!(report.signers.iter().all(chancery_cms::SignerReport::is_sound), "{report:?}");
+    assert_eq!(report.signers.len(), 2);
+}
+
+#[test]
+fn openssl_4_reads_ours_and_we_read_its() {
+    let Some(workshop) = Workshop::with_openssl_4() else {
+        println!("CHANCERY_OPENSSL4 names no program: nothing compared");
+        return;
+    };
+    workshop.certificate("ca", "ec:P-256");
+    let content = noise(5000);
+    workshop.write("content", &content);
+    for (name, _) in KEMS {
+        let name: &'static str = name;
+        workshop.run(&format!("genpkey -algorithm {name} -out {name}.key"));
+        workshop.run(&format!("pkey -in {name}.key -pubout -out {name}.pub"));
+        workshop.run(&format!(
+            "x509 -new -force_pubkey {name}.pub -subj /CN={name} -CA ca.crt -CAkey ca.key -out {name}.crt"
+        ));
+        let person = workshop.existing(name);
+        for option in ["aes256", "aes-256-gcm", "aes-128-cbc"] {
+            workshop.run(&format!(
+                "cms -encrypt -binary -{option} -in content -outform DER -out theirs.der -recip {name}.crt"
+            ));
+            let (plain, _) = decrypt(&workshop.read("theirs.der"), &[person.decryption()]).unwrap();
+            assert_eq!(plain, content);
+        }
+        for cipher in [ContentCipher::Aes128Gcm, ContentCipher::Aes256Cbc] {
+            let ours = encrypt(cipher, &[person.recipient(RsaPadding::default())], &content);
+            openssl_decrypts(&workshop, &person, &ours, &content);
+        }
+    }
+    for name in ["ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"] {
+        let person = workshop.person(name, name);
+        let ours =
+            sign_attached(&content, &[person.signer()], &[], &SignOptions::default()).unwrap();
+        workshop.write("ours.der", &ours);
+        workshop.run(&format!(
+            "cms -verify -binary -inform DER -in ours.der -CAfile {name}.crt -purpose any -out plain"
+        ));
+        assert_eq!(workshop.read("plain"), content);
+        for options in ["", "-md sha512"] {
+            workshop.run(&format!(
+                "cms -sign -binary -nodetach -in content -signer {name}.crt -inkey {name}.key {options} -outform DER -out theirs.der"
+            ));
+            let (plain, report) = verify_attached(&workshop.read("theirs.der")).unwrap();
+            assert_eq!(plain, content);
+            assert!(report.signers[0].is_sound(), "{name}: {report:?}");
+        }
+    }
+}
