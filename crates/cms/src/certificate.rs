@@ -18,7 +18,7 @@ pub(crate) struct Certificate {
     serial: Range<usize>,
     issuer: Range<usize>,
     spki: Range<usize>,
-    subject_key_identifier: Option<Vec<u8>>,
+    key_identifier: Vec<u8>,
 }
 
 impl Certificate {
@@ -59,15 +59,16 @@ impl Certificate {
         let spki = fields.expect(tag::SEQUENCE, "expected a public key")?;
         fields.optional(tag::implicit(1))?;
         fields.optional(tag::implicit(2))?;
-        let subject_key_identifier = match fields.optional(tag::context(3))? {
-            Some(extensions) => subject_key_identifier(extensions)?,
-            None => None,
+        let extensions = fields.optional(tag::context(3))?;
+        let key_identifier = match extensions.map(subject_key_identifier).transpose()?.flatten() {
+            Some(identifier) => identifier,
+            None => usual_key_identifier(spki)?,
         };
         Ok(Self {
             serial: range(serial.content, serial.offset),
             issuer: whole_range(issuer),
             spki: whole_range(spki),
-            subject_key_identifier,
+            key_identifier,
             der: der.to_vec(),
         })
     }
@@ -100,14 +101,9 @@ impl Certificate {
         }
     }
 
-    /// Returns the subject key identifier: that of the extension, or else the usual digest of the key.
-    pub(crate) fn key_identifier(&self) -> Vec<u8> {
-        self.subject_key_identifier.clone().unwrap_or_else(|| {
-            let key = self.public_key();
-            let bits = key.as_ref().map(PublicKey::key_bits).unwrap_or_default();
-            // RFC 5280 section 4.2.1.2 method 1.
-            DigestAlgorithm::Sha1.digest(bits).as_ref().to_vec()
-        })
+    /// Returns the subject key identifier: that of the extension, or else the one that senders compute.
+    pub(crate) fn key_identifier(&self) -> &[u8] {
+        &self.key_identifier
     }
 
     /// Returns true if the identifier names this certificate.
@@ -116,7 +112,7 @@ impl Certificate {
             Identifier::IssuerAndSerial { issuer, serial } => {
                 serial == self.serial() && crate::identity::same_name(issuer, self.issuer())
             }
-            Identifier::SubjectKeyIdentifier(named) => *named == self.key_identifier(),
+            Identifier::SubjectKeyIdentifier(named) => *named == self.key_identifier,
         }
     }
 
@@ -141,6 +137,15 @@ fn subject_key_identifier(extensions: Tlv<'_>) -> Result<Option<Vec<u8>>, Error>
         return Ok(Some(identifier.content.to_vec()));
     }
     Ok(None)
+}
+
+/// Returns the digest of the key's bits (RFC 5280 section 4.2.1.2 method 1).
+fn usual_key_identifier(spki: Tlv<'_>) -> Result<Vec<u8>, Error> {
+    let mut fields = spki.children();
+    fields.expect(tag::SEQUENCE, "expected the algorithm of a key")?;
+    let bits = fields.expect(tag::BIT_STRING, "expected a public key")?.content;
+    let key = bits.split_first().map(|(_, key)| key).unwrap_or_default();
+    Ok(DigestAlgorithm::Sha1.digest(key).as_ref().to_vec())
 }
 
 fn whole_range(element: Tlv<'_>) -> Range<usize> {

@@ -123,3 +123,6 @@ fn attributes<R: Read>(reader: &mut Reader<R>) -> Result<Option<Vec<u8>>, Error>
     let received = reader.any_element(MAX_STRUCTURE)?;
     Ok(Some(element(tag::SET, &[Slice::new(&received, offset).any()?.content])))
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ impl Recipient {
     #[must_use]
     pub fn named_by_key(mut self) -> Self {
         if let Inner::Certified { certificate, name, .. } = Arc::make_mut(&mut self.inner) {
-            *name = Identifier::SubjectKeyIdentifier(certificate.key_identifier());
+            *name = Identifier::SubjectKeyIdentifier(certificate.key_identifier().to_vec());
         }
         self
     }

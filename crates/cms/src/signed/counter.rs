@@ -48,3 +48,6 @@ const MAX_ATTRIBUTES: usize = 16;
 
 /// Each costs a signature check, and there may be many signers.
 const MAX_COUNTER_SIGNATURES: usize = 4;
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,9 @@
 use std::io::{self, Read, Write};
 
 use chancery_cms::{
-    ContentCipher, DetachedVerifier, EnvelopedWriter, Error, RsaPadding, inspect, open_enveloped,
-    open_signed_attached, verify_attached,
+    ContentCipher, DecryptionKey, DetachedVerifier, EnvelopedWriter, Error, ExpansionLimit,
+    Recipient, RsaPadding, inspect, open_authenticated, open_compressed, open_digested,
+    open_enveloped, open_signed_attached, verify_attached,
 };
 use proptest::prelude::*;
 
@@ -307,6 +308,29 @@ fn a_full_disk_is_our_fault_and_not_the_senders() {
     assert!(matches!(writer.finish(), Err(Error::Io(_))));
 }
 
+/// Returns a message to every kind of recipient but RSA, which is slow, and the keys of all of them.
+fn every_kind() -> (Vec<u8>, Vec<DecryptionKey>) {
+    let person = person();
+    let rounds = 1.try_into().unwrap();
+    let vector = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/openssl4-ml-kem-512/");
+    let read = |name: &str| std::fs::read(format!("{vector}{name}")).unwrap();
+    let certificate = read("certificate.der");
+    let key = chancery_crypto::PrivateKey::from_pkcs8_der(&read("key.p8")).unwrap();
+    let recipients = [
+        person.recipient(RsaPadding::Oaep256),
+        Recipient::from_password(b"secret", rounds),
+        Recipient::from_shared_key(b"name", &[1; 16]).unwrap(),
+        Recipient::from_certificate(&certificate, RsaPadding::default()).unwrap(),
+    ];
+    let keys = vec![
+        person.decryption(),
+        DecryptionKey::password(b"secret"),
+        DecryptionKey::shared_key(b"name", &[1; 16]),
+        DecryptionKey::new(key, &certificate).unwrap(),
+    ];
+    (encrypt(ContentCipher::Aes256Gcm, &recipients, b"content"), keys)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -346,7 +370,30 @@ proptest! {
     fn foreign_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(open_enveloped(bytes.as_slice(), &[], io::sink()).is_err());
         prop_assert!(verify_attached(&bytes).is_err());
+        prop_assert!(open_authenticated(bytes.as_slice(), &[], io::sink()).is_err());
+        prop_assert!(open_digested(bytes.as_slice(), io::sink()).is_err());
+        let limit = ExpansionLimit::default();
+        prop_assert!(open_compressed(bytes.as_slice(), limit, io::sink()).is_err());
         let _inspection = inspect(bytes.as_slice());
+    }
+
+    #[test]
+    fn changed_recipients_of_every_kind_never_panic_and_never_open_changed_content(
+        at in any::<proptest::sample::Index>(),
+        with in proptest::collection::vec(any::<u8>(), 0..6),
+        removed in 0usize..6,
+    ) {
+        thread_local!(static SEALED: (Vec<u8>, Vec<DecryptionKey>) = every_kind());
+        SEALED.with(|(message, keys)| {
+            let mut changed = message.clone();
+            let at = at.index(changed.len());
+            let end = (at + removed).min(changed.len());
+            changed.splice(at..end, with);
+            if let Ok((plain, _)) = decrypt(&changed, keys) {
+                prop_assert_eq!(plain, b"content");
+            }
+            Ok(())
+        })?;
     }
 
     #[test]
