@@ -37,7 +37,7 @@ pub(crate) async fn run(
     if gateway.shutdown.is_triggered() {
         return;
     }
-    let started = gateway.clock.monotonic_ms();
+    let started = gateway.clock.monotonic();
     let report = if slot.is_some() {
         let body = match StoredBody::open(gateway, &carrier).await {
             Ok(body) => body,
@@ -56,7 +56,7 @@ pub(crate) async fn run(
         None
     };
     drop(slot);
-    let took = Duration::from_millis(gateway.clock.monotonic_ms().saturating_sub(started));
+    let took = gateway.clock.monotonic().saturating_sub(started);
     gateway.metrics.observe(Stage::Deliver, took);
     if let Some(report) = report.as_ref().filter(|report| is_unreachable(report)) {
         tracing::warn!(route, tried = report.attempts.len(), "next hop cannot be reached");

@@ -61,7 +61,8 @@ struct Arriving {
     header: Vec<u8>,
     is_header_complete: bool,
     size: u64,
-    started_ms: u64,
+    /// As [`Clock::monotonic`](chancery_net::clock::Clock::monotonic) showed it.
+    started: Duration,
 }
 
 impl Door {
@@ -195,14 +196,14 @@ impl Session for Client {
 
     async fn begin(&mut self) -> Result<(), Reply> {
         let writer = self.gateway.store.body_writer();
-        let started_ms = self.gateway.clock.monotonic_ms();
+        let started = self.gateway.clock.monotonic();
         if let Some(transaction) = &mut self.transaction {
             transaction.body = Some(Arriving {
                 writer,
                 header: Vec::with_capacity(2048),
                 is_header_complete: false,
                 size: 0,
-                started_ms,
+                started,
             });
         }
         Ok(())
@@ -295,7 +296,7 @@ impl Client {
             return Err(self.refuse(&codes::SENDER_NOT_THE_USER, "see its From field"));
         }
         let message = self.describe(transaction, &header);
-        let (is_small, started_ms) = (arriving.size <= SMALL, arriving.started_ms);
+        let (is_small, started) = (arriving.size <= SMALL, arriving.started);
         let body = if is_small {
             arriving.writer.finish()
         } else {
@@ -309,7 +310,7 @@ impl Client {
         let body = body.map_err(|error| self.failed(&error))?;
         let recipients = message.recipients.len();
         let id = gateway.store.accept(message, body).await.map_err(|error| self.failed(&error))?;
-        let took = Duration::from_millis(gateway.clock.monotonic_ms().saturating_sub(started_ms));
+        let took = gateway.clock.monotonic().saturating_sub(started);
         gateway.metrics.observe(Stage::Intake, took);
         gateway.metrics.add(Counter::Accepted, 1);
         tracing::info!(message = %id, door = self.door.name(), peer = %self.peer, recipients, "accepted");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chancery_fault::{Code, Coded as _};
 use chancery_mail::{Address, HeaderBlock, index, trace};
@@ -24,7 +23,7 @@ pub(crate) async fn run(
     recipients: Vec<Recipient>,
     lease: Lease,
 ) {
-    let started = gateway.clock.monotonic_ms();
+    let started = gateway.clock.monotonic();
     let id = message.id;
     let Ok(slot) = gateway.plan_slots.acquire().await else { return };
     let prepared = {
@@ -46,10 +45,7 @@ pub(crate) async fn run(
         }
     };
     drop(lease);
-    gateway.metrics.observe(
-        Stage::Plan,
-        Duration::from_millis(gateway.clock.monotonic_ms().saturating_sub(started)),
-    );
+    gateway.metrics.observe(Stage::Plan, gateway.clock.monotonic().saturating_sub(started));
     for child in next {
         gateway.dispatch(child);
     }

@@ -15,8 +15,13 @@ pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01 UTC; may jump when the machine's clock is set.
     fn unix_ms(&self) -> u64;
 
-    /// Milliseconds since some start; never goes back. Timeouts are measured with it.
-    fn monotonic_ms(&self) -> u64;
+    /// Time since some start; never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// The same in milliseconds. Timeouts are measured with it.
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.monotonic().as_millis()).unwrap_or(u64::MAX)
+    }
 
     /// Completes after `duration`.
     fn sleep(&self, duration: Duration) -> Sleep;
@@ -63,8 +68,8 @@ impl Clock for SystemClock {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn monotonic_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed()
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -97,8 +102,8 @@ impl Clock for ManualClock {
         *self.now_ms.borrow()
     }
 
-    fn monotonic_ms(&self) -> u64 {
-        self.unix_ms()
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.unix_ms())
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
