@@ -238,6 +238,10 @@ codes! {
         "the signature uses an algorithm that is no longer safe",
         "The signature uses SHA-1 or MD5, for which forgeries can be made. It does not count as verified. Ask the partner to \
          sign with SHA-256 or better.";
+    WEAK_ENCRYPTION: "smime.weak_encryption", Partner, Never, "550 5.7.7",
+        "the encryption can be broken",
+        "The message came with a cipher or a key that can be broken today (triple DES, RC2, RSA under 2048 bits). Somebody who \
+         kept it may read it. Ask the partner to encrypt with AES-256-GCM to a current certificate.";
 }
 
 #[cfg(test)]

@@ -156,6 +156,8 @@ pub struct EncryptionVerdict {
     pub key_management: String,
     /// True if the cipher notices every change (RFC 5083).
     pub authenticated: bool,
+    /// True if the cipher, the wrap of its key, or our own key can be broken today.
+    pub is_weak: bool,
     /// SHA-256 of our certificate that opened it, in hexadecimal.
     pub recipient: Option<String>,
 }
@@ -265,7 +267,7 @@ impl Verdict {
 }
 
 /// Problems that do not make a result worse by themselves.
-const NOTES: [&Code; 7] = [
+const NOTES: [&Code; 8] = [
     &error::CIPHER_UNAUTHENTICATED,
     &error::HEADER_DIFFERS,
     &error::HEADER_NOT_COVERED,
@@ -273,6 +275,7 @@ const NOTES: [&Code; 7] = [
     &error::MICALG,
     &error::RELABELLED,
     &error::SENDER_DIFFERS,
+    &error::WEAK_ENCRYPTION,
 ];
 
 impl Outcome {

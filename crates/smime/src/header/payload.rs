@@ -23,9 +23,12 @@ pub(crate) struct ClearHeader {
 
 /// Makes the header of content that is signed in clear: `hp="clear"`, and the fields in a form that relays leave alone.
 ///
-/// A message with no or with two clear media types keeps its header outside: a parameter more would not be read by all.
+/// A message whose media type is not clear keeps its header outside: a parameter more would not be read by all. So does
+/// one that its author has signed or encrypted: readers look for the header inside of all layers (RFC 9788 section 4.1).
 pub(crate) fn clear(original: HeaderBlock<'_>) -> ClearHeader {
-    let Some(content) = content_fields(original, "hp=\"clear\"") else {
+    let is_sealed = original.first("Content-Type").is_some_and(|field| is_sealed(&field));
+    let content = if is_sealed { None } else { content_fields(original, "hp=\"clear\"") };
+    let Some(content) = content else {
         let fields = original.fields().filter(is_inner_content_field);
         let bytes = fields.fold(Vec::new(), |mut bytes, field| {
             push_line(&mut bytes, field.raw);
@@ -46,6 +49,16 @@ pub(crate) fn clear(original: HeaderBlock<'_>) -> ClearHeader {
     }
     header.bytes.extend_from_slice(&content);
     header
+}
+
+/// Returns true for content that is a layer of protection itself.
+fn is_sealed(content_type: &Field<'_>) -> bool {
+    ContentType::parse(content_type.value).is_some_and(|kind| {
+        matches!(
+            (kind.kind.as_str(), kind.subtype.as_str()),
+            ("multipart", "signed" | "encrypted") | ("application", "pkcs7-mime" | "x-pkcs7-mime")
+        )
+    })
 }
 
 /// The two headers of an encrypted message.

@@ -29,7 +29,9 @@ impl Conclusion<'_, '_> {
         let is_received = content.entity.is_received();
         let unchanged = if is_received { Plan::AsReceived } else { Plan::Rebuilt(None) };
         let inner = content.head.block();
-        let form = HeaderForm::of_content(inner);
+        // A lone CR would end a line for some, and show them other fields than those that were compared.
+        let form =
+            if has_lone_cr(inner.raw()) { HeaderForm::None } else { HeaderForm::of_content(inner) };
         let is_protected = !self.peeled.layers.is_empty()
             && !self.peeled.is_partial
             && form != HeaderForm::None
@@ -155,4 +157,8 @@ pub(super) fn sender_of(header: HeaderBlock<'_>) -> Option<Result<Mailbox, ()>> 
     let mut list = address::parse_mailbox_list(first.value);
     let is_clear = second.is_none() && list.problems.is_empty() && list.mailboxes.len() == 1;
     Some(list.mailboxes.pop().filter(|_| is_clear).ok_or(()))
+}
+
+fn has_lone_cr(header: &[u8]) -> bool {
+    memchr::memchr_iter(b'\r', header).any(|at| header.get(at + 1) != Some(&b'\n'))
 }

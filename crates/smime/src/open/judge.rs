@@ -78,7 +78,7 @@ impl Judge<'_> {
             signing_time: signer.signing_time,
             is_domain_signature: signer.is_domain_signature,
             signature_ok: signer.result.is_ok(),
-            is_weak: !self.accepts_weak && weaknesses(signer).next().is_some(),
+            is_weak: !self.accepts_weak && signer.result.is_ok() && !signer.is_sound(),
             covers_content,
             path: found.path,
             trust: found.trust,
@@ -240,15 +240,12 @@ pub(super) fn problems_of_signature(signer: &SignerReport) -> Vec<Problem> {
     }
 }
 
-/// Returns what makes a right signature worthless.
+/// Returns what makes a right signature worthless; that it has no signed attributes does not.
 fn weaknesses(signer: &SignerReport) -> impl Iterator<Item = String> {
-    signer.problems.iter().filter_map(|problem| match problem {
-        chancery_cms::signed::Problem::WeakDigest(digest) => {
-            Some(format!("the digest {digest} can be forged"))
-        }
-        chancery_cms::signed::Problem::WeakKey(key) => Some(format!("the key is too small: {key}")),
-        _ => None,
-    })
+    let is_weakness = |problem: &&chancery_cms::Problem| {
+        !matches!(problem, chancery_cms::Problem::NoSignedAttributes)
+    };
+    signer.problems.iter().filter(is_weakness).map(ToString::to_string)
 }
 
 /// Returns the problem that a signer is, if it is one.

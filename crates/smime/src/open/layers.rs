@@ -131,6 +131,7 @@ impl<'m> Peeled<'m> {
         }
         match kind_of(&mut at, form)? {
             Kind::Enveloped(sealed) => self.decrypt(at, &sealed, keys, spools),
+            Kind::Compressed => self.expand(at, spools),
             Kind::Signed => self.unpack(at, spools),
             Kind::Other => {
                 self.names.push("application/pkcs7-mime");
@@ -205,8 +206,12 @@ impl<'m> Peeled<'m> {
                     cipher: report.content_cipher.name().to_owned(),
                     key_management: report.key_management,
                     authenticated: report.authenticated,
+                    is_weak: !report.problems.is_empty(),
                     recipient: keys.get(report.used).map(|key| key.fingerprint().to_owned()),
                 })));
+                for problem in &report.problems {
+                    self.complain(&error::WEAK_ENCRYPTION, problem.to_string());
+                }
                 if !report.authenticated {
                     let text = format!("{} does not notice changes", report.content_cipher.name());
                     self.complain(&error::CIPHER_UNAUTHENTICATED, text);
@@ -241,6 +246,28 @@ impl<'m> Peeled<'m> {
         self.problems.push(problem);
         self.layers.push(Layer::Encrypted(None));
         Ok(Step::Closed)
+    }
+
+    /// Expands compressed content (RFC 8551 section 3.6, RFC 3274); it may lie around a signature or inside of one.
+    fn expand(&mut self, mut at: Content<'m>, spools: &mut dyn Spools) -> io::Result<Step<'m>> {
+        self.names.push("compressed-data");
+        self.frames += 1;
+        if self.frames > MAX_FRAMES {
+            self.complain(&error::TOO_DEEP, "compressed content inside of compressed content");
+            self.is_partial = true;
+            return Ok(Step::Bottom(at));
+        }
+        let mut spool = spools.fresh()?;
+        let limit = chancery_cms::ExpansionLimit::default();
+        let expanded = chancery_cms::open_compressed(at.cms()?, limit, &mut spool);
+        match expanded {
+            Ok(_) => inner(spool),
+            Err(chancery_cms::Error::Io(source)) => Err(source),
+            Err(failure) => {
+                self.complain(&error::MALFORMED, failure.to_string());
+                Ok(Step::Bottom(at))
+            }
+        }
     }
 
     /// Takes the content out of an opaque signature.
@@ -317,6 +344,7 @@ impl Content<'_> {
 
 /// What kind of CMS structure a body holds.
 enum Kind {
+    Compressed,
     Enveloped(Sealed),
     Other,
     Signed,
@@ -353,6 +381,7 @@ fn kind_of(at: &mut Content<'_>, form: Form) -> io::Result<Kind> {
         "auth-enveloped-data" => {
             Kind::Enveloped(Sealed { name: "authenveloped-data", recipients: recipients() })
         }
+        "compressed-data" => Kind::Compressed,
         "signed-data" => Kind::Signed,
         _ => Kind::Other,
     })

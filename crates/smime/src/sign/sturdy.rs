@@ -115,7 +115,10 @@ fn encoding_of(entity: &mut Entity<'_>, part: &Part) -> io::Result<Encoding> {
 /// dot, is taste, and relays that encode anew have another one.
 fn is_settled(quoted: &str) -> bool {
     quoted.lines().all(|line| {
-        !line.ends_with('=') && !line.starts_with("=46rom ") && !line.starts_with("=2E")
+        !line.ends_with('=')
+            && !line.contains('\t')
+            && !line.starts_with("=46rom ")
+            && !line.starts_with("=2E")
     })
 }
 

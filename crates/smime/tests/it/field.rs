@@ -402,3 +402,70 @@ fn encode_binary(bytes: &[u8]) -> String {
     assert_eq!(encode_quoted_printable(b"="), "=3D");
     text
 }
+
+/// Writes a DER element; the content is shorter than 64 KiB.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    [&[tag, 0x82], &length[..], content].concat()
+}
+
+/// Compresses without compressing: zlib (RFC 1950) with one stored block.
+fn compressed(content: &[u8]) -> String {
+    let length = u16::try_from(content.len()).unwrap();
+    let (mut a, mut b) = (1_u32, 0_u32);
+    for byte in content {
+        a = (a + u32::from(*byte)) % 65_521;
+        b = (b + a) % 65_521;
+    }
+    let zlib = [
+        &[0x78, 1, 1][..],
+        &length.to_le_bytes(),
+        &(!length).to_le_bytes(),
+        content,
+        &(b << 16 | a).to_be_bytes(),
+    ]
+    .concat();
+    let oid = |last: &[u8]| der(6, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1][..], last].concat());
+    let encapsulated = der(0x30, &[oid(&[7, 1]), der(0xa0, &der(4, &zlib))].concat());
+    let data = [der(2, &[0]), der(0x30, &oid(&[9, 16, 3, 8])), encapsulated].concat();
+    let info = [oid(&[9, 16, 1, 9]), der(0xa0, &der(0x30, &data))].concat();
+    let armor = base64_simd::STANDARD.encode_to_string(der(0x30, &info));
+    format!(
+        "Content-Type: application/pkcs7-mime; smime-type=compressed-data; name=smime.p7z\r\nContent-Transfer-Encoding: base64\r\n\r\n{armor}\r\n"
+    )
+}
+
+#[test]
+fn compressed_mail_is_expanded_inside_and_outside_of_a_signature() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let trust = vec![acme.anchor()];
+    let outside = compressed(&openssl.sign(&acme, &[], ENTITY));
+    assert_readable(&open_as(&globex, &mail(outside.as_bytes()), &trust), "around");
+    let inside = openssl.sign(&acme, &["-binary"], compressed(ENTITY).as_bytes());
+    assert_readable(&open_as(&globex, &mail(&inside), &trust), "inside");
+    let sealed = openssl.encrypt(&globex, &["-aes-256-gcm"], &inside);
+    assert_readable(&open_as(&globex, &mail(&sealed), &trust), "encrypted");
+    let alone = open_as(&globex, &mail(compressed(ENTITY).as_bytes()), &trust);
+    assert_eq!(alone.verdict.result, Outcome::Unprotected);
+    assert!(alone.text().ends_with("hello from the field\r\n"), "{}", alone.text());
+    // As deep as nobody compresses.
+    let mut deep = ENTITY.to_vec();
+    for _ in 0..4 {
+        deep = compressed(&deep).into_bytes();
+    }
+    let opened = open_as(&globex, &mail(&deep), &trust);
+    assert_eq!(opened.codes(), ["smime.too_deep"]);
+    assert_eq!(opened.verdict.result, Outcome::Unverified);
+}
+
+#[test]
+fn old_ciphers_are_read_and_named_as_weak() {
+    let (acme, openssl) = (Party::acme(), OpenSsl::new());
+    let globex = Party::new("Globex", "globex.example", KeyKind::Rsa2048);
+    let signed = openssl.sign(&acme, &[], ENTITY);
+    let message = mail(&openssl.encrypt(&globex, &["-des3"], &signed));
+    let opened = open_as(&globex, &message, &vec![acme.anchor()]);
+    assert_readable(&opened, "3DES");
+    assert!(opened.codes().contains(&"smime.weak_encryption"), "{:?}", opened.codes());
+    assert!(opened.verdict.encryption.unwrap().is_weak);
+}

@@ -382,3 +382,14 @@ fn a_legacy_display_repeats_the_subject_in_plain_text() {
         assert_eq!(text.contains("hp-legacy-display=\"1\""), start.is_some(), "{text}");
     }
 }
+
+#[test]
+fn a_lone_cr_inside_shows_nobody_another_field() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let payload = "From: joerg@acme.example\r\nSubject: a\rX-Spam-Flag: NO\r\nContent-Type: text/plain; hp=\"cipher\"\r\n\r\nx\r\n";
+    let entity = openssl.encrypt(&globex, &["-aes-256-gcm"], payload.as_bytes());
+    let message = [b"From: joerg@acme.example\r\nSubject: outer\r\n", &entity[..]].concat();
+    let opened = open_as(&globex, &message, &vec![acme.anchor()]);
+    assert_eq!(opened.verdict.header.form, HeaderForm::None);
+    assert!(!opened.text().contains("X-Spam-Flag"), "{}", opened.text());
+}

@@ -2,7 +2,12 @@
 
 use std::io::Cursor;
 
-use chancery_smime::{Delivered, Outcome, Signed, Signing, sign};
+use chancery_mail::index::{Index, Part};
+use chancery_smime::{
+    Delivered, Outcome, Signed, Signing, sign,
+    transit::{Rewriting, Survey},
+};
+use proptest::prelude::*;
 
 use crate::{
     openssl::OpenSsl,
@@ -82,11 +87,72 @@ fn what_relays_would_change_is_encoded_first() {
 #[test]
 fn what_somebody_else_signed_is_not_touched() {
     let acme = Party::acme();
-    let inner = "\r\n\r\n--s\r\n\
+    let inner = "Content-Type: multipart/signed; boundary=s; protocol=\"application/pgp-signature\"\r\n\r\n--s\r\n\
          Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\u{fc}\u{df}e\r\n--s\r\n\
          Content-Type: application/pgp-signature\r\n\r\nx\r\n--s--\r\n";
     let (message, report) =
-        signed(&acme, format!("From: joerg@acme.example\r\nContent-Type: multipart/signed; boundary=s; protocol=\"application/pgp-signature\"{inner}").as_bytes());
+        signed(&acme, format!("From: joerg@acme.example\r\n{inner}").as_bytes());
     assert_eq!(report.reencoded_parts, 0);
+    assert!(report.header.is_empty(), "nobody would look for it between two layers");
     assert!(message.contains(inner), "{message}");
 }
+
+/// The leaves of a message, decoded; texts with CRLF.
+fn leaves(message: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let index = Index::of(message);
+    let leaf = |part: &Part| {
+        let body = part.body.of(message).unwrap();
+        let decoded = chancery_mail::transfer::decode(part.transfer_encoding, body);
+        let is_text = part.content_type.kind == "text";
+        // The line end before a delimiter may belong to either.
+        let text = String::from_utf8_lossy(&decoded).replace("\r\n", "\n").replace('\n', "\r\n");
+        let bytes =
+            if is_text { text.trim_end_matches("\r\n").as_bytes().to_vec() } else { decoded };
+        (part.content_type.essence(), bytes)
+    };
+    index.parts().iter().filter(|part| part.is_leaf()).map(leaf).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever is signed verifies, is safe from all relays but two, and says what it said before.
+    #[test]
+    fn any_content_is_signed_without_changing_what_it_says(
+        lines in proptest::collection::vec("[a-zA-Z=. \t\u{fc}]{0,30}|From [a-z]{0,9}|[.]{1,2}|[a-z]{70,120}", 0..8),
+        end in prop_oneof![Just("\r\n"), Just("")],
+        encoding in prop_oneof![Just("8bit"), Just("quoted-printable"), Just("base64")],
+        width in 1_usize..90,
+        is_multipart in any::<bool>(),
+    ) {
+        let text = lines.join("\r\n") + end;
+        let body = match encoding {
+            "base64" => {
+                let armor = base64_simd::STANDARD.encode_to_string(&text);
+                let lines: Vec<&str> = (0..armor.len()).step_by(width).map(|at| &armor[at..(at + width).min(armor.len())]).collect();
+                lines.join("\r\n")
+            }
+            "quoted-printable" => chancery_mail::transfer::encode_quoted_printable(text.as_bytes()),
+            _ => text.clone(),
+        };
+        let leaf = format!("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}");
+        let content = if is_multipart {
+            format!("Content-Type: multipart/mixed; boundary=zz\r\n\r\n--zz\r\n{leaf}\r\n--zz\r\n{leaf}\r\n--zz--\r\n")
+        } else {
+            leaf
+        };
+        let original = format!("From: joerg@acme.example\r\nSubject: Gr\u{fc}n\r\n{content}");
+        let (message, _) = signed(&ACME, original.as_bytes());
+        let survey = Survey::of(message.as_bytes(), &[]).unwrap();
+        prop_assert!(survey.holds, "{}", message);
+        let hopeless = [Rewriting::FooterInText, Rewriting::PartHeadersFolded];
+        let broken = survey.broken_by();
+        prop_assert!(broken.iter().all(|it| hopeless.contains(it)), "{:?}\n{}", broken, message);
+        let mut after = leaves(message.as_bytes());
+        after.pop();
+        prop_assert_eq!(after, leaves(original.as_bytes()), "{}", message);
+    }
+}
+
+/// Making keys takes longer than signing.
+static ACME: std::sync::LazyLock<Party> = std::sync::LazyLock::new(Party::acme);

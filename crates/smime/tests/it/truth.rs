@@ -257,11 +257,6 @@ fn weak_digests_count_for_old_mail_only() {
             from("joerg@acme.example", &openssl.sign(&acme, &["-md", digest], &text("hello")));
         let today = open_as(&globex, &message, &vec![acme.anchor()]);
         assert_eq!(today.verdict.result, Outcome::Unverified, "{digest}: {:#?}", today.verdict);
-        if digest == "md5" {
-            // FIXME: MD5 is not read at all yet; when it is, it must be as weak as SHA-1 here.
-            assert_eq!(today.codes(), ["smime.signature_unchecked"]);
-            continue;
-        }
         assert!(today.codes().contains(&"smime.weak_algorithm"));
         let our_domains = ["globex.example".to_owned()];
         let old = danger::open_old_mail(
