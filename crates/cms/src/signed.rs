@@ -56,6 +56,8 @@ pub struct SignerReport {
     /// What the signer says to read, best first: names such as `aes256-gcm`, or object identifiers (RFC 8551 section
     /// 2.5.2). Only signed if `result` is.
     pub capabilities: Vec<String>,
+    /// Which certificate the signer wants to be encrypted to (RFC 8551 section 2.5.3). Only signed if `result` is.
+    pub encryption_key: Option<Identifier>,
     /// Names of the attributes that nobody signed, the first ones: a time stamp, for example.
     pub unsigned_attributes: Vec<String>,
     /// Signatures of others over this signature (RFC 5652 section 11.4). They say nothing about the content but that

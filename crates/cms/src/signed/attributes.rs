@@ -4,6 +4,7 @@ use chancery_crypto::{Digest, DigestAlgorithm};
 
 use crate::algorithms::{self, AlgorithmIdentifier};
 use crate::error::Error;
+use crate::identity::Identifier;
 use crate::oid;
 use crate::time;
 use crate::tlv::{Slice, Tlv, element, sequence, set_of, tag};
@@ -16,6 +17,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) digest_identifier: &'a [u8],
     pub(super) signature_identifier: &'a [u8],
     pub(super) is_domain_signature: bool,
+    /// `IssuerAndSerialNumber` in DER of the certificate to encrypt to.
+    pub(super) encryption_key: Option<&'a [u8]>,
 }
 
 /// Returns the attributes as `SET OF`, the form that is signed (RFC 5652 section 5.4).
@@ -47,6 +50,11 @@ pub(super) fn to_der(outgoing: &Outgoing<'_>) -> Vec<u8> {
             &sequence(&[&oid::element(oid::DOMAIN_SIGNATURE)]),
         ));
     }
+    // RFC 8551 section 2.5.3: issuer and serial number are [0] IMPLICIT.
+    if let Some(name) = outgoing.encryption_key.and_then(|name| Slice::new(name, 0).any().ok()) {
+        let preference = element(tag::context(0), &[name.content]);
+        attributes.push(attribute(oid::ENCRYPTION_KEY_PREFERENCE, &preference));
+    }
     set_of(tag::SET, attributes)
 }
 
@@ -63,6 +71,8 @@ pub(crate) struct Incoming {
     pub(super) signing_time: Option<i64>,
     pub(super) is_domain_signature: bool,
     pub(super) certificate: Option<CertificateDigest>,
+    /// The certificate that the signer wants to be encrypted to.
+    pub(super) encryption_key: Option<Identifier>,
     /// Names of the algorithms in the capabilities attribute.
     pub(super) capabilities: Vec<String>,
     protection: Option<Vec<u8>>,
@@ -129,6 +139,12 @@ impl Incoming {
     fn take(&mut self, id: &[u8], value: Tlv<'_>) -> Result<(), Error> {
         match id {
             oid::CONTENT_TYPE => self.content_type = Some(content(value, tag::OID)?),
+            oid::ENCRYPTION_KEY_PREFERENCE => {
+                self.encryption_key = encryption_key(value).or(self.encryption_key.take());
+            }
+            oid::MICROSOFT_ENCRYPTION_KEY if self.encryption_key.is_none() => {
+                self.encryption_key = Identifier::from_tlv(value).ok();
+            }
             oid::SMIME_CAPABILITIES => self.capabilities = capabilities(value),
             oid::MESSAGE_DIGEST => self.message_digest = content(value, tag::OCTET_STRING)?,
             oid::SIGNING_TIME => self.signing_time = time::from_tlv(value),
@@ -160,6 +176,22 @@ fn content(value: Tlv<'_>, expected: u8) -> Result<Vec<u8>, Error> {
     } else {
         Err(Error::SignedAttributes { reason: "an attribute has a value of the wrong type" })
     }
+}
+
+/// Returns whom `SMIMEEncryptionKeyPreference` names (RFC 8551 section 2.5.3); it decides nothing, so a broken one
+/// counts as none.
+fn encryption_key(value: Tlv<'_>) -> Option<Identifier> {
+    let name = match value.tag {
+        // IssuerAndSerialNumber and RecipientKeyIdentifier, both implicitly tagged sequences.
+        ISSUER_AND_SERIAL => sequence(&[value.content]),
+        RECIPIENT_KEY => {
+            let identifier = value.children().expect(tag::OCTET_STRING, "expected an identifier");
+            element(tag::implicit(0), &[identifier.ok()?.content])
+        }
+        SUBJECT_KEY => element(tag::implicit(0), &[value.content]),
+        _ => return None,
+    };
+    Identifier::from_tlv(Slice::new(&name, 0).any().ok()?).ok()
 }
 
 /// Returns the names of the capabilities, the first ones; a broken list decides nothing, so it counts as empty.
@@ -197,7 +229,13 @@ fn certificate_digest(value: Tlv<'_>) -> Result<CertificateDigest, Error> {
 /// Outlook lists some ten.
 const MAX_CAPABILITIES: usize = 64;
 
-const KNOWN: [&[u8]; 8] = [
+const ISSUER_AND_SERIAL: u8 = tag::context(0);
+const RECIPIENT_KEY: u8 = tag::context(1);
+const SUBJECT_KEY: u8 = tag::implicit(2);
+
+const KNOWN: [&[u8]; 10] = [
+    oid::ENCRYPTION_KEY_PREFERENCE,
+    oid::MICROSOFT_ENCRYPTION_KEY,
     oid::SMIME_CAPABILITIES,
     oid::CONTENT_TYPE,
     oid::MESSAGE_DIGEST,

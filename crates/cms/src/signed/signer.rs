@@ -84,6 +84,8 @@ pub struct SignOptions {
     pub digest: Option<DigestAlgorithm>,
     /// Whether to mark it as a domain signature (RFC 3183 section 3.1).
     pub domain_signature: bool,
+    /// The certificate (DER) that answers shall be encrypted to, if it is not the signer's own.
+    pub encryption_certificate: Option<Vec<u8>>,
     /// Whether RSA keys sign with PSS (RFC 4056) in place of PKCS#1 v1.5, which everybody reads.
     pub rsa_pss: bool,
     /// When it is signed, in seconds since 1970.
@@ -174,6 +176,10 @@ impl DetachedSigner {
     ) -> Result<Vec<u8>, Error> {
         let digest_identifier = algorithms::digest_der(digest.algorithm());
         let signature_identifier = algorithms::signature_der(algorithm)?;
+        let encryption_certificate =
+            self.options.encryption_certificate.as_deref().map(Certificate::for_use).transpose()?;
+        let encryption_key =
+            encryption_certificate.map(|(certificate, _)| certificate.identifier().to_der());
         let attributes = attributes::to_der(&Outgoing {
             message_digest: digest,
             signing_time: self.options.signing_time,
@@ -181,6 +187,7 @@ impl DetachedSigner {
             digest_identifier: &digest_identifier,
             signature_identifier: &signature_identifier,
             is_domain_signature: self.options.domain_signature,
+            encryption_key: encryption_key.as_deref(),
         });
         let signature = signer.inner.key.sign(algorithm, &attributes)?;
         // What is signed has the tag of SET OF; what is sent is [0] IMPLICIT.

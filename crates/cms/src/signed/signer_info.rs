@@ -115,6 +115,7 @@ impl SignerInfo {
             is_domain_signature: known.is_some_and(|attributes| attributes.is_domain_signature),
             result: Ok(()),
             problems: Vec::new(),
+            encryption_key: known.and_then(|known| known.encryption_key.clone()),
             capabilities: known.map(|known| known.capabilities.clone()).unwrap_or_default(),
             unsigned_attributes: Vec::new(),
             counter_signatures: Vec::new(),

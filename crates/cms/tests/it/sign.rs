@@ -187,6 +187,13 @@ fn ours_survives_ourselves() {
             (report.signers[0].signing_time, report.signers[0].is_domain_signature),
             (None, false)
         );
+        // Long enough for every curve; keys with a digest of their own keep that.
+        let sha3 =
+            SignOptions { digest: Some(DigestAlgorithm::Sha3_512), ..SignOptions::default() };
+        let report = verify(&sign(CONTENT, &[person.signer()], &sha3), CONTENT).unwrap();
+        assert_signed(&report, &person);
+        let expected = if person.key.kind() == KeyKind::Ed25519 { "ed25519" } else { "sha3-512" };
+        assert!(report.signers[0].algorithm.ends_with(expected), "{report:?}");
     }
 }
 
@@ -222,9 +229,11 @@ fn weak_signatures_match_with_a_problem() {
     let workshop = Workshop::new();
     workshop.person("rsa", "rsa:2048");
     workshop.certificate("small", "rsa:1024");
+    workshop.certificate("p256", "ec:P-256");
     workshop.write("content", CONTENT);
     for (name, options, problem) in [
         ("rsa", "-md sha1", Problem::WeakDigest(DigestAlgorithm::Sha1)),
+        ("p256", "-md sha1", Problem::WeakDigest(DigestAlgorithm::Sha1)),
         ("rsa", "-md md5", Problem::WeakDigest(DigestAlgorithm::Md5)),
         (
             "rsa",
@@ -289,6 +298,29 @@ fn revocation_lists_in_a_bag_are_handed_out() {
     let (_, report) = verify_attached(&workshop.read("bag.der")).unwrap();
     assert_eq!(report.crls, [workshop.read("crl.der")]);
     assert_eq!(report.certificates, [person.certificate]);
+}
+
+#[test]
+fn a_wish_for_another_certificate_is_heard() {
+    let workshop = Workshop::new();
+    let (signer, other) =
+        (workshop.person("signer", "ec:P-256"), workshop.person("other", "rsa:2048"));
+    let options = SignOptions {
+        encryption_certificate: Some(other.certificate.clone()),
+        ..SignOptions::default()
+    };
+    let signature = sign(CONTENT, &[signer.signer()], &options);
+    let report = verify(&signature, CONTENT).unwrap();
+    assert_signed(&report, &signer);
+    let wish = report.signers[0].encryption_key.as_ref().unwrap();
+    let recipient = other.recipient(chancery_cms::RsaPadding::default());
+    assert_eq!(Some(wish), recipient.identifier());
+    workshop.write("ours.der", &signature);
+    let printed = workshop.run("cms -cmsout -print -noout -inform DER -in ours.der");
+    assert!(printed.contains("id-smime-aa-encrypKeyPref"), "{printed}");
+    let none =
+        verify(&sign(CONTENT, &[signer.signer()], &SignOptions::default()), CONTENT).unwrap();
+    assert_eq!(none.signers[0].encryption_key, None);
 }
 
 #[test]
