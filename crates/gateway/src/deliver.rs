@@ -220,9 +220,10 @@ impl Ended {
         match self.word {
             "delivered" => Outcome::Delivered { reply, by: host(report).unwrap_or_default() },
             "bounced" => Outcome::Bounced { reply, code },
-            // Nothing was tried: as soon as the next hop may be asked again, it is.
-            _ if report.is_none() => {
-                Outcome::Retry { due_ms: now_ms.saturating_add(DOWN_PAUSE_MS), reply, code }
+            // Fresh mail has not been tried: as soon as the next hop may be asked again, it is. Later the failure of
+            // others counts for it too, or a long queue would ask a dead next hop for ever.
+            _ if report.is_none() && recipient.attempts == 0 && recipient.code.is_none() => {
+                Outcome::Postponed { due_ms: now_ms.saturating_add(DOWN_PAUSE_MS), reply, code }
             }
             _ => Outcome::Retry {
                 due_ms: now_ms.saturating_add(pause_ms(gateway, recipient.attempts)),

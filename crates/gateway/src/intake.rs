@@ -14,6 +14,7 @@ use chancery_policy::{Envelope, REJECTED_BY_RULE, refuses_envelope};
 use chancery_store::{BodyType, BodyWriter, Direction, NewMessage, NewRecipient};
 use chancery_wire::smtp::{BodyKind, MailFrom, RcptTo, Reply, Return};
 
+use crate::arrival::{self, Taken};
 use crate::codes;
 use crate::metrics::{Counter, Stage};
 use crate::server::Gateway;
@@ -309,12 +310,16 @@ impl Client {
         };
         let body = body.map_err(|error| self.failed(&error))?;
         let recipients = message.recipients.len();
-        let id = gateway.store.accept(message, body).await.map_err(|error| self.failed(&error))?;
+        let taken = arrival::take(&gateway, message, body).await;
+        let Taken { id, refusal } = taken.map_err(|error| self.failed(&error))?;
         let took = gateway.clock.monotonic().saturating_sub(started);
         gateway.metrics.observe(Stage::Intake, took);
+        if let Some(reply) = refusal {
+            tracing::info!(message = %id, door = self.door.name(), peer = %self.peer, recipients, %reply, "refused");
+            return Err(reply);
+        }
         gateway.metrics.add(Counter::Accepted, 1);
         tracing::info!(message = %id, door = self.door.name(), peer = %self.peer, recipients, "accepted");
-        gateway.dispatch(id);
         Ok(Reply::new(250, (2, 0, 0), format!("accepted as {id}")))
     }
 

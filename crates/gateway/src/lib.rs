@@ -17,6 +17,7 @@
 //! | [`settings`] | what the gateway is told |
 //! | `server` | what its parts share; start and stop |
 //! | `intake` | who may hand over what; the durable commit |
+//! | `arrival` | the commit of a message, with its plan if it is small |
 //! | `queue` | which message is worked on when |
 //! | `plan` | what becomes of a message: outgoing in `outward`, incoming in `inward` |
 //! | `release` | the only way into the outgoing queue, as a type |
@@ -33,6 +34,7 @@ pub mod metrics;
 pub mod partners;
 pub mod settings;
 
+mod arrival;
 mod deliver;
 mod desktop;
 mod endpoint;

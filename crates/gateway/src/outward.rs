@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::metrics::Counter;
-use crate::plan::{Draft, Subject, is_hold};
+use crate::plan::{Draft, Subject};
 use crate::release::Releasable;
 
 /// Plans the message for every outside domain it goes to.
@@ -73,7 +73,7 @@ fn decision(
             size: subject.message.size,
             form: subject.form,
             sensitivity: Sensitivity::of_fields(values("sensitivity")),
-            released: recipient.code.as_deref().is_some_and(is_hold),
+            released: recipient.code.as_deref() == Some(chancery_policy::HELD_BY_RULE.id),
             header: &values,
         },
         destination: Destination::Outside(key.clone()),

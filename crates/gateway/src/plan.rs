@@ -1,20 +1,22 @@
 //! Decides what becomes of a message and makes its children, in one commit.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use chancery_fault::{Code, Coded as _};
 use chancery_mail::{Address, HeaderBlock, index, trace};
 use chancery_policy::Form;
 use chancery_store::{
-    DecisionRecord, Held, Lease, Message, MessageId, Outcome, Planned, Recipient, Refused, Settle,
+    DecisionRecord, Held, Lease, Made, Message, MessageId, Outcome, Planned, Recipient, Refused,
+    Settle,
 };
 
 use crate::error::Result;
 use crate::metrics::{Counter, Stage};
 use crate::release::Releasable;
 use crate::server::Gateway;
-use crate::{codes, desktop, inward, notices, outward};
+use crate::{codes, desktop, inward, notices, outward, queue};
 
 /// Plans one message and starts the delivery of its children.
 pub(crate) async fn run(
@@ -23,32 +25,57 @@ pub(crate) async fn run(
     recipients: Vec<Recipient>,
     lease: Lease,
 ) {
-    let started = gateway.clock.monotonic();
     let id = message.id;
-    let Ok(slot) = gateway.plan_slots.acquire().await else { return };
-    let prepared = {
-        let (gateway, message, recipients) =
-            (Arc::clone(gateway), message.clone(), recipients.clone());
-        // Signing and encrypting are work for the processor, and large bodies wait for the disk.
-        tokio::task::spawn_blocking(move || prepare(&gateway, &message, &recipients)).await
+    let work = |gateway: &Gateway, (message, recipients): &(Message, Vec<Recipient>)| {
+        prepare(gateway, message, recipients)
+    };
+    let ((_, recipients), prepared) = in_background(gateway, (message, recipients), work).await;
+    match prepared {
+        Ok(draft) => commit(gateway, id, draft).await,
+        Err(stopped) => postpone(gateway, &recipients, id, stopped).await,
+    }
+    drop(lease);
+}
+
+/// Why there is no plan.
+pub(crate) struct NoPlan {
+    pub(crate) code: &'static Code,
+    pub(crate) why: String,
+}
+
+/// Makes a plan on a thread of its own: signing and encrypting are work for the processor, and large bodies wait for
+/// the disk.
+pub(crate) async fn in_background<T: Send + 'static>(
+    gateway: &Arc<Gateway>,
+    subject: T,
+    prepare: fn(&Gateway, &T) -> Result<Draft>,
+) -> (T, std::result::Result<Draft, NoPlan>) {
+    let started = gateway.clock.monotonic();
+    // The semaphore is never closed.
+    let slot = gateway.plan_slots.acquire().await.ok();
+    let ended = {
+        let gateway = Arc::clone(gateway);
+        tokio::task::spawn_blocking(move || {
+            let attempt = catch_unwind(AssertUnwindSafe(|| prepare(&gateway, &subject)));
+            (subject, attempt)
+        })
+        .await
     };
     drop(slot);
-    let next = match prepared {
-        Ok(Ok(draft)) => commit(gateway, &message, draft).await,
-        Ok(Err(error)) => {
-            postpone(gateway, &recipients, id, error.code(), &error.to_string()).await;
-            Vec::new()
-        }
-        Err(panic) => {
-            postpone(gateway, &recipients, id, &codes::PLAN_FAILED, &panic.to_string()).await;
-            Vec::new()
+    gateway.metrics.observe(Stage::Plan, gateway.clock.monotonic().saturating_sub(started));
+    let (subject, attempt) = match ended {
+        Ok(ended) => ended,
+        // It does not panic, and nobody cancels it.
+        Err(error) => resume_unwind(Box::new(error)),
+    };
+    let prepared = match attempt {
+        Ok(Ok(draft)) => Ok(draft),
+        Ok(Err(error)) => Err(NoPlan { code: error.code(), why: error.to_string() }),
+        Err(_panic) => {
+            Err(NoPlan { code: &codes::PLAN_FAILED, why: codes::PLAN_FAILED.summary.to_owned() })
         }
     };
-    drop(lease);
-    gateway.metrics.observe(Stage::Plan, gateway.clock.monotonic().saturating_sub(started));
-    for child in next {
-        gateway.dispatch(child);
-    }
+    (subject, prepared)
 }
 
 /// What a plan is going to write, and what it counts.
@@ -88,7 +115,8 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Draft {
-    fn new(message: MessageId, now_ms: i64) -> Self {
+    /// Returns a plan that does nothing yet.
+    pub(crate) fn new(message: MessageId, now_ms: i64) -> Self {
         Self {
             planned: Planned::new(message, now_ms),
             counts: Vec::new(),
@@ -191,7 +219,11 @@ impl Subject<'_> {
 }
 
 /// Reads the message and decides for each recipient; nothing is changed yet.
-fn prepare(gateway: &Gateway, message: &Message, recipients: &[Recipient]) -> Result<Draft> {
+pub(crate) fn prepare(
+    gateway: &Gateway,
+    message: &Message,
+    recipients: &[Recipient],
+) -> Result<Draft> {
     let now_ms = gateway.now_ms();
     let mut body = gateway.store.body(&message.body)?;
     let index = read_index(&mut body)?;
@@ -234,32 +266,42 @@ fn read_index(body: &mut chancery_store::BodyReader) -> Result<index::Index> {
     }
 }
 
-/// Writes the plan, and returns what there is to do next.
-async fn commit(gateway: &Arc<Gateway>, message: &Message, draft: Draft) -> Vec<MessageId> {
+/// Writes the plan.
+async fn commit(gateway: &Arc<Gateway>, message: MessageId, draft: Draft) {
     let Draft { planned, counts, failures, .. } = draft;
-    let (children, held, bounced) =
-        (planned.children.len(), planned.held.len(), planned.bounced.len());
     match gateway.store.commit_plan(planned).await {
-        Ok(ids) => {
-            for (counter, amount) in counts {
-                gateway.metrics.add(counter, amount);
-            }
-            for code in failures {
-                gateway.metrics.failure(code);
-            }
-            tracing::info!(message = %message.id, children, held, bounced, "planned");
-            ids.children.into_iter().chain(ids.notices).collect()
-        }
+        Ok(made) => is_committed(gateway, message, &counts, &failures, made),
         Err(chancery_store::Error::Stale { .. }) => {
             // An administrator was faster; what they did stands.
-            tracing::info!(message = %message.id, "the message was changed while it was planned");
-            Vec::new()
+            tracing::info!(%message, "the message was changed while it was planned");
         }
         Err(error) => {
             gateway.metrics.failure(error.code().id);
-            tracing::error!(message = %message.id, code = error.code().id, %error, "cannot write the plan");
-            Vec::new()
+            tracing::error!(%message, code = error.code().id, %error, "cannot write the plan");
         }
+    }
+}
+
+/// Counts what a plan did once it is on disk, and starts what it made.
+pub(crate) fn is_committed(
+    gateway: &Arc<Gateway>,
+    message: MessageId,
+    counts: &[(Counter, u64)],
+    failures: &[&'static str],
+    made: Made,
+) {
+    for (counter, amount) in counts {
+        gateway.metrics.add(*counter, *amount);
+    }
+    for code in failures {
+        gateway.metrics.failure(code);
+    }
+    tracing::info!(%message, children = made.children.len(), notices = made.notices.len(), "planned");
+    for claim in made.work {
+        queue::hand_on(gateway, claim);
+    }
+    for notice in made.notices {
+        gateway.dispatch(notice);
     }
 }
 
@@ -268,9 +310,9 @@ async fn postpone(
     gateway: &Arc<Gateway>,
     recipients: &[Recipient],
     message: MessageId,
-    code: &'static Code,
-    why: &str,
+    stopped: NoPlan,
 ) {
+    let NoPlan { code, why } = stopped;
     gateway.metrics.failure(code.id);
     tracing::error!(%message, code = code.id, error = why, "cannot prepare the message; it is tried again");
     let now_ms = gateway.now_ms();

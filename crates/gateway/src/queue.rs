@@ -28,6 +28,23 @@ pub(crate) fn dispatch(gateway: &Arc<Gateway>, message: MessageId) {
     }
 }
 
+/// Goes on with work that was just made, if there is room; otherwise the scheduler finds it.
+pub(crate) fn hand_on(gateway: &Arc<Gateway>, claim: Claim) {
+    if gateway.shutdown.is_triggered() {
+        return;
+    }
+    match Arc::clone(&gateway.work_slots).try_acquire_owned() {
+        Ok(slot) => {
+            let gateway = Arc::clone(gateway);
+            tokio::spawn(async move {
+                work(&gateway, claim).await;
+                drop(slot);
+            });
+        }
+        Err(_full) => gateway.wake.notify_one(),
+    }
+}
+
 /// Runs until shutdown, then waits for what is in progress.
 pub(crate) async fn run(gateway: Arc<Gateway>) {
     let mut pause = Duration::ZERO;
@@ -59,12 +76,7 @@ async fn round(gateway: &Arc<Gateway>) -> Result<Duration, chancery_store::Error
     // What a command of an administrator changed is seen here, or by the plan that needs it.
     refresh_partners(gateway).await?;
     let now_ms = gateway.now_ms();
-    for message in gateway.store.expired(now_ms, BATCH)? {
-        notices::give_up(gateway, message).await;
-    }
-    for message in gateway.store.delayed(now_ms, BATCH)? {
-        notices::tell_delay(gateway, message).await;
-    }
+    look_after_the_late(gateway, now_ms).await?;
     forget_finished(gateway, now_ms);
     let due = gateway.store.due(now_ms, BATCH)?;
     let found = due.len();
@@ -79,6 +91,31 @@ async fn round(gateway: &Arc<Gateway>) -> Result<Duration, chancery_store::Error
         return Ok(Duration::ZERO);
     }
     Ok(TICK)
+}
+
+/// Gives up and tells delays. It reads all that waits, and nobody minds some seconds, so it is done now and then.
+async fn look_after_the_late(
+    gateway: &Arc<Gateway>,
+    now_ms: i64,
+) -> Result<(), chancery_store::Error> {
+    let last = gateway.late_at_ms.load(Ordering::Relaxed);
+    let pause = i64::try_from(gateway.settings.queue.look_every().as_millis()).unwrap_or(i64::MAX);
+    if (last..last.saturating_add(pause)).contains(&now_ms) {
+        return Ok(());
+    }
+    let expired = gateway.store.expired(now_ms, BATCH)?;
+    let delayed = gateway.store.delayed(now_ms, BATCH)?;
+    let is_all = expired.len() < BATCH && delayed.len() < BATCH;
+    for message in expired {
+        notices::give_up(gateway, message).await;
+    }
+    for message in delayed {
+        notices::tell_delay(gateway, message).await;
+    }
+    if is_all {
+        gateway.late_at_ms.store(now_ms, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Forgets, once an hour, what was finished long ago; it runs beside the queue.

@@ -84,6 +84,8 @@ pub(crate) struct Gateway {
     pub(crate) work_slots: Arc<Semaphore>,
     /// The version of the partner book for which held mail was let go.
     pub(crate) released_for: AtomicI64,
+    /// When was last looked for what has waited too long.
+    pub(crate) late_at_ms: AtomicI64,
     /// When finished messages were last forgotten.
     pub(crate) forgotten_at_ms: AtomicI64,
     /// Wakes the scheduler.
@@ -200,6 +202,7 @@ impl Gateway {
             plan_slots: Arc::new(Semaphore::new(processors + 1)),
             work_slots: Arc::new(Semaphore::new(MAX_CLAIMS as usize)),
             released_for: AtomicI64::new(-1),
+            late_at_ms: AtomicI64::new(0),
             forgotten_at_ms: AtomicI64::new(0),
             wake: Notify::new(),
             reload: context.reload,

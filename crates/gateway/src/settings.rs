@@ -166,6 +166,13 @@ impl Queue {
         self.retry.get(index).or(self.retry.last()).copied().unwrap_or(Duration::from_secs(900))
     }
 
+    /// Returns how often to look for what has waited too long: 10 seconds, oftener if patience is short.
+    pub fn look_every(&self) -> Duration {
+        let patience = self.expire.min(self.hold_expire);
+        let patience = self.delay_notice.map_or(patience, |delay| delay.min(patience));
+        (patience / 10).clamp(Duration::from_millis(250), Duration::from_secs(10))
+    }
+
     /// Returns true if the pauses of so many attempts add up to the time after which delivery is given up.
     ///
     /// The pauses count and not the age, so that mail which was on hold, or waited while the gateway was switched off,

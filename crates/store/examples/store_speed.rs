@@ -97,7 +97,7 @@ async fn accept(store: &Store, n: i64) -> Result<chancery_store::MessageId, Fail
         recipients: vec![NewRecipient::new("bob@globex.example")],
         ..NewMessage::default()
     };
-    Ok(store.accept(message, store.new_body(&[b'x'; ORIGINAL])?).await?)
+    Ok(store.accept(message, store.new_body(&[b'x'; ORIGINAL])?).await?.id)
 }
 
 async fn cycle(store: &Store, n: i64) -> Result<(), Failure> {

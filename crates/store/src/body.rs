@@ -1,9 +1,11 @@
 //! Bodies: written as a stream, in the row while small, else in a file beside the database.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::params;
 
@@ -13,13 +15,25 @@ use crate::id::MessageId;
 use crate::layout::Layout;
 
 /// Where the body of a message is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct BodyRef {
     /// The message whose body it is: itself, or its parent.
     pub(crate) owner: MessageId,
     /// A trace header that comes first.
     pub(crate) prefix: Vec<u8>,
+    /// The body itself, if it was written a moment ago.
+    pub(crate) kept: Option<Arc<Kept>>,
 }
+
+/// A small body that is in the database and still in memory for whoever works on it next.
+pub(crate) struct Kept {
+    bytes: Arc<[u8]>,
+    memory: Arc<Memory>,
+}
+
+/// How much memory kept bodies take in all.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(AtomicUsize);
 
 /// Takes a body as it comes; what is not finished is forgotten.
 ///
@@ -41,7 +55,7 @@ pub struct NewBody {
 #[derive(Debug)]
 enum NewContent {
     File(BodyFile),
-    Memory(Vec<u8>),
+    Memory(Arc<[u8]>),
 }
 
 /// A published file that no row names yet; removed when dropped.
@@ -80,7 +94,7 @@ impl BodyWriter {
     /// Completes the body; when this returns, a large one survives a power cut.
     pub fn finish(mut self) -> Result<NewBody> {
         let content = match self.file.take() {
-            None => NewContent::Memory(mem::take(&mut self.memory)),
+            None => NewContent::Memory(mem::take(&mut self.memory).into()),
             Some((file, name)) => {
                 // Made first, so that it is removed if publishing fails.
                 let body = BodyFile {
@@ -136,12 +150,47 @@ impl NewBody {
         }
     }
 
+    /// Returns a body that stays in memory until its last reference goes; `None` if it is in a file or there is no room.
+    pub(crate) fn keep(&self, memory: &Arc<Memory>) -> Option<Arc<Kept>> {
+        let NewContent::Memory(bytes) = &self.content else { return None };
+        let room = |used: usize| used.checked_add(bytes.len()).filter(|used| *used <= KEPT_LIMIT);
+        memory.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
+        Some(Arc::new(Kept { bytes: Arc::clone(bytes), memory: Arc::clone(memory) }))
+    }
+
     /// Leaves the file to the row that names it, or to the next sweep if that is uncertain.
     pub(crate) fn settle(&mut self) {
         if let NewContent::File(file) = &mut self.content {
             file.layout.settle(&file.name);
             file.is_settled = true;
         }
+    }
+}
+
+impl PartialEq for BodyRef {
+    /// The same place; whether it is in memory too makes no difference.
+    fn eq(&self, other: &Self) -> bool {
+        (self.owner, &self.prefix) == (other.owner, &other.prefix)
+    }
+}
+
+impl Eq for BodyRef {}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} octets", self.bytes.len())
+    }
+}
+
+impl Kept {
+    pub(crate) fn bytes(&self) -> Arc<[u8]> {
+        Arc::clone(&self.bytes)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.memory.0.fetch_sub(self.bytes.len(), Ordering::Relaxed);
     }
 }
 
@@ -239,7 +288,7 @@ pub(crate) fn insert(
 ) -> Result<()> {
     let (data, file) = match &body.content {
         NewContent::File(file) => (None, Some(&file.name)),
-        NewContent::Memory(bytes) => (Some(bytes), None),
+        NewContent::Memory(bytes) => (Some(&**bytes), None),
     };
     let size = body.size().cast_signed();
     let sql = "INSERT INTO body (id, organisation, size, file, data) VALUES ($1, $2, $3, $4, $5)";
@@ -263,3 +312,6 @@ fn read_at(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
 
 /// What is not larger stays in memory and in its row: 99 % of mail, and one fsync instead of four.
 pub(crate) const MEMORY_LIMIT: usize = 128 * 1024;
+
+/// What waits longer is read from the database when it is its turn.
+const KEPT_LIMIT: usize = 32 * 1024 * 1024;

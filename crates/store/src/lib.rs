@@ -45,13 +45,14 @@ pub use error::{CODES, Error, Result};
 pub use fail::{FailPoint, FailPoints};
 pub use id::{BadId, MessageId, RecipientId, child_id};
 pub use layout::ServeLock;
+pub use queue::accept::{Accepted, Arrived};
 pub use queue::admin::{Act, QueueFilter, QueueRow, Selection};
 pub use queue::due::Due;
 pub use queue::lease::{Claim, Lease, Waiting};
 pub use queue::message::{
     BodyType, DecisionRecord, Direction, Message, NewMessage, NewRecipient, Recipient, Work,
 };
-pub use queue::plan::{Child, ChildBody, Held, Planned, PlannedIds, Refused};
+pub use queue::plan::{Child, ChildBody, Held, Made, Planned, Refused};
 pub use queue::settle::{Outcome, Settle, Settled};
 pub use queue::state::{Event, Illegal, Stage, State};
 pub use queue::view::{DecisionView, MessageView};

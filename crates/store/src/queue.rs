@@ -30,6 +30,6 @@ pub mod view;
 
 pub mod purge;
 
-mod accept;
+pub mod accept;
 pub(crate) mod change;
 mod rows;

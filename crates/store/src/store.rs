@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::body::{BodyReader, BodyRef, BodyWriter, NewBody};
+use crate::body::{self, BodyReader, BodyRef, BodyWriter, Content, Memory, NewBody};
 use crate::database::Database;
 use crate::error::{Doing, Result};
 use crate::fail::FailPoints;
@@ -20,6 +20,8 @@ pub struct Store {
     pub(crate) database: Arc<Database>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) ids: Arc<Ids>,
     pub(crate) data_version: Arc<AtomicI64>,
 }
 
@@ -57,13 +59,15 @@ impl Store {
         let layout =
             Arc::new(Layout::open(directory, options.create, options.fail_points.clone())?);
         let ids = Arc::new(Ids::default());
-        let database = Arc::new(Database::open(Arc::clone(&layout), options, ids)?);
+        let database = Arc::new(Database::open(Arc::clone(&layout), options, Arc::clone(&ids))?);
         layout.sync().doing("sync the data directory")?;
         let version = database.first_version();
         Ok(Self {
             database,
             layout,
             leases: Arc::default(),
+            memory: Arc::default(),
+            ids,
             data_version: Arc::new(AtomicI64::new(version)),
         })
     }
@@ -92,9 +96,12 @@ impl Store {
 
     /// Opens the body of a message.
     pub fn body(&self, body: &BodyRef) -> Result<BodyReader> {
-        let content = self
-            .database
-            .read("read a body", |db| crate::body::load(db, &self.layout, body.owner))?;
+        let content = match &body.kept {
+            Some(kept) => Content::Memory(kept.bytes()),
+            None => {
+                self.database.read("read a body", |db| body::load(db, &self.layout, body.owner))?
+            }
+        };
         Ok(BodyReader::new(body.prefix.clone(), content))
     }
 

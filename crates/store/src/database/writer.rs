@@ -175,6 +175,8 @@ where
         if context.fail_points.is_hit(FailPoint::JobPanic) {
             resume_unwind(Box::new("made to panic by a test"));
         }
+        // What an earlier attempt made does not hold any more.
+        self.value = None;
         let write = Write {
             db: Db::new(connection, self.doing),
             bodies: &self.bodies,

@@ -44,20 +44,8 @@ impl Store {
     ///
     /// The rows are read after the lease is taken, so what is returned is still to be done.
     pub fn claim(&self, message: MessageId, now_ms: i64) -> Result<Option<Claim>> {
-        let Some(Waiting { message, mut recipients, lease }) = self.claim_waiting(message)? else {
-            return Ok(None);
-        };
-        recipients.retain(|recipient| recipient.due_ms.is_some_and(|due| due <= now_ms));
-        if recipients.is_empty() {
-            return Ok(None);
-        }
-        let work = match message.route.clone() {
-            Some(route) if message.parent.is_some() => {
-                Work::Deliver { carrier: message, route, recipients }
-            }
-            _ => Work::Plan { message, recipients },
-        };
-        Ok(Some(Claim { work, lease }))
+        let waiting = self.claim_waiting(message)?;
+        Ok(waiting.and_then(|waiting| Claim::of(waiting, now_ms)))
     }
 
     /// Takes every queued or held recipient of a message, due or not, to give up ([`Store::expired`]) or to send a notice
@@ -74,6 +62,36 @@ impl Store {
             recipients.retain(|row| matches!(row.state, State::Queued(_) | State::Held(_)));
             Ok((!recipients.is_empty()).then_some(Waiting { message, recipients, lease }))
         })
+    }
+}
+
+impl Claim {
+    /// Returns the work that is due, if any.
+    fn of(waiting: Waiting, now_ms: i64) -> Option<Self> {
+        let Waiting { message, mut recipients, lease } = waiting;
+        recipients.retain(|recipient| recipient.due_ms.is_some_and(|due| due <= now_ms));
+        if recipients.is_empty() {
+            return None;
+        }
+        let work = match message.route.clone() {
+            Some(route) if message.parent.is_some() => {
+                Work::Deliver { carrier: message, route, recipients }
+            }
+            _ => Work::Plan { message, recipients },
+        };
+        Some(Self { work, lease })
+    }
+
+    /// Returns the work that a change which is about to commit makes. It has the lease before anybody else can see the
+    /// rows, so they are as they are here.
+    pub(crate) fn hand_on(
+        leases: &Arc<Leases>,
+        message: Message,
+        recipients: Vec<Recipient>,
+        now_ms: i64,
+    ) -> Option<Self> {
+        let lease = leases.take(message.id)?;
+        Self::of(Waiting { message, recipients, lease }, now_ms)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::body::BodyRef;
 use crate::id::{MessageId, RecipientId};
-use crate::queue::state::State;
+use crate::queue::state::{Stage, State};
 
 /// A message that is to be accepted: the envelope and what the queue needs of the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -236,6 +236,56 @@ impl NewRecipient {
     /// Returns a recipient without DSN options.
     pub fn new(address: impl Into<String>) -> Self {
         Self { address: address.into(), ..Self::default() }
+    }
+
+    /// Returns the recipient as [`rows`](crate::queue::rows) would read it.
+    pub(crate) fn stored(&self, id: RecipientId, message: MessageId, now_ms: i64) -> Recipient {
+        Recipient {
+            id,
+            message,
+            carrier: None,
+            address: self.address.clone(),
+            orcpt: self.orcpt.clone(),
+            notify: self.notify.clone(),
+            state: State::Queued(Stage::Plan),
+            due_ms: Some(now_ms),
+            attempts: 0,
+            code: None,
+            reply: None,
+            by: None,
+            changed_at_ms: now_ms,
+        }
+    }
+}
+
+impl NewMessage {
+    /// Returns the message as [`rows`](crate::queue::rows) would read it.
+    pub(crate) fn stored(&self, id: MessageId, size: u64) -> Message {
+        Message {
+            id,
+            parent: None,
+            child_key: None,
+            form: None,
+            route: None,
+            received_at_ms: self.received_at_ms,
+            expires_at_ms: self.expires_at_ms,
+            delay_notice_at_ms: self.delay_notice_at_ms,
+            direction: self.direction,
+            listener: self.listener.clone(),
+            peer: self.peer.clone(),
+            helo: self.helo.clone(),
+            tls: self.tls.clone(),
+            auth_user: self.auth_user.clone(),
+            reverse_path: self.reverse_path.clone(),
+            body_type: self.body_type,
+            smtputf8: self.smtputf8,
+            ret: self.ret.clone(),
+            envid: self.envid.clone(),
+            message_id: self.message_id.clone(),
+            from_header: self.from_header.clone(),
+            size,
+            body: BodyRef { owner: id, prefix: Vec::new(), kept: None },
+        }
     }
 }
 

@@ -1,14 +1,17 @@
 //! Commits what a message becomes: its children, its holds, its bounces.
 
+use std::sync::Arc;
+
 use rusqlite::params;
 
-use crate::body::{self, NewBody};
+use crate::body::{self, BodyRef, Memory, NewBody};
 use crate::database::Write;
 use crate::error::{Error, Result};
 use crate::id::{MessageId, RecipientId, child_id};
 use crate::queue::change::{
-    Details, apply, free_body, insert_decision, insert_fresh, insert_message,
+    Details, advance, apply, free_body, insert_decision, insert_fresh, insert_message,
 };
+use crate::queue::lease::{Claim, Leases};
 use crate::queue::message::{DecisionRecord, Message, NewMessage, Recipient};
 use crate::queue::rows;
 use crate::queue::state::Event;
@@ -90,12 +93,15 @@ pub struct Refused {
 }
 
 /// What a plan made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlannedIds {
+#[derive(Debug, Default)]
+pub struct Made {
     /// The children, in the order of the plan.
     pub children: Vec<MessageId>,
     /// The notices, in the order of the plan.
     pub notices: Vec<MessageId>,
+    /// The deliveries of the children, without reading them from the database again; dropped, they are found by
+    /// [`Store::due`].
+    pub work: Vec<Claim>,
 }
 
 impl Planned {
@@ -119,7 +125,39 @@ impl Store {
     /// Commits a plan: all of it or nothing.
     ///
     /// Fails with [`Error::Stale`](crate::Error::Stale) if a recipient it names does not wait for a plan any more.
-    pub async fn commit_plan(&self, plan: Planned) -> Result<PlannedIds> {
+    pub async fn commit_plan(&self, plan: Planned) -> Result<Made> {
+        let message = plan.message;
+        let (writing, bodies) = Writing::new(self, plan, Vec::new());
+        self.database
+            .write("commit a plan", bodies, move |write| {
+                let mut recipients = Recipients::read(write, message)?;
+                let made = writing.carry_out(write, &mut recipients)?;
+                free_body(write, message, message)?;
+                Ok(made)
+            })
+            .await
+    }
+}
+
+/// A plan as it is written.
+pub(crate) struct Writing {
+    now_ms: i64,
+    children: Vec<ChildRow>,
+    moves: Vec<(RecipientId, Event, Details)>,
+    /// With the places of their bodies among those of the change.
+    notices: Vec<(NewMessage, usize)>,
+    decisions: Vec<DecisionRecord>,
+    leases: Arc<Leases>,
+    memory: Arc<Memory>,
+}
+
+impl Writing {
+    /// Returns the plan, and the bodies of the change: those that are given, and then its own.
+    pub(crate) fn new(
+        store: &Store,
+        plan: Planned,
+        mut bodies: Vec<NewBody>,
+    ) -> (Self, Vec<NewBody>) {
         let Planned {
             message,
             now_ms,
@@ -131,31 +169,41 @@ impl Store {
             notices,
             decisions,
         } = plan;
-        let mut bodies = Vec::new();
-        let children: Vec<ChildRow> =
+        let children =
             children.into_iter().map(|child| ChildRow::new(message, child, &mut bodies)).collect();
-        let notices = split(notices, &mut bodies);
-        let moves = moves(held, portal, bounced, dropped);
-        self.database
-            .write("commit a plan", bodies, move |write| {
-                let mut recipients = Recipients::read(write, message)?;
-                let mut ids = PlannedIds::default();
-                for child in &children {
-                    ids.children.push(recipients.give(write, child, now_ms)?);
-                }
-                for (recipient, event, details) in &moves {
-                    recipients.apply(write, *recipient, *event, now_ms, details.clone())?;
-                }
-                for (notice, body) in &notices {
-                    ids.notices.push(insert_message(write, notice, *body)?);
-                }
-                for decision in &decisions {
-                    insert_decision(write, decision)?;
-                }
-                free_body(write, message, message)?;
-                Ok(ids)
-            })
-            .await
+        let writing = Self {
+            now_ms,
+            children,
+            moves: moves(held, portal, bounced, dropped),
+            notices: split(notices, &mut bodies),
+            decisions,
+            leases: Arc::clone(&store.leases),
+            memory: Arc::clone(&store.memory),
+        };
+        (writing, bodies)
+    }
+
+    /// Moves the recipients and writes everything else.
+    pub(crate) fn carry_out(&self, write: &Write<'_>, recipients: &mut Recipients) -> Result<Made> {
+        let mut made = Made::default();
+        for child in self.children.iter().filter(|child| !child.recipients.is_empty()) {
+            let mut carrier = recipients.give(write, child, self.now_ms)?;
+            made.children.push(carrier.id);
+            let body = child.body.and_then(|body| write.bodies.get(body));
+            carrier.body.kept = body.and_then(|body| body.keep(&self.memory));
+            let given = recipients.given(carrier.id);
+            made.work.extend(Claim::hand_on(&self.leases, carrier, given, self.now_ms));
+        }
+        for (recipient, event, details) in &self.moves {
+            recipients.apply(write, *recipient, *event, self.now_ms, details.clone())?;
+        }
+        for (notice, body) in &self.notices {
+            made.notices.push(insert_message(write, notice, *body)?.0.id);
+        }
+        for decision in &self.decisions {
+            insert_decision(write, decision)?;
+        }
+        Ok(made)
     }
 }
 
@@ -194,8 +242,8 @@ impl ChildRow {
         }
     }
 
-    /// Writes the rows of the child; returns the id it got.
-    fn insert(&self, write: &Write<'_>, parent: &Message) -> Result<MessageId> {
+    /// Writes the rows of the child; returns it with the id it got.
+    fn insert(&self, write: &Write<'_>, parent: &Message) -> Result<Message> {
         let body = self.body.and_then(|body| write.bodies.get(body));
         let prefix_size = self.prefix.as_ref().map_or(0, |prefix| prefix.len() as u64);
         let size = body.map_or(parent.size, NewBody::size).saturating_add(prefix_size);
@@ -219,34 +267,65 @@ impl ChildRow {
         if let Some(body) = body {
             body::insert(write, write.organisation, MessageId(id), body)?;
         }
-        Ok(MessageId(id))
+        let owner = if body.is_some() { MessageId(id) } else { parent.id };
+        Ok(Message {
+            id: MessageId(id),
+            parent: Some(parent.id),
+            child_key: Some(self.key.clone()),
+            form: Some(self.form.clone()),
+            route: Some(self.route.clone()),
+            reverse_path: self.reverse_path.clone(),
+            size,
+            body: BodyRef { owner, prefix: self.prefix.clone().unwrap_or_default(), kept: None },
+            ..parent.clone()
+        })
     }
 }
 
-/// The message that is planned and its recipients, as they are in the database.
-struct Recipients {
+/// The message that is planned and its recipients.
+pub(crate) struct Recipients {
     message: Message,
-    rows: Vec<Recipient>,
+    /// By id.
+    pub(crate) rows: Vec<Recipient>,
+    /// Whether they are in the database already; otherwise they are inserted when all is done.
+    are_written: bool,
+    /// Whether a child has the bytes of the message.
+    is_body_shared: bool,
 }
 
 impl Recipients {
+    /// Takes a message that arrives.
+    pub(crate) fn fresh(message: Message, rows: Vec<Recipient>) -> Self {
+        Self { message, rows, are_written: false, is_body_shared: false }
+    }
+
     fn read(write: &Write<'_>, message: MessageId) -> Result<Self> {
         let row = rows::message(write, message)?.filter(|row| row.parent.is_none());
         let row = row.ok_or(Error::Stale { message })?;
-        Ok(Self { message: row, rows: rows::recipients(write, message)? })
+        let rows = rows::recipients(write, message)?;
+        Ok(Self { message: row, rows, are_written: true, is_body_shared: false })
     }
 
-    /// Writes a child and gives it to its recipients. One without recipients is not written.
-    fn give(&mut self, write: &Write<'_>, child: &ChildRow, now_ms: i64) -> Result<MessageId> {
-        if child.recipients.is_empty() {
-            return Ok(child.id);
-        }
-        let id = child.insert(write, &self.message)?;
+    /// Returns true if somebody waits for the bytes that came in: a recipient, or a child that has none of its own.
+    pub(crate) fn need_body(&self) -> bool {
+        self.is_body_shared
+            || self.rows.iter().any(|row| row.carrier.is_none() && !row.state.is_terminal())
+    }
+
+    /// Writes a child and gives it to its recipients.
+    fn give(&mut self, write: &Write<'_>, child: &ChildRow, now_ms: i64) -> Result<Message> {
+        let carrier = child.insert(write, &self.message)?;
+        self.is_body_shared |= child.body.is_none();
         for recipient in &child.recipients {
-            let details = Details { carrier: Some(id), ..Details::default() };
+            let details = Details { carrier: Some(carrier.id), ..Details::default() };
             self.apply(write, *recipient, Event::Planned, now_ms, details)?;
         }
-        Ok(id)
+        Ok(carrier)
+    }
+
+    /// Returns the recipients of a child.
+    fn given(&self, carrier: MessageId) -> Vec<Recipient> {
+        self.rows.iter().filter(|row| row.carrier == Some(carrier)).cloned().collect()
     }
 
     fn apply(
@@ -264,7 +343,12 @@ impl Recipients {
         let Some(row) = row else {
             return Err(stale);
         };
-        if apply(write, row, event, now_ms, details)? { Ok(()) } else { Err(stale) }
+        let is_applied = if self.are_written {
+            apply(write, row, event, now_ms, details)?
+        } else {
+            advance(row, event, now_ms, details)
+        };
+        if is_applied { Ok(()) } else { Err(stale) }
     }
 }
 

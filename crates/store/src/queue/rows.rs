@@ -74,6 +74,7 @@ pub(crate) fn read_message(row: &Row<'_>) -> rusqlite::Result<Message> {
         body: BodyRef {
             owner: MessageId(row.get(22)?),
             prefix: row.get::<_, Option<Vec<u8>>>(23)?.unwrap_or_default(),
+            kept: None,
         },
     })
 }

@@ -52,6 +52,15 @@ pub enum Outcome {
         /// Why, as text.
         reason: String,
     },
+    /// It was not tried, because it could not work now.
+    Postponed {
+        /// When it is its turn again.
+        due_ms: i64,
+        /// Why, in words.
+        reply: String,
+        /// Why, as a code.
+        code: String,
+    },
     /// It did not work now, but may later.
     Retry {
         /// When it is its turn again.
@@ -113,7 +122,7 @@ impl Store {
                 }
                 if moves.is_empty() || settled.stale.len() < moves.len() {
                     for (notice, body) in &notices {
-                        settled.notices.push(insert_message(write, notice, *body)?);
+                        settled.notices.push(insert_message(write, notice, *body)?.0.id);
                     }
                     for decision in &decisions {
                         insert_decision(write, decision)?;
@@ -148,16 +157,12 @@ impl Outcome {
             Self::Hold { code, reason } => {
                 (Event::Held, Details { code: Some(code), reply: Some(reason), ..details })
             }
-            Self::Retry { due_ms, reply, code } => (
-                Event::Retry,
-                Details {
-                    due_ms: Some(due_ms),
-                    code: Some(code),
-                    reply: Some(reply),
-                    is_attempt: true,
-                    ..details
-                },
-            ),
+            Self::Postponed { due_ms, reply, code } => {
+                (Event::Retry, Details::later(due_ms, reply, code))
+            }
+            Self::Retry { due_ms, reply, code } => {
+                (Event::Retry, Details { is_attempt: true, ..Details::later(due_ms, reply, code) })
+            }
         };
         (recipient, event, details)
     }

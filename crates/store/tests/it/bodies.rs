@@ -22,7 +22,7 @@ async fn every_size_comes_back_as_it_was() {
         assert_eq!(writer.size(), size as u64);
         let body = writer.finish().unwrap();
         assert_eq!(body.size(), size as u64);
-        let id = store.accept(message(&["a@x.example"]), body).await.unwrap();
+        let id = store.accept(message(&["a@x.example"]), body).await.unwrap().id;
         assert_eq!(bytes(&store, id).unwrap(), content);
         assert_eq!(files(&directory.path().join("bodies")).len(), files_expected, "{size}");
     }
@@ -80,8 +80,8 @@ async fn the_sweep_removes_orphans_and_nothing_else() {
     assert_eq!(files(&bodies).len(), 2, "what is about to be accepted stays");
     assert_eq!(files(&unfinished).len(), 1);
     assert_eq!(bytes(&store, id).unwrap(), vec![1; LARGE]);
-    let second = store.accept(message(&["a@x.example"]), pending).await.unwrap();
-    let third = store.accept(message(&["a@x.example"]), writer.finish().unwrap()).await.unwrap();
+    let second = store.accept(message(&["a@x.example"]), pending).await.unwrap().id;
+    let third = store.accept(message(&["a@x.example"]), writer.finish().unwrap()).await.unwrap().id;
     assert_eq!(bytes(&store, second).unwrap(), vec![2; LARGE]);
     assert_eq!(bytes(&store, third).unwrap(), vec![3; LARGE]);
 }

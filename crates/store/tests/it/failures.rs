@@ -35,7 +35,7 @@ async fn a_full_database_refuses_mail_and_still_delivers() {
     let error = loop {
         let body = store.new_body(&vec![1; 50_000]).unwrap();
         match store.accept(message(&["a@x.example"]), body).await {
-            Ok(id) => accepted.push(id),
+            Ok(it) => accepted.push(it.id),
             Err(error) => break error,
         }
         assert!(accepted.len() < 100, "the limit does not work");
@@ -57,7 +57,7 @@ async fn a_full_database_refuses_mail_and_still_delivers() {
     assert!(settled.unwrap().is_finished);
 
     let body = store.new_body(&vec![2; 50_000]).unwrap();
-    let again = store.accept(message(&["a@x.example"]), body).await.unwrap();
+    let again = store.accept(message(&["a@x.example"]), body).await.unwrap().id;
     assert_eq!(bytes(&store, again).unwrap(), vec![2; 50_000]);
     for id in &accepted[1..] {
         assert_eq!(bytes(&store, *id).unwrap(), vec![1; 50_000]);
@@ -133,7 +133,7 @@ async fn a_panic_hangs_nobody_and_harms_no_neighbour() {
     let mut failed = 0;
     for task in tasks {
         match task.await.unwrap() {
-            Ok(id) => assert_eq!(states(&store, id), [State::Queued(Stage::Plan)]),
+            Ok(id) => assert_eq!(states(&store, id.id), [State::Queued(Stage::Plan)]),
             Err(error) => {
                 assert_eq!(error.code().id, "store.stopped");
                 failed += 1;
@@ -237,7 +237,7 @@ async fn hostile_text_is_stored_as_it_is() {
     hostile.helo = "\0".into();
     hostile.reverse_path = "x".repeat(100_000);
     let body = store.new_body(b"1").unwrap();
-    let id = store.accept(hostile.clone(), body).await.unwrap();
+    let id = store.accept(hostile.clone(), body).await.unwrap().id;
     let stored = store.message(id).unwrap().unwrap();
     assert_eq!((stored.helo, stored.reverse_path), (hostile.helo, hostile.reverse_path));
     let addresses: Vec<_> =

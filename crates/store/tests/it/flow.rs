@@ -200,6 +200,18 @@ async fn retries_wait_for_their_time() {
 }
 
 #[tokio::test]
+async fn what_was_not_tried_does_not_count() {
+    let (_directory, store) = fresh();
+    let (id, recipients) = accept(&store, &["a@x.example"], b"original").await;
+    let child = plan(&store, id, &recipients, ChildBody::SameAsParent).await;
+    let (reply, code) = ("451 4.4.1 down".to_owned(), "smtp.next_hop_down".to_owned());
+    let later = Outcome::Postponed { due_ms: NOW + 9_000, reply, code };
+    store.settle(settle(child, &recipients, &later)).await.unwrap();
+    let row = store.recipients(id).unwrap().remove(0);
+    assert_eq!((row.attempts, row.due_ms), (0, Some(NOW + 9_000)));
+}
+
+#[tokio::test]
 async fn a_plan_that_cannot_be_made_now_is_tried_again() {
     let (_directory, store) = fresh();
     let (id, recipients) = accept(&store, &["a@x.example"], b"original").await;

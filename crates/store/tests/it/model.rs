@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chancery_store::queue::state::next;
 use chancery_store::{
-    ChildBody, Error, Event, Held, MessageId, Outcome, Planned, QueueFilter, RecipientId, Refused,
-    Selection, Stage, State, Store,
+    ChildBody, Error, Event, Held, Made, MessageId, Outcome, Planned, QueueFilter, RecipientId,
+    Refused, Selection, Stage, State, Store, Work,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -17,6 +17,8 @@ use crate::support::*;
 #[derive(Clone, Debug)]
 enum Step {
     Accept(usize),
+    /// How many recipients, and their plan, in one commit.
+    AcceptPlanned(usize, Vec<Fate>, u8),
     /// The message, what happens to each of its recipients, whether children share the body.
     Plan(usize, Vec<Fate>, u8),
     /// The carrier, what happens to each of its recipients.
@@ -69,6 +71,7 @@ impl Model {
     fn step(&mut self, step: &Step) {
         match step {
             Step::Accept(count) => self.accept(*count),
+            Step::AcceptPlanned(count, fates, shape) => self.accept_planned(*count, fates, *shape),
             Step::Plan(message, fates, shape) => {
                 if let Some(message) = pick(&self.messages, *message) {
                     self.plan(message, fates, *shape);
@@ -124,7 +127,34 @@ impl Model {
         }
     }
 
+    fn accept_planned(&mut self, count: usize, fates: &[Fate], shape: u8) {
+        let addresses: Vec<String> = (0..count).map(|n| format!("user{n}@x.example")).collect();
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let body = self.store().new_body(b"original").unwrap();
+        let arrived = self.store().arrive(message(&addresses), body).unwrap();
+        let id = arrived.message.id;
+        for recipient in &arrived.recipients {
+            let state = State::Queued(Stage::Plan);
+            self.recipients.insert(recipient.id, Expected { message: id, carrier: None, state });
+        }
+        self.messages.push(id);
+        self.owners.insert(id, id);
+        self.plan_with(id, fates, shape, async move |store, plan| {
+            store.accept_planned(arrived, plan).await
+        });
+    }
+
     fn plan(&mut self, message: MessageId, fates: &[Fate], shape: u8) {
+        self.plan_with(message, fates, shape, async |store, plan| store.commit_plan(plan).await);
+    }
+
+    fn plan_with(
+        &mut self,
+        message: MessageId,
+        fates: &[Fate],
+        shape: u8,
+        commit: impl AsyncFnOnce(&Store, Planned) -> Result<Made, Error>,
+    ) {
         let mut plan = Planned::new(message, NOW);
         let mut groups = [Vec::new(), Vec::new()];
         let mut after = Vec::new();
@@ -164,11 +194,13 @@ impl Model {
                 plan.children.push(child(key, recipients, body));
             }
         }
-        match self.runtime.block_on(self.store().commit_plan(plan)) {
+        let committed = self.runtime.block_on(commit(self.store(), plan));
+        match committed {
             Err(Error::Stale { .. }) => assert!(is_stale),
             Err(other) => panic!("{other}"),
             Ok(made) => {
                 assert!(!is_stale);
+                self.check_work(&made);
                 let mut children = made.children.into_iter();
                 for recipients in groups.iter().filter(|group| !group.is_empty()) {
                     let child = children.next().unwrap();
@@ -237,6 +269,24 @@ impl Model {
         let of =
             self.recipients.iter().filter(|(_, row)| row.carrier.unwrap_or(row.message) == carrier);
         of.map(|(recipient, _)| *recipient).collect()
+    }
+
+    /// Work that is handed on is what would be read from the database.
+    fn check_work(&self, made: &Made) {
+        assert_eq!(made.work.len(), made.children.len());
+        for claim in &made.work {
+            let Work::Deliver { carrier, route, recipients } = &claim.work else {
+                panic!("a delivery was expected")
+            };
+            assert!(self.store().claim(carrier.id, NOW).unwrap().is_none(), "it is leased");
+            assert_eq!(Some(carrier), self.store().message(carrier.id).unwrap().as_ref());
+            assert_eq!(Some(route), carrier.route.as_ref());
+            let mut expected = self.store().recipients(carrier.parent.unwrap()).unwrap();
+            expected.retain(|row| row.carrier == Some(carrier.id));
+            assert_eq!(recipients, &expected);
+            let handed = self.store().body(&carrier.body).unwrap().read_all().unwrap();
+            assert_eq!(handed.to_vec(), bytes(self.store(), carrier.id).unwrap());
+        }
     }
 
     /// Compares everything that can be seen with what should be.
@@ -321,9 +371,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     };
     let admin = || prop_oneof![3 => Just(Event::Released), 1 => Just(Event::Retried), 1 => Just(Event::Dropped)];
     let many = || proptest::collection::vec(any::<usize>(), 1..4);
+    let fates = || proptest::collection::vec(fate.clone(), 1..5);
     let step = prop_oneof![
         3 => (1_usize..5).prop_map(Step::Accept),
-        5 => (any::<usize>(), proptest::collection::vec(fate, 1..5), any::<u8>())
+        3 => (1_usize..5, fates(), any::<u8>())
+            .prop_map(|(count, fates, shape)| Step::AcceptPlanned(count, fates, shape)),
+        5 => (any::<usize>(), fates(), any::<u8>())
             .prop_map(|(message, fates, shape)| Step::Plan(message, fates, shape)),
         5 => (any::<usize>(), proptest::collection::vec(outcome(), 1..4))
             .prop_map(|(carrier, events)| Step::Settle(carrier, events)),

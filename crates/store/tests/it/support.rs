@@ -56,7 +56,7 @@ pub(crate) async fn accept(
     body: &[u8],
 ) -> (MessageId, Vec<RecipientId>) {
     let body = store.new_body(body).unwrap();
-    let id = store.accept(message(recipients), body).await.unwrap();
+    let id = store.accept(message(recipients), body).await.unwrap().id;
     (id, ids(&store.recipients(id).unwrap()))
 }
 
