@@ -140,13 +140,13 @@ pub(crate) fn delivery_report(
     header: &[u8],
     events: &[Event],
 ) -> Result<Option<(NewMessage, NewBody)>> {
-    let Some(parties) = Parties::of(gateway, message) else { return Ok(None) };
     let wanted: Vec<&Event> = events.iter().filter(|event| event.is_wanted()).collect();
     let addresses: Vec<Address> =
         wanted.iter().filter_map(|it| Address::parse(&it.recipient.address).ok()).collect();
     if wanted.is_empty() || addresses.len() != wanted.len() {
         return Ok(None);
     }
+    let Some(parties) = Parties::of(gateway, message) else { return Ok(None) };
     let until = message.expires_at_ms / 1000;
     let recipients: Vec<notice::Recipient<'_>> = wanted
         .iter()

@@ -82,8 +82,14 @@ where
     Ok(done)
 }
 
-async fn accept(store: &Store, n: i64) -> Result<chancery_store::MessageId, Failure> {
-    let message = NewMessage {
+async fn accept(store: &Store, n: i64) -> Result<(), Failure> {
+    let body = store.new_body(&[b'x'; ORIGINAL])?;
+    store.accept(message(n), body).await?;
+    Ok(())
+}
+
+fn message(n: i64) -> NewMessage {
+    NewMessage {
         received_at_ms: NOW + n,
         expires_at_ms: NOW + 432_000_000,
         delay_notice_at_ms: Some(NOW + 14_400_000),
@@ -96,37 +102,31 @@ async fn accept(store: &Store, n: i64) -> Result<chancery_store::MessageId, Fail
         header: Some(vec![b'h'; 600]),
         recipients: vec![NewRecipient::new("bob@globex.example")],
         ..NewMessage::default()
-    };
-    Ok(store.accept(message, store.new_body(&[b'x'; ORIGINAL])?).await?.id)
+    }
 }
 
 async fn cycle(store: &Store, n: i64) -> Result<(), Failure> {
-    let id = accept(store, n).await?;
-    let claim = store.claim(id, NOW + n)?.ok_or("nothing to plan")?;
-    let Work::Plan { message, recipients } = claim.work else {
-        return Err("not a plan".into());
-    };
-    let original = store.body(&message.body)?.read_all()?;
+    let body = store.new_body(&[b'x'; ORIGINAL])?;
+    let arrived = store.arrive(message(n), body).map_err(|_| "no room in memory")?;
+    let original = store.body(&arrived.message.body)?.read_all()?;
     assert_eq!(original.len(), ORIGINAL);
-    let mut plan = Planned::new(id, NOW + n);
+    let mut plan = Planned::new(arrived.message.id, NOW + n);
     plan.children.push(Child {
         key: "protect:globex.example".into(),
         form: "protected".into(),
         body: ChildBody::New(store.new_body(&[b'y'; PROTECTED])?),
-        recipients: recipients.iter().map(|recipient| recipient.id).collect(),
+        recipients: arrived.recipients.iter().map(|recipient| recipient.id).collect(),
         route: "mx:globex.example".into(),
-        reverse_path: message.reverse_path,
+        reverse_path: arrived.message.reverse_path.clone(),
     });
-    let made = store.commit_plan(plan).await?;
-    drop(claim.lease);
+    let mut made = store.accept_planned(arrived, plan).await?;
 
-    let child = *made.children.first().ok_or("no child")?;
-    let claim = store.claim(child, NOW + n)?.ok_or("nothing to deliver")?;
+    let claim = made.work.pop().ok_or("nothing to deliver")?;
     let Work::Deliver { carrier, recipients, .. } = claim.work else {
         return Err("not a delivery".into());
     };
     assert_eq!(store.body(&carrier.body)?.read_all()?.len(), PROTECTED);
-    let mut settle = Settle::new(child, NOW + n);
+    let mut settle = Settle::new(carrier.id, NOW + n);
     let delivered =
         Outcome::Delivered { reply: "250 2.0.0 taken".into(), by: "mx.globex.example".into() };
     settle.outcomes =
