@@ -29,7 +29,8 @@ pub(crate) async fn take(
 ) -> Result<Taken, chancery_store::Error> {
     let arrived = match gateway.store.arrive(message, body) {
         Ok(arrived) => arrived,
-        Err((message, body)) => {
+        Err(unkept) => {
+            let (message, body) = *unkept;
             let accepted = gateway.store.accept(message, body).await?;
             accepted.work.into_iter().for_each(|claim| queue::hand_on(gateway, claim));
             return Ok(Taken { id: accepted.id, refusal: None });
@@ -64,6 +65,6 @@ fn refusal(draft: &mut Draft, arrived: &Arrived) -> Option<Reply> {
     }
     let reply = Reply::from_code(first.code, &format!("{}, as {}", first.text, arrived.message.id));
     draft.planned.notices.clear();
-    draft.counts.retain(|(counter, _)| *counter != Counter::Notices);
+    draft.counts.retain(|(counter, _)| !matches!(counter, Counter::Bounced | Counter::Notices));
     Some(reply)
 }

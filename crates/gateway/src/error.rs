@@ -1,5 +1,7 @@
 //! Why the gateway cannot start or a message cannot be prepared.
 
+use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+
 use chancery_fault::{Code, Coded, Fault, Retry};
 
 use crate::codes;
@@ -55,12 +57,30 @@ pub enum Error {
     Tls(#[from] chancery_net::tls::Error),
 }
 
+impl Error {
+    /// Returns true if the disk is full, however deep the error says so.
+    fn is_full(&self) -> bool {
+        let mut cause: Option<&dyn std::error::Error> = Some(self);
+        while let Some(error) = cause {
+            let io = error.downcast_ref::<std::io::Error>();
+            if io.is_some_and(|io| matches!(io.kind(), StorageFull | QuotaExceeded)) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 impl Coded for Error {
     fn code(&self) -> &'static Code {
         match self {
             Self::Bind { .. } | Self::Listener(_) => &LISTEN,
             Self::Card { source, .. } => source.code(),
             Self::Dns(error) => error.code(),
+            Self::Io(_) | Self::Smime(_) if self.is_full() => {
+                chancery_store::Error::file("", &StorageFull.into()).code()
+            }
             Self::Io(_) => &codes::PLAN_FAILED,
             Self::Key { .. } => &codes::NO_IDENTITY,
             Self::Smime(error) => error.code(),

@@ -196,6 +196,8 @@ impl Session for Client {
     }
 
     async fn begin(&mut self) -> Result<(), Reply> {
+        let size = self.transaction.as_ref().and_then(|it| it.mail.size).unwrap_or_default();
+        self.gateway.store.check_room(size).map_err(|error| self.failed(&error))?;
         let writer = self.gateway.store.body_writer();
         let started = self.gateway.clock.monotonic();
         if let Some(transaction) = &mut self.transaction {
@@ -315,6 +317,7 @@ impl Client {
         let took = gateway.clock.monotonic().saturating_sub(started);
         gateway.metrics.observe(Stage::Intake, took);
         if let Some(reply) = refusal {
+            gateway.metrics.add(Counter::Refused, 1);
             tracing::info!(message = %id, door = self.door.name(), peer = %self.peer, recipients, %reply, "refused");
             return Err(reply);
         }

@@ -43,8 +43,8 @@ When none matches, the demand is `protect-if-possible`.
 - Mail that the sender's own program has encrypted satisfies `protect` unless `outbound.desktop-protected` is `wrap`; mail that it has only signed does not.
 - A notice (a message with the null sender) is treated like all mail; if it is held or refused, nobody is told.
 - `chancery queue release` takes a message past every demand to `hold`. It does not take it past a demand to `protect`: change the rule first.
-- `reject` for outgoing mail answers 5xx to `RCPT` when the envelope alone decides: the rule and every rule above it that could match ask for sender, recipient, domains, or an announced size above `size-over`, and nothing else. Otherwise the message is taken, and the sender gets a notice with its header. A rule that refuses costs least when it stands above the rules that look at content.
-- `reject` for what came from outside is always a notice, because a verdict needs the whole message. The sender of such mail may be forged, and then a stranger gets the notice: prefer `hold` or `deliver-with-warning`, and `reject` only from domains whose senders are checked before (SPF, DMARC).
+- `reject` for outgoing mail answers 5xx to `RCPT` when the envelope alone decides: the rule and every rule above it that could match ask for sender, recipient, domains, or an announced size above `size-over`, and nothing else. Otherwise the answer comes at the end of the message, if it is not larger than 128 KiB and nobody else gets it; if not, the sender gets a notice with its header. A rule that refuses costs least when it stands above the rules that look at content.
+- `reject` for what came from outside is answered 5xx at the end of the message too, because a verdict needs the whole of it. Over 128 KiB, or if another recipient gets the message, it is a notice; the sender of such mail may be forged, and then a stranger gets it.
 - For mail that came from outside, `protect` and `sign` mean that it must have arrived like that, with a signature that may speak for the sender; otherwise `inbound.unprotected` says what happens. `pass` delivers it whatever the rest of `[inbound]` says.
 ";
 

@@ -56,6 +56,13 @@ impl Layout {
         }
     }
 
+    /// Returns how many octets are free and how many the file system has in all.
+    pub(crate) fn room(&self) -> io::Result<(u64, u64)> {
+        let system = rustix::fs::statvfs(&self.root)?;
+        let octets = |blocks: u64| blocks.saturating_mul(system.f_frsize);
+        Ok((octets(system.f_bavail), octets(system.f_blocks)))
+    }
+
     /// Makes a file in `tmp/` and returns it with its name.
     pub(crate) fn create_temporary(&self) -> io::Result<(File, String)> {
         let name = file_name();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::body::{self, BodyReader, BodyRef, BodyWriter, Content, Memory, NewBody};
 use crate::database::Database;
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Result};
 use crate::fail::FailPoints;
 use crate::id::Ids;
 use crate::layout::{Layout, ServeLock};
@@ -82,6 +82,20 @@ impl Store {
         Ok(lock)
     }
 
+    /// Fails with [`Error::Full`] if there is no room for a message of so many octets.
+    ///
+    /// Some room is always kept, because mail that is in the queue needs some to get out: its protected copy, and the
+    /// rows that say what became of it.
+    pub fn check_room(&self, size: u64) -> Result<()> {
+        let doing = "accept a message";
+        let (free, total) = self.layout.room().doing(doing)?;
+        if has_room(free, total, size) {
+            return Ok(());
+        }
+        let why = format!("{} MB are free, and {} MB are kept", free >> 20, reserve(total) >> 20);
+        Err(Error::Full { doing, why })
+    }
+
     /// Starts a body that is to be accepted.
     pub fn body_writer(&self) -> BodyWriter {
         BodyWriter::new(Arc::clone(&self.layout))
@@ -139,5 +153,40 @@ impl Store {
             );
         }
         Ok(())
+    }
+}
+
+/// A message and its protected copy, which is half as large again, are on the disk at the same time.
+fn has_room(free: u64, total: u64, size: u64) -> bool {
+    let wanted = size.saturating_add(size / 2).saturating_add(size);
+    free >= reserve(total).saturating_add(wanted)
+}
+
+/// Returns the octets that new mail may not have: 100 MB, or a tenth of a small disk.
+fn reserve(total: u64) -> u64 {
+    (total / 10).min(100 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_room_is_for_mail_that_is_here() {
+        const MB: u64 = 1 << 20;
+        assert!(has_room(200 * MB, 50_000 * MB, 40 * MB), "100 kept, 40 + 60 wanted");
+        assert!(!has_room(200 * MB - 1, 50_000 * MB, 40 * MB));
+        assert!(has_room(3 * MB, 10 * MB, MB / 10), "a tenth of a small disk");
+        assert!(!has_room(MB - 1, 10 * MB, 0));
+        assert!(!has_room(u64::MAX, u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn a_store_knows_its_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options { create: true, ..Options::default() };
+        let store = Store::open(directory.path(), options).unwrap();
+        let error = store.check_room(u64::MAX).unwrap_err();
+        assert!(matches!(error, Error::Full { .. }), "{error}");
     }
 }

@@ -56,8 +56,8 @@ impl Store {
         &self,
         message: NewMessage,
         body: NewBody,
-    ) -> std::result::Result<Arrived, (NewMessage, NewBody)> {
-        let Some(kept) = body.keep(&self.memory) else { return Err((message, body)) };
+    ) -> std::result::Result<Arrived, Box<(NewMessage, NewBody)>> {
+        let Some(kept) = body.keep(&self.memory) else { return Err(Box::new((message, body))) };
         let now_ms = message.received_at_ms;
         let id = MessageId(self.ids.next(now_ms));
         let recipients = message.recipients.iter();
@@ -83,14 +83,14 @@ impl Store {
                 if insert_message_row(write, message.id.0, &message, header.as_deref())? == 0 {
                     return Err(stale);
                 }
-                let mut waiting = Recipients::fresh(message.clone(), recipients.clone());
-                let made = writing.carry_out(write, &mut waiting)?;
-                for recipient in &waiting.rows {
+                let mut envelope = Recipients::fresh(message.clone(), recipients.clone());
+                let made = writing.carry_out(write, &mut envelope)?;
+                for recipient in &envelope.rows {
                     if insert_recipient_row(write, recipient.id.0, recipient)? == 0 {
                         return Err(stale);
                     }
                 }
-                if waiting.need_body()
+                if envelope.need_body()
                     && let Some(body) = write.bodies.first()
                 {
                     body::insert(write, write.organisation, message.id, body)?;

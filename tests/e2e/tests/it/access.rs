@@ -248,14 +248,17 @@ fn what_a_rule_refuses_by_the_envelope_is_refused_at_once() {
         dialogue.say("RCPT TO:<carol@acme.example>").starts_with("250"),
         "rules are for outside"
     );
-    // What could still be saved by its content is taken; then the sender is told.
+    // What could still be saved by its content is refused after it; if others get it, the sender is told.
     let to = "albert@umbrella.example";
-    assert!(organisation.send(&[to], &message::plain(ALICE, to, "told-")).starts_with("250"));
+    let answer = organisation.send(&[to], &message::plain(ALICE, to, "refused-"));
+    assert!(answer.starts_with("550 5.7.1 ") && answer.contains("policy.rejected"), "{answer}");
+    let both = [to, "dave@initech.example"];
+    assert!(organisation.send(&both, &message::plain(ALICE, to, "told-")).starts_with("250"));
     let notice = organisation.mailboxes.received_for(ALICE).text();
     assert!(notice.contains("policy.rejected") && notice.contains("told-"), "{notice}");
     let saved = format!("X-Ok: yes\r\n{}", message::plain(ALICE, to, "saved-"));
     assert!(organisation.send(&[to], &saved).starts_with("250"));
     organisation.internet.received("mark saved-");
-    assert_eq!(organisation.internet.accepted().len(), 1);
+    assert_eq!(organisation.internet.accepted().len(), 2);
     assert_eq!(organisation.mailboxes.accepted().len(), 1, "who is refused at once gets no notice");
 }
