@@ -114,6 +114,11 @@ codes! {
         "the From inside of the protection and the one outside differ",
         "The protected message has another From than the wrapper it came in. The verdict speaks only about the From that \
          is shown. Mailing lists and forwarders cause this without bad intent; see the form and the signer in the verdict.";
+    FROM_MISLEADING: "smime.from_misleading", Sender, Never, "550 5.7.1",
+        "the name in From shows another address",
+        "The name beside the author's address is or has an address of somebody else, for whom no signer speaks. Many mail \
+         programs show the name alone, so the signature is not believed. Treat the message as an attempt to deceive, unless \
+         you know the sender for such names.";
     HEADER_DIFFERS: "smime.header_differs", Sender, Never, "550 5.7.1",
         "fields of the header are not those that were protected",
         "The author protected the header (RFC 9788), and outside of the protection some fields stand in another way: a mailing \

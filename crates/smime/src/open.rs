@@ -125,6 +125,7 @@ fn conclude(
     let (plan, authors) =
         conclusion.plan(&mut content).map_err(Error::io("read the opened message"))?;
     let signers = conclusion.signers(&authors);
+    conclusion.look_at_names(&authors);
     let outcome = conclusion.outcome(&authors, &signers);
     conclusion.note_header(&authors);
     let is_withheld = outcome != Outcome::Verified && conclusion.must_withhold(&content.head);

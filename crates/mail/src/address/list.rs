@@ -121,8 +121,9 @@ impl Mailbox {
     ///
     /// `"boss@acme.example" <eve@evil.example>` is the usual deception; many readers show only the name.
     pub fn misleading_address(&self) -> Option<Address> {
-        let mut words =
-            self.display.split(|c: char| c.is_whitespace() || "<>()[],;:\"'".contains(c));
+        // These look like it, and some readers search for addresses after making them one.
+        let display = self.display.replace(['\u{ff20}', '\u{fe6b}'], "@");
+        let mut words = display.split(|c: char| c.is_whitespace() || "<>()[],;:\"'".contains(c));
         let address =
             words.find_map(|word| word.contains('@').then(|| Address::parse(word).ok())?)?;
         (!address.same_mailbox_by(&self.address, crate::address::LocalPart::IgnoreAsciiCase))

@@ -101,6 +101,23 @@ impl Conclusion<'_, '_> {
         comparison
     }
 
+    /// Looks for a name beside an author's address that shows another address (`"boss@acme.example" <eve@evil.example>`):
+    /// many readers show the name alone. It is no deception if a signer may speak for that address too.
+    pub(super) fn look_at_names(&mut self, authors: &[Mailbox]) {
+        if self.peeled.layers.is_empty() {
+            return;
+        }
+        for author in authors.iter().take(MAX_NAMES) {
+            let Some(address) = author.misleading_address() else { continue };
+            let shown = Mailbox { display: String::new(), address };
+            if !self.is_spoken_for(std::slice::from_ref(&shown)) {
+                let text = format!("the name of {} shows another address", author.address);
+                self.complain(&error::FROM_MISLEADING, text);
+                self.peeled.is_ambiguous = true;
+            }
+        }
+    }
+
     /// Notes what the reader should know about the header: what is not covered, what was changed, who sent it.
     pub(super) fn note_header(&mut self, authors: &[Mailbox]) {
         let is_signed = self.peeled.is_signed_inside() && self.is_signature_good();
@@ -162,3 +179,6 @@ pub(super) fn sender_of(header: HeaderBlock<'_>) -> Option<Result<Mailbox, ()>> 
 fn has_lone_cr(header: &[u8]) -> bool {
     memchr::memchr_iter(b'\r', header).any(|at| header.get(at + 1) != Some(&b'\n'))
 }
+
+/// Names looked at; each may cost a look at all signers.
+const MAX_NAMES: usize = 4;

@@ -70,6 +70,30 @@ fn cve_2026_2748_white_space_in_a_certificate_s_address_speaks_for_nobody() {
 }
 
 #[test]
+fn a_name_that_shows_another_address_is_not_believed() {
+    let globex = Party::globex();
+    let (acme, eve) = (Party::acme(), Party::new("Eve", "evil.example", KeyKind::EcP256));
+    let openssl = OpenSsl::new();
+    let trust = vec![acme.anchor(), eve.anchor()];
+    for (party, author, result) in [
+        (&eve, "\"boss@acme.example\" <eve@evil.example>", Outcome::Unverified),
+        (&eve, "=?utf-8?Q?boss=40acme.example?= <eve@evil.example>", Outcome::Unverified),
+        (&eve, "\"boss\u{ff20}acme.example\" <eve@evil.example>", Outcome::Unverified),
+        (&eve, "eve@evil.example (boss@acme.example)", Outcome::Unverified),
+        (&eve, "\"Eve (Sales)\" <eve@evil.example>", Outcome::Verified),
+        (&eve, "\"EVE@evil.example\" <eve@evil.example>", Outcome::Verified),
+        // The organisation speaks for both.
+        (&acme, "\"sales@acme.example\" <joerg@acme.example>", Outcome::Verified),
+    ] {
+        let message = from(author, &openssl.sign(party, &[], &text("pay")));
+        let opened = open_as(&globex, &message, &trust);
+        assert_eq!(opened.verdict.result, result, "{author}: {:#?}", opened.verdict);
+        let is_told = opened.codes().contains(&"smime.from_misleading");
+        assert_eq!(is_told, result == Outcome::Unverified, "{author}: {:?}", opened.codes());
+    }
+}
+
+#[test]
 fn a_smtp_utf8_mailbox_is_an_address() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let name = |address: &str| {
