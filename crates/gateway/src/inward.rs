@@ -8,14 +8,16 @@ use chancery_mail::{Address, HeaderBlock, address, authentication_results};
 use chancery_policy::{
     Arrival, ArrivalResult, InboundDecision, InboundTreatment, Message, Sensitivity, inbound_decide,
 };
-use chancery_smime::{Delivered, OpenFacts, Opened, Outcome, ProtectionKind, Spools, Verdict};
+use chancery_smime::{
+    Delivered, OpenFacts, Opened, Outcome, Problem, ProtectionKind, Spools, Verdict,
+};
 use chancery_store::{ChildBody, NewBody, Recipient, RecipientId, Spool, Store};
 
 use crate::error::Result;
 use crate::metrics::Counter;
 use crate::plan::{Draft, Subject, is_hold};
 use crate::release::Releasable;
-use crate::warning;
+use crate::{codes, warning};
 
 /// Plans the message for its inside recipients.
 pub(crate) fn plan(
@@ -30,13 +32,15 @@ pub(crate) fn plan(
         return Ok(());
     }
     let mut content = subject.gateway.store.spool();
-    let opened = open(subject, &mut content)?;
+    let mut opened = open(subject, &mut content)?;
+    refuse_endless_header(&mut opened, &mut content)?;
     draft.record("verdict", &opened.verdict);
     if matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. }) {
         draft.count(Counter::Opened, 1);
     }
-    for problem in &opened.verdict.problems {
-        draft.failures.push(problem.code);
+    if !matches!(opened.verdict.result, Outcome::Verified | Outcome::Unprotected) {
+        // Of other mail they are notes.
+        draft.failures.extend(opened.verdict.problems.iter().map(|problem| problem.code));
     }
     let mut plainly = Vec::new();
     let mut warned = Vec::new();
@@ -84,6 +88,24 @@ fn open(subject: &Subject<'_>, content: &mut Spool) -> Result<Opened> {
     Ok(opened)
 }
 
+/// Lets nothing be delivered as it is whose header is larger than any that is looked at: results that pretend to be ours
+/// could be in the rest of it.
+fn refuse_endless_header(opened: &mut Opened, content: &mut Spool) -> Result<()> {
+    if !matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. }) {
+        return Ok(());
+    }
+    let mut start = Vec::new();
+    (&mut *content).take(MAX_HEADER).read_to_end(&mut start)?;
+    content.rewind()?;
+    if start.len() as u64 == MAX_HEADER && !HeaderBlock::parse(&start).is_terminated() {
+        let code = &codes::HEADER_TOO_LARGE;
+        let text = "the header inside is larger than 256 KiB, so it was not looked at".to_owned();
+        opened.verdict.problems.push(Problem { code: code.id, text });
+        opened.verdict.result = Outcome::Failed;
+    }
+    Ok(())
+}
+
 /// Spools of the store: small ones in memory, large ones in files without a name.
 struct DiskSpools<'a> {
     store: &'a Store,
@@ -98,7 +120,7 @@ impl Spools for DiskSpools<'_> {
 /// Asks the policy about one recipient.
 fn decision(subject: &Subject<'_>, opened: &Opened, recipient: &Recipient) -> InboundDecision {
     let header = subject.header();
-    let values = |name: &str| header.all(name).map(|field| field.text()).collect::<Vec<_>>();
+    let values = |name: &str| Subject::field_values(&header, name);
     let verdict = &opened.verdict;
     let domains = sender_domains(&header, verdict, &subject.message.reverse_path);
     let arrival = Arrival {
@@ -112,7 +134,7 @@ fn decision(subject: &Subject<'_>, opened: &Opened, recipient: &Recipient) -> In
         recipient: &recipient.address,
         size: subject.message.size,
         form: subject.form,
-        sensitivity: Sensitivity::of_fields(values("sensitivity")),
+        sensitivity: Sensitivity::of_fields(values("sensitivity").into_iter().map(|it| it.text)),
         released: recipient.code.as_deref().is_some_and(is_hold),
         header: &values,
     };
@@ -267,5 +289,5 @@ fn stopping_code(decision: &InboundDecision) -> Option<&'static Code> {
 /// The problem that says: encrypted, and none of the keys it names is ours.
 const NOT_FOR_US: &str = "smime.not_for_us";
 
-/// Forgeries are looked for in the first 8 MB of header; a longer header is no mail that anybody reads.
-const MAX_HEADER: u64 = 8 << 20;
+/// The largest header that is looked at, as at the door.
+const MAX_HEADER: u64 = 256 * 1024;

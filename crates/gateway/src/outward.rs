@@ -65,14 +65,16 @@ fn decision(
     key: &PartnerKey,
 ) -> Decision {
     let header = subject.header();
-    let values = |name: &str| header.all(name).map(|field| field.text()).collect::<Vec<_>>();
+    let values = |name: &str| Subject::field_values(&header, name);
     let facts = Facts {
         message: Message {
             sender: &subject.message.reverse_path,
             recipient: &recipient.address,
             size: subject.message.size,
             form: subject.form,
-            sensitivity: Sensitivity::of_fields(values("sensitivity")),
+            sensitivity: Sensitivity::of_fields(
+                values("sensitivity").into_iter().map(|it| it.text),
+            ),
             released: recipient.code.as_deref() == Some(chancery_policy::HELD_BY_RULE.id),
             header: &values,
         },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chancery_fault::{Code, Coded as _};
 use chancery_mail::{Address, HeaderBlock, index, trace};
-use chancery_policy::Form;
+use chancery_policy::{FieldValue, Form};
 use chancery_store::{
     DecisionRecord, Held, Lease, Made, Message, MessageId, Outcome, Planned, Recipient, Refused,
     Settle,
@@ -187,6 +187,12 @@ impl Subject<'_> {
     /// Returns the header.
     pub(crate) fn header(&self) -> HeaderBlock<'_> {
         HeaderBlock::parse(self.index.header())
+    }
+
+    /// Returns what the rules see of the fields with this name.
+    pub(crate) fn field_values(header: &HeaderBlock<'_>, name: &str) -> Vec<FieldValue> {
+        let decoded = header.all(name).map(|field| field.decoded());
+        decoded.map(|it| FieldValue { text: it.text, is_whole: it.is_whole }).collect()
     }
 
     /// Returns the trace field that this gateway adds (RFC 5321 section 4.4).

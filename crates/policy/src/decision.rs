@@ -303,7 +303,7 @@ pub(crate) fn first_match<'p>(
 ) -> Matched<'p> {
     let mut tried = Vec::new();
     for rule in rules {
-        let mismatch = match rule.when.mismatch(direction, message) {
+        let mismatch = match rule.when.mismatch(direction, message, rule.then) {
             None if rule.then == Demand::Hold && message.released => {
                 Some("an administrator has released this message".to_owned())
             }

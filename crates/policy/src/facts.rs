@@ -28,7 +28,23 @@ pub struct Message<'a> {
     /// demand to `protect` stays.
     pub released: bool,
     /// Returns the values of all fields with this name, unfolded and decoded (RFC 2047).
-    pub header: &'a dyn Fn(&str) -> Vec<String>,
+    pub header: &'a dyn Fn(&str) -> Vec<FieldValue>,
+}
+
+/// The value of one header field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldValue {
+    /// What could be decoded.
+    pub text: String,
+    /// Whether that is all of it. What is in an unknown character set counts as whatever a rule to `protect`, `hold` or
+    /// `reject` looks for; otherwise nobody would need more than that to get past the rule.
+    pub is_whole: bool,
+}
+
+impl From<String> for FieldValue {
+    fn from(text: String) -> Self {
+        Self { text, is_whole: true }
+    }
 }
 
 /// What is known about a message and one of its recipients before its content has come.

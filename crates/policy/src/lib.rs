@@ -68,7 +68,7 @@ pub use decision::{
     refuses_envelope,
 };
 pub use document::{Mistake, Severity};
-pub use facts::{Destination, Envelope, Facts, Form, Message, PartnerKey, Sensitivity};
+pub use facts::{Destination, Envelope, Facts, FieldValue, Form, Message, PartnerKey, Sensitivity};
 pub use inbound::{Arrival, ArrivalResult, InboundDecision, InboundTreatment, inbound_decide};
 pub use reference::{KEYS, reference_markdown};
 pub use rules::{

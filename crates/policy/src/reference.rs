@@ -176,7 +176,7 @@ pub const KEYS: &[KeyDoc] = &[
         "rule.when.header",
         "table `{ name, matches }` or a list of them",
         "",
-        "A header field that must be there. `matches` is a pattern, or a list of which one is enough, for its decoded value; without it any value does. Several headers must all be there.",
+        "A header field that must be there. `matches` is a pattern, or a list of which one is enough, for its decoded value; without it any value does. Several headers must all be there. A value in an unknown character set fits if the rule says `protect`, `hold` or `reject`.",
         "{ name = \"Subject\", matches = \"*[secret]*\" }",
     ),
     key(

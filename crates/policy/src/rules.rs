@@ -272,9 +272,14 @@ impl Conditions {
     /// Returns why the message does not fit; `None` if it does.
     ///
     /// The text never quotes a header value: it goes to the decision record, which more people may read than the mail.
-    pub(crate) fn mismatch(&self, direction: Direction, message: &Message<'_>) -> Option<String> {
+    pub(crate) fn mismatch(
+        &self,
+        direction: Direction,
+        message: &Message<'_>,
+        then: Demand,
+    ) -> Option<String> {
         self.mismatch_of_envelope(direction, message.sender, message.recipient)
-            .or_else(|| self.mismatch_of_content(message))
+            .or_else(|| self.mismatch_of_content(message, then))
     }
 
     fn mismatch_of_envelope(
@@ -308,7 +313,7 @@ impl Conditions {
         None
     }
 
-    fn mismatch_of_content(&self, message: &Message<'_>) -> Option<String> {
+    fn mismatch_of_content(&self, message: &Message<'_>, then: Demand) -> Option<String> {
         if let Some(limit) = self.size_over.filter(|limit| message.size <= *limit) {
             return Some(format!("size-over: {} octets are not over {limit}", message.size));
         }
@@ -325,7 +330,7 @@ impl Conditions {
         if !self.desktop.is_empty() && !self.desktop.contains(&desktop) {
             return Some(format!("desktop: this message has {}", desktop.as_str()));
         }
-        self.headers.iter().find_map(|condition| condition.mismatch(message))
+        self.headers.iter().find_map(|condition| condition.mismatch(message, then))
     }
 
     /// Returns true if nothing but the direction is asked.
@@ -350,15 +355,17 @@ impl Conditions {
 }
 
 impl HeaderCondition {
-    fn mismatch(&self, message: &Message<'_>) -> Option<String> {
+    fn mismatch(&self, message: &Message<'_>, then: Demand) -> Option<String> {
+        let is_careful = matches!(then, Demand::Hold | Demand::Protect | Demand::Reject);
         let values = (message.header)(&self.name);
         if values.is_empty() {
             return Some(format!("header: there is no {} field", self.name));
         }
         let fits = self.matches.is_empty()
-            || values
-                .iter()
-                .any(|value| self.matches.iter().any(|glob| glob.matches(value.trim())));
+            || values.iter().any(|value| {
+                is_careful && !value.is_whole
+                    || self.matches.iter().any(|glob| glob.matches(value.text.trim()))
+            });
         (!fits).then(|| format!("header: no {} field fits", self.name))
     }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::FieldValue;
 use crate::codes::{
     HELD_BY_RULE, KEY_EXPIRED, KEY_NOT_YET_VALID, KEY_UNSUITABLE, NO_PARTNER, REJECTED_BY_RULE,
 };
@@ -155,10 +156,24 @@ fn a_release_takes_mail_past_hold_but_never_past_protect() {
 }
 
 #[test]
+fn what_cannot_be_read_fits_a_rule_that_is_careful_and_no_other() {
+    let header = |_: &str| vec![FieldValue { text: "Re: ?".to_owned(), is_whole: false }];
+    for (then, fits) in
+        [("protect", true), ("hold", true), ("reject", true), ("pass", false), ("sign", false)]
+    {
+        let rule = "when = { header = { name = \"Subject\", matches = \"*[secret]*\" } }";
+        let policy = policy(&format!("[[rule]]\nthen = \"{then}\"\n{rule}"));
+        let message = Message { header: &header, ..message(Form::Plain) };
+        let facts = Facts { message, destination: outside(PartnerKey::Usable) };
+        assert_eq!(decide(&policy, &facts).rule().is_some(), fits, "{then}");
+    }
+}
+
+#[test]
 fn every_condition_decides() {
     let header = |name: &str| match name {
-        "Subject" => vec!["Re: [Secret] plan".to_owned()],
-        "X-Two" => vec!["one".to_owned(), "two".to_owned()],
+        "Subject" => vec!["Re: [Secret] plan".to_owned().into()],
+        "X-Two" => vec!["one".to_owned().into(), "two".to_owned().into()],
         _ => Vec::new(),
     };
     let message = Message {
@@ -347,7 +362,7 @@ proptest! {
             "[[rule]]\nwhen = { header = { name = \"Subject\", matches = \"*a*\" } }\nthen = \"protect\"\n\
              [[rule]]\nwhen = { sender = \"*a*@*\" }\nthen = \"sign\"",
         );
-        let header = |_: &str| vec![subject.clone()];
+        let header = |_: &str| vec![subject.clone().into()];
         let message = Message { sender: &sender, recipient: &recipient, header: &header, ..message(form) };
         let facts = Facts { message, destination };
         prop_assert_eq!(decide(&policy, &facts), decide(&policy, &facts));
@@ -418,7 +433,7 @@ proptest! {
             );
         }
         let policy = policy(&text);
-        let header = move |_: &str| if is_marked { vec![String::new()] } else { Vec::new() };
+        let header = move |_: &str| if is_marked { vec![String::new().into()] } else { Vec::new() };
         let message = Message { size, header: &header, ..message(Form::Plain) };
         let envelope = Envelope {
             sender: message.sender,
