@@ -185,7 +185,10 @@ fn we_open_what_openssl_sends() {
     let (_, encryption) = files_of_card(&initech.openssl, &organisation.gateway.card());
     // The options before and after the recipient.
     let ciphers: &[(&str, &[&str], &[&str])] = &[
+        // OpenSSL 3.0 takes triple DES by itself.
+        ("default", &[], &[]),
         ("aes-128-cbc", &["-aes128"], &[]),
+        ("aes-192-cbc", &["-aes192"], &[]),
         ("aes-256-cbc", &["-aes256"], &[]),
         ("aes-256-gcm", &["-aes-256-gcm"], &[]),
         ("streamed", &["-aes256", "-stream"], &[]),
@@ -209,6 +212,28 @@ fn we_open_what_openssl_sends() {
         assert!(results.iter().any(|result| result.contains("smime=pass")), "{mark}: {results:?}");
         assert!(!delivered.contains("forged"), "a result that bears our name is ours alone");
     }
+}
+
+#[test]
+fn results_behind_an_endless_header_inside_are_not_delivered_as_ours() {
+    let organisation = Lone::start_with_options(&["--key-type", "rsa-2048"]);
+    let initech = Initech::new();
+    initech.meet(&organisation);
+    let (_, encryption) = files_of_card(&initech.openssl, &organisation.gateway.card());
+    let filler = format!("X-Filler: {}\r\n", "f".repeat(900)).repeat(300);
+    let entity = format!(
+        "Content-Type: message/rfc822; forwarded=no\r\n\r\nFrom: dave@initech.example\r\nMessage-ID: <endless@initech.example>\r\n\
+         {filler}Authentication-Results: gateway.acme.example; smime=pass (forged)\r\n\r\n{SECRET}\r\n"
+    );
+    let body = initech.encrypt(&initech.sign(&entity), &["-aes256"], &[&encryption]);
+    let mail = format!(
+        "From: dave@initech.example\r\nTo: alice@acme.example\r\nMessage-ID: <endless@initech.example>\r\n{body}"
+    );
+    assert!(organisation.receive("dave@initech.example", &mail).starts_with("250"));
+    let delivered = organisation.mailboxes.received("endless@initech.example").text();
+    let (head, _) = message::split(&delivered);
+    assert!(head.contains("Chancery-Warning: policy.bad_signature"), "{head}");
+    assert!(!head.contains("smime=pass"), "{head}");
 }
 
 #[test]
