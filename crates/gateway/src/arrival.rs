@@ -63,7 +63,7 @@ fn refusal(draft: &mut Draft, arrived: &Arrived) -> Option<Reply> {
     if !goes_nowhere || bounced.len() < arrived.recipients.len() {
         return None;
     }
-    let reply = Reply::from_code(first.code, &format!("{}, as {}", first.text, arrived.message.id));
+    let reply = Reply::from_code(first.code, &format!("{} [{}]", first.text, arrived.message.id));
     draft.planned.notices.clear();
     draft.counts.retain(|(counter, _)| !matches!(counter, Counter::Bounced | Counter::Notices));
     Some(reply)

@@ -58,7 +58,7 @@ pub(crate) fn plan(
                 draft.hold(recipient, code, last_reason(&decision), false);
             }
             InboundTreatment::Reject { code } => {
-                draft.refuse(recipient, code, last_reason(&decision));
+                draft.refuse(recipient, code, rejection(&decision));
             }
         }
     }
@@ -276,6 +276,13 @@ pub(crate) fn copy_without_forgeries(
 
 fn last_reason(decision: &InboundDecision) -> String {
     decision.reasons().last().map(|reason| reason.text.clone()).unwrap_or_default()
+}
+
+/// Returns what a stranger whose message is refused reads: the words of the rule's author, and nothing of our policy.
+fn rejection(decision: &InboundDecision) -> String {
+    let by_author = decision.rule().and_then(|rule| rule.reason.clone());
+    by_author
+        .unwrap_or_else(|| "the policy of this organisation does not take this message".to_owned())
 }
 
 /// Returns the code of the reason that made a warning necessary.

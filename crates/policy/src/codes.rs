@@ -81,14 +81,15 @@ pub static SIGNATURE_FAILED: Code = Code {
            attack. What happens to such mail is `bad-signature` in the `[inbound]` part of the policy.",
 };
 
-/// The signature is right, but by nobody we know.
+/// The signature is right, but by nobody we know, or not by one who speaks for the author.
 pub static SIGNATURE_UNVERIFIED: Code = Code {
     id: "policy.unknown_signer",
     fault: Fault::Partner,
     retry: Retry::Never,
     reply: "550 5.7.1",
-    summary: "nobody we have a reason to trust vouches for the message",
-    help: "Add the partner card of the signer's organisation if you know it. What happens to such mail is \
+    summary: "nobody we have a reason to trust vouches for the author of the message",
+    help: "See the problems in the verdict of the message: the signer is unknown, or may not speak for the address in \
+           From, or From was changed on the way. Add the partner card of the signer's organisation if you know it. What happens to such mail is \
            `unknown-signer` in the `[inbound]` part of the policy.",
 };
 

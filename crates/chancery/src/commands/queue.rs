@@ -7,7 +7,7 @@ use super::block_on;
 use crate::cli::{Pick, Queue, QueueState};
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, act};
-use crate::output::{Output, counted, plain, table, time};
+use crate::output::{Output, counted, note, plain, table, time};
 use crate::story;
 
 /// Runs the command.
@@ -52,7 +52,8 @@ fn list(
 ) -> Result {
     let mut filter = QueueFilter {
         state: state.map(|state| word(state).to_owned()),
-        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        // One more than is shown tells whether there are more.
+        limit: usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1),
         ..QueueFilter::default()
     };
     match recipient {
@@ -60,7 +61,11 @@ fn list(
         Some(text) => filter.domain = Some(text.to_ascii_lowercase()),
         None => {}
     }
-    let rows = store.list(&filter)?;
+    let mut rows = store.list(&filter)?;
+    if rows.len() == filter.limit {
+        rows.truncate(filter.limit - 1);
+        note(&format!("only the first {limit} are shown; `--limit` shows more"));
+    }
     output.show(&rows, || {
         if rows.is_empty() {
             return "nothing waits".to_owned();
