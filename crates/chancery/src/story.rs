@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chancery_store::{DecisionView, MessageView, Recipient};
 use serde_json::Value;
 
-use crate::output::{plain, time};
+use crate::output::{counted, plain, time};
 
 /// Returns the message and where its recipients stand.
 pub fn summary(view: &MessageView) -> String {
@@ -102,6 +102,9 @@ fn title(decision: &DecisionView) -> String {
         "sign" => "signed".to_owned(),
         "verdict" => "opened and judged".to_owned(),
         "delivery" => "delivery attempted".to_owned(),
+        "queue.drop" => "given up by an administrator".to_owned(),
+        "queue.release" => "released".to_owned(),
+        "queue.retry" => "tried again at once".to_owned(),
         other => other.to_owned(),
     }
 }
@@ -112,8 +115,10 @@ fn lines(decision: &DecisionView) -> Vec<String> {
     match decision.kind.as_str() {
         "policy" | "inbound-policy" => policy(facts),
         "protect" => protect(facts),
+        "sign" => sign(facts),
         "verdict" => verdict(facts),
         "delivery" => delivery(facts),
+        "queue.drop" | "queue.release" | "queue.retry" => act(facts),
         _ => vec![facts.to_string()],
     }
 }
@@ -144,12 +149,36 @@ fn treatment(facts: &Value) -> String {
     }
 }
 
+fn sign(facts: &Value) -> Vec<String> {
+    let fields: Vec<&str> = list(facts, "header").filter_map(Value::as_str).collect();
+    let header = if fields.is_empty() {
+        "the signature does not cover the header".to_owned()
+    } else {
+        format!("the signature covers the content and {}", fields.join(", "))
+    };
+    let by = format!(
+        "signed with {} by the certificate {}",
+        text(facts, "digest"),
+        text(facts, "signer")
+    );
+    vec![by, header]
+}
+
+fn act(facts: &Value) -> Vec<String> {
+    let mut lines = vec![format!("by {}: {}", text(facts, "who"), text(facts, "why"))];
+    lines.extend(
+        list(facts, "recipients")
+            .map(|it| format!("{} was {}", text(it, "address"), text(it, "was"))),
+    );
+    lines
+}
+
 fn protect(facts: &Value) -> Vec<String> {
     let mut lines = vec![
         format!(
-            "for {} ({} recipients)",
+            "for {} ({})",
             text(facts, "partner"),
-            facts.get("recipients").map_or(0, count)
+            counted(facts.get("addresses").map_or(0, count), "recipient")
         ),
         format!("cipher {}: {}", text(facts, "cipher"), text(facts, "why")),
         format!(
@@ -229,6 +258,6 @@ fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     value.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn count(value: &Value) -> u64 {
-    value.as_array().map_or_else(|| value.as_u64().unwrap_or(0), |it| it.len() as u64)
+fn count(value: &Value) -> usize {
+    value.as_u64().and_then(|it| usize::try_from(it).ok()).unwrap_or(0)
 }

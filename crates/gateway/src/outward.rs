@@ -87,7 +87,8 @@ fn decision(
 #[derive(Serialize)]
 struct ProtectRecord<'a> {
     partner: &'a str,
-    recipients: usize,
+    /// Recipients of the message; those of the encryption are in what follows.
+    addresses: usize,
     why: &'static str,
     #[serde(flatten)]
     protected: &'a chancery_smime::Protected,
@@ -125,7 +126,7 @@ fn protect_for(
         "protect",
         &ProtectRecord {
             partner: partner.organisation(),
-            recipients: recipients.len(),
+            addresses: recipients.len(),
             why: choice.why,
             protected: &protected,
         },

@@ -131,6 +131,11 @@ fn change(store: &Store, pick: &Pick, output: Output, done: &str, change: Change
     })?;
     let shown = Changed { recipients: changed.iter().map(ToString::to_string).collect() };
     output.show(&shown, || format!("{done}: {}", counted(changed.len(), "recipient")))?;
+    if done == "released" && !changed.is_empty() {
+        note(
+            "a rule that demands protection holds again what still has no key: see `chancery queue list`",
+        );
+    }
     if changed.is_empty() {
         return Err(Failure::no(format!("nothing could be {done}"))
             .hint("only held mail is released, only queued mail is retried, and what is finished stays finished"));
