@@ -43,6 +43,7 @@ pub struct Signer {
     key: [SignerKey; 1],
     chain: Vec<Vec<u8>>,
     fingerprint: String,
+    is_domain: bool,
 }
 
 /// One recipient's encryption certificate, ready for use.
@@ -132,7 +133,7 @@ impl Signer {
         let fingerprint = own_fingerprint(certificate)?;
         let key = SignerKey::new(key, certificate)
             .map_err(|error| Error::OwnKey { why: error.to_string() })?;
-        Ok(Self { key: [key], chain: chain.to_vec(), fingerprint })
+        Ok(Self { key: [key], chain: chain.to_vec(), fingerprint, is_domain: true })
     }
 
     /// Returns the certificate (DER).
@@ -146,7 +147,19 @@ impl Signer {
         &self.fingerprint
     }
 
-    pub(crate) fn for_cms(&self) -> (&[SignerKey], &[Vec<u8>]) {
+    /// Makes it a person's: its signatures do not say that they are an organisation's (RFC 3183 section 3.1).
+    #[must_use]
+    pub fn of_person(self) -> Self {
+        Self { is_domain: false, ..self }
+    }
+
+    /// Returns true if its signatures are an organisation's.
+    pub fn is_domain(&self) -> bool {
+        self.is_domain
+    }
+
+    /// Returns the key, and the certificates above it, for a bare CMS structure.
+    pub fn for_cms(&self) -> (&[SignerKey], &[Vec<u8>]) {
         (&self.key, &self.chain)
     }
 }
@@ -192,7 +205,8 @@ impl RecipientKey {
         &self.fingerprint
     }
 
-    pub(crate) fn for_cms(&self) -> Recipient {
+    /// Returns the recipient for a bare CMS structure.
+    pub fn for_cms(&self) -> Recipient {
         self.recipient.clone()
     }
 }
@@ -211,7 +225,8 @@ impl OpeningKey {
         &self.fingerprint
     }
 
-    pub(crate) fn for_cms(&self) -> DecryptionKey {
+    /// Returns the key for a bare CMS structure.
+    pub fn for_cms(&self) -> DecryptionKey {
         self.key.clone()
     }
 }

@@ -87,6 +87,7 @@ pub mod danger;
 pub mod transit;
 
 mod choice;
+mod desk;
 mod entity;
 mod error;
 mod header;
@@ -100,6 +101,7 @@ mod trust;
 mod verdict;
 
 pub use choice::{Choice, choose};
+pub use desk::{encrypt_in_place, sign_opaque};
 pub use error::{CODES, Error, Result};
 pub use header::{HeaderConfidentiality, HeaderForm};
 pub use keys::{Capabilities, ContentAlgorithm, KeyTransport, OpeningKey, RecipientKey, Signer};

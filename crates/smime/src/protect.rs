@@ -120,7 +120,7 @@ fn write_protected(
     }
     let (keys, chain) = protection.signer.for_cms();
     let options = SignOptions {
-        domain_signature: true,
+        domain_signature: protection.signer.is_domain(),
         signing_time: Some(protection.signing_time),
         ..SignOptions::default()
     };
@@ -224,7 +224,7 @@ pub(crate) fn boundary(seed: &[u8]) -> String {
 }
 
 /// Returns the MIME fields of the message on the wire (RFC 8551 sections 3.3 and 3.4).
-fn wire_header(cipher: ContentAlgorithm) -> String {
+pub(crate) fn wire_header(cipher: ContentAlgorithm) -> String {
     let kind = match cipher {
         ContentAlgorithm::Aes256Cbc => "enveloped-data",
         ContentAlgorithm::Aes256Gcm => "authEnveloped-data",
@@ -235,7 +235,7 @@ fn wire_header(cipher: ContentAlgorithm) -> String {
     )
 }
 
-fn cipher(algorithm: ContentAlgorithm) -> ContentCipher {
+pub(crate) fn cipher(algorithm: ContentAlgorithm) -> ContentCipher {
     match algorithm {
         ContentAlgorithm::Aes256Cbc => ContentCipher::Aes256Cbc,
         ContentAlgorithm::Aes256Gcm => ContentCipher::Aes256Gcm,
@@ -251,9 +251,9 @@ fn writing(error: io::Error) -> Error {
 }
 
 /// Counts what is written.
-struct Counted<'o> {
-    sink: &'o mut dyn Write,
-    written: u64,
+pub(crate) struct Counted<'o> {
+    pub(crate) sink: &'o mut dyn Write,
+    pub(crate) written: u64,
 }
 
 impl Write for Counted<'_> {

@@ -9,7 +9,7 @@ use std::io::{self, Read, Seek, Write};
 use chancery_cms::{DetachedSigner, SignOptions};
 use serde::Serialize;
 
-mod sturdy;
+pub(crate) mod sturdy;
 
 use crate::{
     entity::{Entity, Head, Place, is_content_field},
@@ -63,7 +63,7 @@ pub fn sign<R: Read + Seek>(
     }
     let (keys, chain) = signing.signer.for_cms();
     let options = SignOptions {
-        domain_signature: true,
+        domain_signature: signing.signer.is_domain(),
         signing_time: Some(signing.signing_time),
         ..SignOptions::default()
     };

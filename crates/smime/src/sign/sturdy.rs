@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Writes the content with `header` as its own; returns the number of parts that were re-encoded.
-pub(super) fn write(
+pub(crate) fn write(
     entity: &mut Entity<'_>,
     head: &Head,
     header: &[u8],

@@ -1,0 +1,126 @@
+//! What a person at a desk makes and a gateway does not: an opaque signature (RFC 8551 section 3.5.2), and encryption
+//! without a signature (section 3.3).
+
+use std::io::{self, Read, Seek, Write};
+
+use chancery_cms::{EnvelopedWriter, Recipient, SignOptions, sign_attached};
+use chancery_mail::{Span, transfer::Base64Encoder};
+
+use crate::{
+    entity::{Entity, Head, Place, is_content_field},
+    error::{Error, Result},
+    header::payload::{self, push_line},
+    keys::{ContentAlgorithm, RecipientKey},
+    protect::{self, Counted, InPlace},
+    sign::{Signed, Signing, reading, sturdy, writing},
+};
+
+/// Signs `original` with its content and a copy of its header inside of the signature; only S/MIME programs can read it.
+///
+/// The content is held in memory, because the length stands before it: at most `limit` bytes. On an error, what was
+/// written to `out` is worthless.
+pub fn sign_opaque<R: Read + Seek>(
+    original: &mut R,
+    signing: &Signing<'_>,
+    limit: usize,
+    out: &mut dyn Write,
+) -> Result<Signed> {
+    let mut entity = Entity::whole(Place::Message(original)).map_err(reading)?;
+    let head = whole_head(&mut entity)?;
+    let header = payload::clear(head.block());
+    let mut content = Limited { bytes: Vec::new(), limit };
+    let reencoded_parts = sturdy::write(&mut entity, &head, &header.bytes, &mut content)?;
+    let (keys, chain) = signing.signer.for_cms();
+    let options = SignOptions {
+        domain_signature: signing.signer.is_domain(),
+        signing_time: Some(signing.signing_time),
+        ..SignOptions::default()
+    };
+    let der = sign_attached(&content.bytes, keys, chain, &options).map_err(Error::Cms)?;
+    let digest = chancery_cms::DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
+
+    let mut outer = Vec::with_capacity(2048);
+    for field in head.block().fields().filter(|field| !is_content_field(field)) {
+        push_line(&mut outer, field.raw);
+    }
+    outer.extend_from_slice(
+        b"MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type=signed-data;\r\n name=\"smime.p7m\"\r\n\
+          Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n",
+    );
+    let mut armor = Base64Encoder::new(outer);
+    let message = armor.write_all(&der).and_then(|()| armor.finish()).map_err(writing)?;
+    out.write_all(&message).map_err(writing)?;
+    Ok(Signed {
+        signer: signing.signer.fingerprint().to_owned(),
+        digest: protect::micalg(&digest),
+        header: header.covered,
+        reencoded_parts,
+        original_bytes: entity.span.len(),
+        wire_bytes: message.len() as u64,
+    })
+}
+
+/// Encrypts the content of `original` and its header in one pass, like [`protect_in_place`](crate::protect_in_place), and
+/// signs nothing: the reader learns that only the recipients can read it, and not who wrote it.
+///
+/// Returns the number of bytes written. On an error, what was written to `out` is worthless.
+pub fn encrypt_in_place<R: Read + Seek>(
+    original: &mut R,
+    how: InPlace,
+    recipients: &[&RecipientKey],
+    cipher: ContentAlgorithm,
+    out: &mut dyn Write,
+) -> Result<u64> {
+    if recipients.is_empty() {
+        return Err(Error::NoRecipient);
+    }
+    let mut entity = Entity::whole(Place::Message(original)).map_err(reading)?;
+    let head = whole_head(&mut entity)?;
+    let header =
+        payload::cipher(&head, how).ok_or(Error::MediaType)?;
+    let recipients: Vec<Recipient> =
+        recipients.iter().map(|recipient| recipient.for_cms()).collect();
+    let mut out = Counted { sink: out, written: 0 };
+    out.write_all(&header.outside).map_err(encrypting)?;
+    out.write_all(protect::wire_header(cipher).as_bytes()).map_err(encrypting)?;
+    let mut envelope =
+        EnvelopedWriter::new(Base64Encoder::new(out), protect::cipher(cipher), &recipients)
+            .map_err(Error::Cms)?;
+    envelope.write_all(&header.inside).map_err(encrypting)?;
+    let body = Span { start: head.body, end: entity.span.end };
+    entity.copy(body, &mut envelope).map_err(encrypting)?;
+    let armor = envelope.finish().map_err(Error::Cms)?;
+    Ok(armor.finish().map_err(encrypting)?.written)
+}
+
+fn whole_head(entity: &mut Entity<'_>) -> Result<Head> {
+    let head = entity.head().map_err(reading)?;
+    if head.is_whole { Ok(head) } else { Err(Error::HeaderTooLarge) }
+}
+
+fn encrypting(error: io::Error) -> Error {
+    Error::io("write the encrypted message")(error)
+}
+
+/// Collects bytes up to a limit.
+struct Limited {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len().saturating_add(bytes.len()) > self.limit {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "the content is too large for an opaque signature",
+            ));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
