@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_fault::{Code, Coded as _};
-use chancery_mail::{Address, HeaderBlock, address, message_id, trace};
+use chancery_mail::address::{self, Mailbox, parse_mailbox_list};
+use chancery_mail::{Address, HeaderBlock, message_id, trace};
 use chancery_net::listener::Peer;
 use chancery_net::smtp::{Final, Handler, Session};
 use chancery_net::tls::TlsInfo;
@@ -266,10 +267,16 @@ impl Client {
     ///
     /// A field that nobody can read as an address could be shown as anybody, so it is nobody's.
     fn may_be_authors(&self, header: &HeaderBlock<'_>) -> bool {
+        let is_own = |author: &Mailbox| {
+            let shown = author.misleading_address();
+            self.may_be(&author.address) && shown.is_none_or(|shown| self.may_be(&shown))
+        };
+        let mut fields = AUTHORS.into_iter().flat_map(|name| header.all(name));
         self.user.is_none()
-            || header.all("from").all(|field| {
-                let authors = address::parse_mailboxes(&field.unfolded());
-                !authors.is_empty() && authors.iter().all(|author| self.may_be(&author.address))
+            || fields.all(|field| {
+                let authors = parse_mailbox_list(&field.unfolded());
+                let is_clear = authors.problems.is_empty() && !authors.mailboxes.is_empty();
+                is_clear && authors.mailboxes.iter().all(is_own)
             })
     }
 
@@ -296,7 +303,7 @@ impl Client {
             return Err(self.refuse(&codes::LOOP, ""));
         }
         if !self.may_be_authors(&header) {
-            return Err(self.refuse(&codes::SENDER_NOT_THE_USER, "see its From field"));
+            return Err(self.refuse(&codes::SENDER_NOT_THE_USER, "see its From and Sender fields"));
         }
         let message = self.describe(transaction, &header);
         let (is_small, started) = (arriving.size <= SMALL, arriving.started);
@@ -424,3 +431,6 @@ const MAX_KEPT_HEADER: usize = 64 * 1024;
 
 /// Bodies up to this size stay in memory, so finishing them does not touch the disk.
 const SMALL: u64 = 128 * 1024;
+
+/// Fields that say who writes or sends (RFC 5322 sections 3.6.2 and 3.6.6).
+const AUTHORS: [&str; 4] = ["from", "sender", "resent-from", "resent-sender"];
