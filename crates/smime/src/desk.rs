@@ -77,7 +77,7 @@ pub fn encrypt_in_place<R: Read + Seek>(
     let mut entity = Entity::whole(Place::Message(original)).map_err(reading)?;
     let head = whole_head(&mut entity)?;
     let header =
-        payload::cipher(&head, how).ok_or(Error::MediaType)?;
+        payload::cipher(&mut entity, &head, how).map_err(reading)?.ok_or(Error::MediaType)?;
     let recipients: Vec<Recipient> =
         recipients.iter().map(|recipient| recipient.for_cms()).collect();
     let mut out = Counted { sink: out, written: 0 };
@@ -88,7 +88,7 @@ pub fn encrypt_in_place<R: Read + Seek>(
             .map_err(Error::Cms)?;
     envelope.write_all(&header.inside).map_err(encrypting)?;
     let body = Span { start: head.body, end: entity.span.end };
-    entity.copy(body, &mut envelope).map_err(encrypting)?;
+    io::copy(&mut entity.patched(body, header.display), &mut envelope).map_err(encrypting)?;
     let armor = envelope.finish().map_err(Error::Cms)?;
     Ok(armor.finish().map_err(encrypting)?.written)
 }

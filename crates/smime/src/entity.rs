@@ -11,6 +11,10 @@ use chancery_mail::{
 
 use crate::spool::Spool;
 
+pub(crate) use patched::Patch;
+
+mod patched;
+
 /// What a message can be read from.
 pub(crate) trait ReadSeek: Read + Seek {}
 

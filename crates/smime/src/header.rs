@@ -7,6 +7,8 @@ use chancery_mail::{
 };
 use serde::Serialize;
 
+pub(crate) mod legacy;
+pub(crate) mod parameter;
 pub(crate) mod payload;
 
 mod confidentiality;
@@ -47,6 +49,14 @@ impl HeaderForm {
             Self::None
         }
     }
+}
+
+/// Returns true if the content says that its author did not encrypt it (RFC 9788 section 2.1.1).
+pub(crate) fn says_clear(content: HeaderBlock<'_>) -> bool {
+    let kind = content.first("Content-Type").and_then(|field| ContentType::parse(field.value));
+    kind.is_some_and(|kind| {
+        kind.parameter("hp").is_some_and(|value| value.trim().eq_ignore_ascii_case("clear"))
+    })
 }
 
 /// Returns the name of the field as we write it if it is one that header protection is about: what readers see, answer

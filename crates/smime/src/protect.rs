@@ -77,8 +77,8 @@ pub fn protect(
 pub struct InPlace {
     /// What the world sees of the header.
     pub confidentiality: HeaderConfidentiality,
-    /// True to repeat a hidden Subject at the start of a plain text, for programs that do not look for it inside (RFC 9788
-    /// section 2.1.2); those that know the standard do not show it twice.
+    /// True to repeat hidden fields, as Subject, at the start of the texts that readers show, for programs that do not look
+    /// for them inside (RFC 9788 section 2.1.2); those that know the standard do not show them twice.
     pub legacy_display: bool,
 }
 
@@ -98,12 +98,14 @@ pub fn protect_in_place<R: Read + Seek>(
     if !head.is_whole {
         return Err(Error::HeaderTooLarge);
     }
-    let header = payload::cipher(&head, how).ok_or(Error::MediaType)?;
+    let header =
+        payload::cipher(&mut entity, &head, how).map_err(reading)?.ok_or(Error::MediaType)?;
     let body = Span { start: head.body, end: entity.span.end };
-    let mut body = entity.reader(body).map_err(reading)?;
+    let original_bytes = entity.span.len();
+    let mut body = entity.patched(body, header.display);
     let mut protected =
         write_protected(&header.inside, &mut body, &header.outside, protection, out)?;
-    protected.original_bytes = entity.span.len();
+    protected.original_bytes = original_bytes;
     Ok(protected)
 }
 

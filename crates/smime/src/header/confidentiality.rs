@@ -34,9 +34,11 @@ impl HeaderConfidentiality {
             (Self::Baseline | Self::Shy, "Subject") => Some(b"Subject: [...]\r\n".to_vec()),
             (Self::Baseline | Self::Shy, "Comments" | "Keywords") => None,
             (Self::Shy, "Date") => {
-                let text = date::parse(&field.unfolded()).map(date::format)?;
-                Some(format!("Date: {text}\r\n").into_bytes())
+                let utc = date::parse(&field.unfolded()).map(date::format);
+                Some(utc.map_or(plain, |utc| format!("Date: {utc}\r\n").into_bytes()))
             }
+            // What cannot be read stays, where a message needs it.
+            (Self::Shy, "From") => Some(bare_addresses(name, field).unwrap_or(plain)),
             (Self::Shy, name) if ADDRESSES.contains(&name) => bare_addresses(name, field),
             _ => Some(plain),
         }

@@ -1,16 +1,21 @@
 //! Writes the header of the protected content: its MIME fields, and the message's fields beside them (RFC 9788 section 2).
 
+use std::io;
+
 use chancery_mail::{
     address::{Mailbox, parse_mailbox_list},
-    content_type::{ContentType, TransferEncoding},
+    content_type::ContentType,
     encoded_word,
     header::{Field, HeaderBlock},
-    transfer::encode_quoted_printable,
 };
 
 use crate::{
-    entity::{Head, is_content_field},
-    header::{ADDRESSES, HeaderConfidentiality, PROTECTED, protected_name},
+    entity::{Entity, Head, Patch, is_content_field},
+    header::{
+        ADDRESSES, PROTECTED, legacy,
+        parameter::{with_parameter, without_protection},
+        protected_name,
+    },
     protect::InPlace,
 };
 
@@ -26,29 +31,37 @@ pub(crate) struct ClearHeader {
 /// A message whose media type is not clear keeps its header outside: a parameter more would not be read by all. So does
 /// one that its author has signed or encrypted: readers look for the header inside of all layers (RFC 9788 section 4.1).
 pub(crate) fn clear(original: HeaderBlock<'_>) -> ClearHeader {
-    let is_sealed = original.first("Content-Type").is_some_and(|field| is_sealed(&field));
-    let content = if is_sealed { None } else { content_fields(original, "hp=\"clear\"") };
-    let Some(content) = content else {
+    covered(original).unwrap_or_else(|| {
         let fields = original.fields().filter(is_inner_content_field);
         let bytes = fields.fold(Vec::new(), |mut bytes, field| {
             push_line(&mut bytes, field.raw);
             bytes
         });
-        return ClearHeader { bytes, covered: Vec::new() };
-    };
+        ClearHeader { bytes, covered: Vec::new() }
+    })
+}
+
+/// Returns the header with all protected fields; nothing if one of them cannot be protected. To the reader a field that
+/// is outside only is one that was added on the way, so it is all of them or none.
+fn covered(original: HeaderBlock<'_>) -> Option<ClearHeader> {
+    if original.first("Content-Type").is_some_and(|field| is_sealed(&field)) {
+        return None;
+    }
+    let content = content_fields(original, "hp=\"clear\"")?;
     let mut header = ClearHeader { bytes: Vec::with_capacity(1024), covered: Vec::new() };
     for name in PROTECTED {
-        // A field that is there twice has no single meaning to protect.
         let mut fields = original.all(name);
-        if let (Some(field), None) = (fields.next(), fields.next())
-            && let Some(line) = sturdy(name, &field)
-        {
-            header.bytes.extend_from_slice(&line);
-            header.covered.push(name);
+        let Some(field) = fields.next() else { continue };
+        // A field that is there twice has no single meaning to protect, and raw octets of an unknown character set none
+        // that could be written otherwise.
+        if fields.next().is_some() || std::str::from_utf8(field.raw).is_err() {
+            return None;
         }
+        header.bytes.extend_from_slice(&sturdy(name, &field)?);
+        header.covered.push(name);
     }
     header.bytes.extend_from_slice(&content);
-    header
+    Some(header)
 }
 
 /// Returns true for content that is a layer of protection itself.
@@ -63,23 +76,34 @@ fn is_sealed(content_type: &Field<'_>) -> bool {
 
 /// The two headers of an encrypted message.
 pub(crate) struct CipherHeader {
-    /// The header of the content with its empty line, and the legacy display after it.
+    /// The header of the content, with its empty line.
     pub(crate) inside: Vec<u8>,
     /// The fields outside, without those that describe the content.
     pub(crate) outside: Vec<u8>,
+    /// The legacy display in the body.
+    pub(crate) display: Vec<Patch>,
 }
 
 /// Makes both headers of an encrypted message (RFC 9788 section 5.2); nothing if its media type is not clear.
-pub(crate) fn cipher(head: &Head, how: InPlace) -> Option<CipherHeader> {
+pub(crate) fn cipher(
+    entity: &mut Entity<'_>,
+    head: &Head,
+    how: InPlace,
+) -> io::Result<Option<CipherHeader>> {
     let original = head.block();
     let mut outside = Vec::with_capacity(1024);
+    let mut hidden = Vec::new();
     for name in PROTECTED {
-        if let Some(field) = original.first(name)
-            && let Some(plain) = sturdy(name, &field)
-            && let Some(shown) = how.confidentiality.outside(name, &field, plain)
-        {
-            outside.extend_from_slice(&shown);
+        let Some(field) = original.first(name) else { continue };
+        let plain = sturdy(name, &field);
+        // A message has a From outside, however it is written (RFC 9788 section 3.1.1).
+        let plain = plain.or_else(|| (name == "From").then(|| with_line_end(field.raw)));
+        let Some(plain) = plain else { continue };
+        let shown = how.confidentiality.outside(name, &field, plain.clone());
+        if shown.as_ref() != Some(&plain) && USER_FACING.contains(&name) {
+            hidden.push(name);
         }
+        outside.extend(shown.unwrap_or_default());
     }
     let mut inside = Vec::with_capacity(2048);
     for field in HeaderBlock::parse(&outside).fields() {
@@ -89,37 +113,28 @@ pub(crate) fn cipher(head: &Head, how: InPlace) -> Option<CipherHeader> {
     for field in original.fields().filter(goes_inside) {
         push_line(&mut inside, field.raw);
     }
-    let is_hidden = how.confidentiality != HeaderConfidentiality::None;
-    let display = if how.legacy_display && is_hidden { legacy_display(head) } else { None };
-    let parameters = match display {
-        Some(_) => "hp-legacy-display=\"1\"; hp=\"cipher\"",
-        None => "hp=\"cipher\"",
-    };
-    inside.extend_from_slice(&content_fields(original, parameters)?);
+    let lines = if how.legacy_display { display_lines(original, &hidden) } else { Vec::new() };
+    let display = legacy::write(entity, head, &lines)?;
+    let parameters =
+        if display.is_root { "hp-legacy-display=\"1\"; hp=\"cipher\"" } else { "hp=\"cipher\"" };
+    let Some(fields) = content_fields(original, parameters) else { return Ok(None) };
+    inside.extend_from_slice(&fields);
     inside.extend_from_slice(b"\r\n");
-    inside.extend(display.unwrap_or_default());
-    Some(CipherHeader { inside, outside })
+    Ok(Some(CipherHeader { inside, outside, display: display.patches }))
 }
 
-/// Returns the hidden Subject for the start of the text (RFC 9788 section 5.2.2); nothing if the content is not a plain
-/// text that it can be put before.
-fn legacy_display(head: &Head) -> Option<Vec<u8>> {
-    let part = head.part();
-    let subject = head.block().first("Subject").map(|field| field.decoded())?;
-    if !part.content_type.is("text", "plain") || !subject.is_whole {
-        return None;
-    }
-    let charset = part.content_type.parameter("charset").unwrap_or("us-ascii");
-    let line = format!("Subject: {}\r\n\r\n", subject.text);
-    match part.transfer_encoding {
-        _ if !line.is_ascii() && !charset.eq_ignore_ascii_case("utf-8") => None,
-        TransferEncoding::QuotedPrintable => {
-            Some(encode_quoted_printable(line.as_bytes()).into_bytes())
+/// Returns the hidden fields as lines of text, Subject first (RFC 9788 section 5.2.2); none of it if one cannot be read.
+fn display_lines(original: HeaderBlock<'_>, hidden: &[&'static str]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for name in USER_FACING.into_iter().filter(|name| hidden.contains(name)) {
+        let Some(field) = original.first(name).map(|field| field.decoded()) else { continue };
+        if !field.is_whole {
+            return Vec::new();
         }
-        TransferEncoding::SevenBit if !line.is_ascii() => None,
-        encoding if encoding.is_identity() => Some(line.into_bytes()),
-        _ => None,
+        let words: Vec<&str> = field.text.split_whitespace().collect();
+        lines.push(format!("{name}: {}", words.join(" ")));
     }
+    lines
 }
 
 /// Returns the fields that describe the content, with a parameter added to the media type (RFC 9788 section 2.1).
@@ -131,7 +146,12 @@ pub(crate) fn content_fields(original: HeaderBlock<'_>, parameter: &str) -> Opti
             bytes
                 .extend_from_slice(format!("Content-Type: text/plain; {parameter}\r\n").as_bytes());
         }
-        (Some(field), None) => bytes.extend_from_slice(&with_parameter(&field, parameter)?),
+        (Some(field), None) => {
+            // What it says about an earlier protection is not true of this one.
+            let plain = without_protection(&field);
+            let plain = HeaderBlock::parse(plain.as_deref().unwrap_or(field.raw));
+            bytes.extend_from_slice(&with_parameter(&plain.first("Content-Type")?, parameter)?);
+        }
         (Some(_), Some(_)) => return None,
     }
     for field in original.fields().filter(is_inner_content_field) {
@@ -145,24 +165,6 @@ pub(crate) fn content_fields(original: HeaderBlock<'_>, parameter: &str) -> Opti
 /// Returns true for fields that describe the content inside; its `MIME-Version` stands outside.
 fn is_inner_content_field(field: &Field<'_>) -> bool {
     is_content_field(field) && !field.is("MIME-Version")
-}
-
-/// Adds a parameter to a Content-Type field; nothing if it would not be read from there.
-fn with_parameter(field: &Field<'_>, parameter: &str) -> Option<Vec<u8>> {
-    let before = ContentType::parse(field.value)?;
-    let kept = field.value.trim_ascii_end();
-    let kept = kept.strip_suffix(b";").unwrap_or(kept).trim_ascii_end();
-    let line = [b"Content-Type:", kept, b";\r\n ", parameter.as_bytes(), b"\r\n"].concat();
-    let block = HeaderBlock::parse(&line);
-    let mut fields = block.fields();
-    let (Some(written), None) = (fields.next(), fields.next()) else { return None };
-    let after = ContentType::parse(written.value)?;
-    let is_new = |name: &str| before.parameter(name).is_none();
-    let is_kept = after.parameters.starts_with(&before.parameters)
-        && (&after.kind, &after.subtype) == (&before.kind, &before.subtype)
-        && after.boundary() == before.boundary();
-    let added = after.parameters.get(before.parameters.len()..)?;
-    (is_kept && !added.is_empty() && added.iter().all(|it| is_new(&it.name))).then_some(line)
 }
 
 /// Returns a field with its line end in a form that relays have no reason to change: ASCII, no line over 998 octets, no
@@ -245,6 +247,12 @@ fn folded(words: &[&str]) -> String {
     text
 }
 
+fn with_line_end(field: &[u8]) -> Vec<u8> {
+    let mut line = Vec::with_capacity(field.len() + 2);
+    push_line(&mut line, field);
+    line
+}
+
 /// Adds a field, with a line end if it has none.
 pub(crate) fn push_line(header: &mut Vec<u8>, field: &[u8]) {
     header.extend_from_slice(field);
@@ -267,6 +275,9 @@ fn starts_trace(field: &Field<'_>) -> bool {
         field.name.get(..start.len()).is_some_and(|name| name.eq_ignore_ascii_case(start))
     })
 }
+
+/// Fields that people read, of those that are protected (RFC 9787 section 1.1.2); the first is what they look for.
+const USER_FACING: [&str; 7] = ["Subject", "From", "To", "Cc", "Date", "Reply-To", "Sender"];
 
 /// Fields that the servers on the way write, and two that must never travel.
 const TRACE: [&str; 9] = [
@@ -302,12 +313,26 @@ mod tests {
     }
 
     #[test]
+    fn all_fields_are_covered_or_none_is() {
+        for field in [
+            &b"From: J\xc3\xb6rg, Gr\xc3\xb6\xc3\x9fe <j@acme.example>\r\n"[..],
+            b"From: J\xf6rg <j@acme.example>\r\n",
+            b"To: a@globex.example\r\nTo: b@globex.example\r\n",
+            b"Subject: Gr\xfc\xdfe\r\n",
+        ] {
+            let original = [b"Date: Sun, 22 Nov 2026 00:00:00 +0000\r\n", field].concat();
+            let header = clear(HeaderBlock::parse(&original));
+            assert_eq!((header.bytes, header.covered), (Vec::new(), Vec::new()), "{field:?}");
+        }
+    }
+
+    #[test]
     fn fields_are_copied_in_a_form_that_relays_leave_alone() {
         let (text, covered) = clear_text(
-            "Received: from a\r\nX-Other: 1\r\nSubject: Gr\u{fc}\u{df}e  \r\nFrom: J\u{f6}rg, Gr\u{f6}\u{df}e <j@acme.example>\r\n\
+            "Received: from a\r\nX-Other: 1\r\nSubject: Gr\u{fc}\u{df}e  \r\n\
              MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8;\r\nContent-Language: de\r\n\r\n",
         );
-        assert_eq!(covered, ["Subject"], "From is not clear: {text}");
+        assert_eq!(covered, ["Subject"]);
         assert_eq!(
             text,
             "Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\nContent-Type: text/plain; charset=utf-8;\r\n hp=\"clear\"\r\n\
@@ -327,7 +352,6 @@ mod tests {
     fn a_media_type_that_is_not_clear_keeps_the_header_outside() {
         for original in [
             "From: a@b.example\r\nContent-Type: text/plain\r\nContent-Type: text/html\r\n",
-            "From: a@b.example\r\nContent-Type: text/plain; hp=\"cipher\"\r\n",
             "From: a@b.example\r\nContent-Type: text/plain; x=\"open\r\n",
             "From: a@b.example\r\nContent-Type: text/plain (open\r\n",
             "From: a@b.example\r\nContent-Type: text\r\n",
@@ -336,6 +360,14 @@ mod tests {
             assert!(covered.is_empty() && !text.contains("hp=\"clear\""), "{original}: {text}");
             assert!(original.ends_with(&text), "{original}: {text}");
         }
+    }
+
+    #[test]
+    fn a_stale_parameter_is_replaced() {
+        let (text, covered) =
+            clear_text("From: a@b.example\r\nContent-Type: text/plain; hp=\"cipher\"\r\n");
+        assert_eq!(covered, ["From"]);
+        assert!(text.ends_with("text/plain;\r\n hp=\"clear\"\r\n"), "{text}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chancery_mail::{Span, address::Mailbox, header::HeaderBlock};
 
 use crate::{
     entity::{Head, is_content_field},
-    header::{PROTECTED, protected_name},
+    header::{PROTECTED, parameter::without_protection, payload::push_line, protected_name},
     open::{Delivered, header::Restoration, layers::Content},
 };
 
@@ -51,9 +51,10 @@ impl Plan {
                 let inner = content.head.block();
                 write_fields(&mut out, outer.block(), inner, restoration.as_ref())?;
                 write_line(&mut out, b"MIME-Version: 1.0")?;
-                write_content_fields(&mut out, inner)?;
+                write_plain_content_fields(&mut out, inner)?;
                 let body = Span { start: content.head.body, end: content.entity.span.end };
-                content.entity.copy(body, &mut out)?;
+                let display = restoration.as_ref().map(|it| it.display.clone()).unwrap_or_default();
+                io::copy(&mut content.entity.patched(body, display), &mut out)?;
             }
             Self::Restored(ref restoration, end) => {
                 write_fields(&mut out, outer.block(), content.head.block(), Some(restoration))?;
@@ -125,6 +126,17 @@ fn write_content_fields(out: &mut impl Write, header: HeaderBlock<'_>) -> io::Re
         write_line(out, field.raw)?;
     }
     out.write_all(b"\r\n")
+}
+
+/// Writes the fields that describe the content, without what they say about a protection that is no more there.
+fn write_plain_content_fields(out: &mut impl Write, header: HeaderBlock<'_>) -> io::Result<()> {
+    let mut fields = Vec::with_capacity(512);
+    for field in header.fields().filter(|it| is_content_field(it) && !it.is("MIME-Version")) {
+        let plain = if field.is("Content-Type") { without_protection(&field) } else { None };
+        push_line(&mut fields, plain.as_deref().unwrap_or(field.raw));
+    }
+    fields.extend_from_slice(b"\r\n");
+    out.write_all(&fields)
 }
 
 /// Writes a field, with a line end if it has none.

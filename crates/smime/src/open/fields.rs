@@ -9,7 +9,7 @@ use chancery_mail::{
 
 use crate::{
     error,
-    header::HeaderForm,
+    header::{HeaderForm, legacy, says_clear},
     open::{
         Authors, Conclusion, authors_of,
         deliver::{self, Plan},
@@ -48,7 +48,16 @@ impl Conclusion<'_, '_> {
         } else {
             Vec::new()
         };
-        let restoration = Restoration { takes_from, dropped };
+        // Only who meant to encrypt wrote a legacy display (RFC 9788 section 4.5.3.1).
+        let has_display = form == HeaderForm::Hp
+            && self.peeled.inside_encryption() > 0
+            && !says_clear(content.head.block());
+        let display = if has_display {
+            legacy::remove(&mut content.entity, &content.head)?
+        } else {
+            Vec::new()
+        };
+        let restoration = Restoration { takes_from, dropped, display };
         self.sender = match restoration.inner("Sender", inner) {
             Some(_) => sender_of(inner),
             None if restoration.dropped.contains(&"Sender") => None,

@@ -3,7 +3,8 @@
 use chancery_mail::header::{Field, HeaderBlock};
 
 use crate::{
-    header::{HeaderForm, PROTECTED, same_value},
+    entity::Patch,
+    header::{HeaderForm, PROTECTED, same_value, says_clear},
     verdict::HeaderVerdict,
 };
 
@@ -27,6 +28,8 @@ pub(super) struct Restoration {
     pub(super) takes_from: bool,
     /// Fields of the outer header that are not shown.
     pub(super) dropped: Vec<&'static str>,
+    /// What takes the legacy display off the body.
+    pub(super) display: Vec<Patch>,
 }
 
 impl Comparison {
@@ -90,13 +93,17 @@ impl Restoration {
 }
 
 /// Returns true if the author meant the outer field to be as it is: `HP-Outer` says so (RFC 9788 section 2.2), or the
-/// form is one that has no `HP-Outer`, where the outer field is only a stand-in.
+/// form is one that has no `HP-Outer`, where the outer field is only a stand-in. Who wrote `hp="clear"` hid nothing, and
+/// somebody else encrypted it (section 2.1.1).
 fn is_announced(
     form: HeaderForm,
     name: &str,
     outside: &[Field<'_>],
     inner: HeaderBlock<'_>,
 ) -> bool {
+    if form == HeaderForm::Hp && says_clear(inner) {
+        return false;
+    }
     if form != HeaderForm::Hp || inner.first("HP-Outer").is_none() {
         return true;
     }

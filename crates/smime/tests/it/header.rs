@@ -196,7 +196,7 @@ fn encrypted_mail_of_programs_with_rfc_9788_is_read() {
     assert_eq!(
         opened.text(),
         "From: J <joerg@acme.example>\r\nSubject: the real one\r\nTo: hank@globex.example\r\nMIME-Version: 1.0\r\n\
-         Content-Type: text/plain; hp=\"cipher\"\r\n\r\nHello\r\n"
+         Content-Type: text/plain\r\n\r\nHello\r\n"
     );
 
     let changed =
@@ -291,7 +291,7 @@ fn a_sender_whom_nobody_vouches_for_is_noted() {
     }
 }
 
-fn in_place(to: &Party, by: &Party, original: &str, how: InPlace) -> String {
+pub(crate) fn in_place(to: &Party, by: &Party, original: &str, how: InPlace) -> String {
     let (signer, recipient) = (by.signer(), to.recipient());
     let protection = Protection {
         signer: &signer,
@@ -350,36 +350,6 @@ fn a_message_protected_in_place_hides_what_the_policy_hides() {
                 .unwrap();
         assert!(inner.contains("hp=\"cipher\"") && inner.contains("X-Mailer: x\r\n"), "{inner}");
         assert!(!inner.contains("Received") && !inner.contains("Bcc"), "{inner}");
-    }
-}
-
-#[test]
-fn a_legacy_display_repeats_the_subject_in_plain_text() {
-    let (acme, globex) = (Party::acme(), Party::globex());
-    let how = InPlace { legacy_display: true, ..InPlace::default() };
-    for (fields, start) in [
-        (
-            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit",
-            Some("Subject: Gr\u{fc}\u{df}e\r\n\r\n"),
-        ),
-        (
-            "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable",
-            Some("Subject: Gr=C3=BC=C3=9Fe\r\n\r\n"),
-        ),
-        ("Content-Type: text/plain", None),
-        ("Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 8bit", None),
-        ("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64", None),
-    ] {
-        let original = format!(
-            "From: joerg@acme.example\r\nSubject: Gr\u{fc}\u{df}e\r\n{fields}\r\n\r\nBODY\r\n"
-        );
-        let wire = in_place(&globex, &acme, &original, how);
-        let text = open_as(&globex, wire.as_bytes(), &vec![acme.anchor()]).text();
-        assert!(
-            text.ends_with(&format!("\r\n\r\n{}BODY\r\n", start.unwrap_or_default())),
-            "{text}"
-        );
-        assert_eq!(text.contains("hp-legacy-display=\"1\""), start.is_some(), "{text}");
     }
 }
 

@@ -14,6 +14,8 @@ mod header;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod legacy;
+#[cfg(test)]
 mod openssl;
 #[cfg(test)]
 mod protect;
