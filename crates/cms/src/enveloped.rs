@@ -86,6 +86,10 @@ pub struct Inspection {
     pub recipients: Vec<String>,
     /// How many recipients there are.
     pub recipient_count: usize,
+    /// How the content key is carried to each of them, the first ones; `unknown` for a way that we do not have.
+    pub key_management: Vec<String>,
+    /// How the content is encrypted: a name, or an object identifier if we do not have it.
+    pub content_cipher: Option<String>,
 }
 
 /// An encrypted key with names around it has less than a kilobyte, two with ML-KEM; one `RecipientInfo` of key

@@ -75,6 +75,7 @@ pub fn inspect<R: Read>(source: R) -> Result<Inspection, Error> {
     let mut reader = Reader::new(source);
     let content_type = content_info::open(&mut reader)?;
     let mut search = Search::new(&[]);
+    let mut content_cipher = None;
     if [oid::ENVELOPED_DATA, oid::AUTH_ENVELOPED_DATA, oid::AUTHENTICATED_DATA]
         .contains(&content_type.as_slice())
     {
@@ -83,12 +84,32 @@ pub fn inspect<R: Read>(source: R) -> Result<Inspection, Error> {
             reader.skip()?;
         }
         search.read(&mut reader)?;
+        if content_type != oid::AUTHENTICATED_DATA {
+            // The recipients are told even if the rest is damaged or missing.
+            content_cipher = name_content_cipher(&mut reader).ok();
+        }
     }
     Ok(Inspection {
         content_type: oid::text(&content_type),
         recipients: search.named,
         recipient_count: search.count,
+        key_management: search.methods,
+        content_cipher,
     })
+}
+
+/// Reads the beginning of `EncryptedContentInfo` (RFC 5652 section 6.1) and names its algorithm, known or not.
+fn name_content_cipher<R: Read>(reader: &mut Reader<R>) -> Result<String, Error> {
+    reader.enter(tag::SEQUENCE, "expected the encrypted content")?;
+    content_info::object_identifier(reader, "expected a content type")?;
+    let offset = reader.offset();
+    let algorithm =
+        reader.element(tag::SEQUENCE, MAX_STRUCTURE, "expected a content encryption algorithm")?;
+    let algorithm = AlgorithmIdentifier::from_tlv(Slice::new(&algorithm, offset).any()?)?;
+    Ok(content_cipher(&algorithm).map_or_else(
+        |_| oid::text(algorithm.oid),
+        |parameters| parameters.cipher.name().to_owned(),
+    ))
 }
 
 /// Enters `ContentInfo` down to the version; returns true for `AuthEnvelopedData`.

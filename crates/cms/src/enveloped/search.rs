@@ -16,6 +16,8 @@ use crate::tlv::tag;
 pub(super) struct Search<'a> {
     keys: &'a [DecryptionKey],
     pub(super) named: Vec<String>,
+    /// How the key is carried to those named.
+    pub(super) methods: Vec<String>,
     pub(super) count: usize,
     candidates: Vec<(usize, Rc<Method>)>,
     /// Why a recipient that is ours cannot be used.
@@ -34,7 +36,14 @@ pub(super) struct Opened {
 
 impl<'a> Search<'a> {
     pub(super) fn new(keys: &'a [DecryptionKey]) -> Self {
-        Self { keys, named: Vec::new(), count: 0, candidates: Vec::new(), obstacle: None }
+        Self {
+            keys,
+            named: Vec::new(),
+            methods: Vec::new(),
+            count: 0,
+            candidates: Vec::new(),
+            obstacle: None,
+        }
     }
 
     /// Reads all recipients.
@@ -91,6 +100,8 @@ impl<'a> Search<'a> {
         self.count += 1;
         if self.named.len() < MAX_NAMED {
             self.named.push(entry.recipient.to_string());
+            let name = entry.method.as_ref().map(Method::name);
+            self.methods.push(name.unwrap_or_else(|_| "unknown".to_owned()));
         }
         let is_ours = |(_, key): &(usize, &DecryptionKey)| key.is_named(&entry.recipient);
         let mut ours = self.keys.iter().enumerate().filter(is_ours).peekable();
