@@ -19,9 +19,15 @@ pub enum Error {
         /// The cause.
         source: chancery_crypto::Error,
     },
-    /// A private key in a file is protected by a passphrase, which we do not read.
+    /// A private key in a file is protected by a passphrase, and there is none.
     #[error("cannot read the private key: it is encrypted with a passphrase")]
     KeyEncrypted,
+    /// A private key is protected in a way that we do not know.
+    #[error("cannot read the private key: its protection is not known here: {what}")]
+    KeyProtection {
+        /// The algorithm, or what about it.
+        what: String,
+    },
     /// The bytes are not the DER structure that they should be.
     #[error("cannot read {what}: {reason} at byte {offset}")]
     Malformed {
@@ -32,6 +38,9 @@ pub enum Error {
         /// What was wrong there.
         reason: String,
     },
+    /// The passphrase does not open the file.
+    #[error("cannot read the private key: the passphrase is wrong, or the file is damaged")]
+    Passphrase,
     /// The text holds no usable PEM block.
     #[error("cannot read PEM at byte {offset}: {reason}")]
     Pem {
@@ -70,6 +79,8 @@ impl Coded for Error {
         match self {
             Self::Crypto { source, .. } => source.code(),
             Self::KeyEncrypted => &KEY_ENCRYPTED,
+            Self::KeyProtection { .. } => &KEY_PROTECTION,
+            Self::Passphrase => &PASSPHRASE,
             Self::Malformed { .. } => &MALFORMED,
             Self::Pem { .. } => &PEM,
             Self::Request { .. } => &REQUEST,
@@ -80,7 +91,9 @@ impl Coded for Error {
 /// All codes of this crate: its errors and the rules of path checking.
 pub const CODES: &[&Code] = &[
     &KEY_ENCRYPTED,
+    &KEY_PROTECTION,
     &MALFORMED,
+    &PASSPHRASE,
     &PEM,
     &REQUEST,
     Rule::Algorithm.code(),
@@ -105,8 +118,30 @@ static KEY_ENCRYPTED: Code = Code {
     retry: Retry::Never,
     reply: "451 4.3.5",
     summary: "the private key file is protected by a passphrase",
-    help: "Convert the key with `openssl pkcs8 -topk8 -nocrypt -in key.pem -out plain.pem`, import it, and delete the plain copy; \
-           Chancery seals keys under its own master key.",
+    help: "Give the passphrase (`--passphrase-file` of `chancery message`), or convert the key with \
+           `openssl pkcs8 -topk8 -nocrypt -in key.pem -out plain.pem`, import it, and delete the plain copy; Chancery seals keys \
+           under its own master key.",
+};
+
+static KEY_PROTECTION: Code = Code {
+    id: "pki.key_protection",
+    fault: Fault::Us,
+    retry: Retry::Never,
+    reply: "451 4.3.5",
+    summary: "a private key is protected in a way that is not known here",
+    help: "Export the key again with AES and PBKDF2, which every current program writes: \
+           `openssl pkcs12 -export -in cert.pem -inkey key.pem -out key.p12`. Known are PBES2 with AES or triple DES, and the older \
+           schemes of PKCS#12 with triple DES and RC2.",
+};
+
+static PASSPHRASE: Code = Code {
+    id: "pki.passphrase",
+    fault: Fault::Us,
+    retry: Retry::Never,
+    reply: "451 4.3.5",
+    summary: "the passphrase does not open the private key",
+    help: "Look whether it is the passphrase of this file: the first line of the file that `--passphrase-file` names counts, without \
+           its line end. If it is, the file was damaged; export the key again.",
 };
 
 static MALFORMED: Code = Code {

@@ -1,4 +1,8 @@
-//! Private keys in files: PKCS#8, and the two older forms that OpenSSL still writes.
+//! Private keys in files: PKCS#8 in clear or under a passphrase, PKCS#12, and the two older forms that OpenSSL still
+//! writes.
+
+mod password;
+mod pkcs12;
 
 use chancery_crypto::PrivateKey;
 use der::asn1::{ContextSpecific, ObjectIdentifier, OctetStringRef};
@@ -6,8 +10,19 @@ use der::{Decode, Encode, Reader, Sequence, SliceReader, TagNumber};
 use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
 
+use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::pem;
+
+/// What a file of keys holds.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Held {
+    /// The private keys, in the order of the file.
+    pub keys: Vec<PrivateKey>,
+    /// The certificates beside them, in the order of the file.
+    pub certificates: Vec<Certificate>,
+}
 
 /// Reads a private key from a file's content: PEM (`PRIVATE KEY`, `EC PRIVATE KEY`, `RSA PRIVATE KEY`) or PKCS#8 in DER.
 ///
@@ -31,6 +46,57 @@ pub fn read(bytes: &[u8]) -> Result<PrivateKey, Error> {
         }
     }
     Err(Error::Pem { offset: bytes.len(), reason: "there is no private key in it" })
+}
+
+/// Reads keys and certificates from a file's content: PEM, PKCS#12, or PKCS#8 in DER, each under a passphrase or not.
+///
+/// PKCS#12 without a passphrase is read with the empty one, which some programs take for none.
+pub fn open(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
+    if bytes.first() == Some(&0x30) {
+        return open_der(bytes, passphrase);
+    }
+    let is_encrypted = |block: &pem::Block| block.label == "ENCRYPTED PRIVATE KEY";
+    let blocks = pem::blocks(bytes).unwrap_or_default();
+    let key = match blocks.iter().find(|block| is_encrypted(block)) {
+        Some(block) => {
+            let passphrase = passphrase.ok_or(Error::KeyEncrypted)?;
+            from_pkcs8(&unprotected(&block.der, passphrase)?)?
+        }
+        None => read(bytes)?,
+    };
+    Ok(Held { keys: vec![key], certificates: Certificate::chain_from_pem(bytes)? })
+}
+
+fn open_der(der: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
+    if pkcs12::is_pkcs12(der) {
+        let held = pkcs12::read(der, passphrase.unwrap_or_default());
+        // Who gave no passphrase is told that there is one, not that it is wrong.
+        return match (held, passphrase) {
+            (Err(Error::Passphrase), None) => Err(Error::KeyEncrypted),
+            (held, _) => held,
+        };
+    }
+    let key = match (from_pkcs8(der), passphrase) {
+        (Ok(key), _) => key,
+        (Err(_), Some(passphrase)) => from_pkcs8(&unprotected(der, passphrase)?)?,
+        (Err(error), None) => return Err(error),
+    };
+    Ok(Held { keys: vec![key], certificates: Vec::new() })
+}
+
+/// Decrypts an `EncryptedPrivateKeyInfo` (RFC 5958 section 3).
+fn unprotected(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let malformed = |error| Error::malformed("an encrypted private key", error);
+    let mut reader = SliceReader::new(der).map_err(malformed)?;
+    let (algorithm, encrypted) = reader
+        .sequence(|reader| {
+            let algorithm = AlgorithmIdentifierRef::decode(reader)?;
+            Ok::<_, der::Error>((algorithm, <&OctetStringRef>::decode(reader)?.as_bytes()))
+        })
+        .map_err(malformed)?;
+    let plain = password::decrypt(&algorithm, passphrase, encrypted)?;
+    // One wrong passphrase in 256 gives a padding that fits; what it decrypts to is no sequence then.
+    if plain.first() == Some(&0x30) { Ok(plain) } else { Err(Error::Passphrase) }
 }
 
 /// Writes a private key as unencrypted PKCS#8 in PEM; the buffer clears itself.

@@ -1,0 +1,198 @@
+//! Encryption under a passphrase: PBES2 (RFC 8018 section 6.2), and what older PKCS#12 files use (RFC 7292 appendix B and C).
+
+use std::num::NonZeroU32;
+
+use chancery_crypto::{ContentCipher, ContentKey, Decryptor, DigestAlgorithm, Hasher, kdf};
+use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
+use der::{Decode, SliceReader};
+use spki::AlgorithmIdentifierRef;
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+
+/// Decrypts what is encrypted under a passphrase. A wrong one shows in the padding, or not at all.
+pub(super) fn decrypt(
+    algorithm: &AlgorithmIdentifierRef<'_>,
+    passphrase: &[u8],
+    encrypted: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let parameters = algorithm.parameters.unwrap_or(AnyRef::NULL);
+    let (cipher, key, iv) = match algorithm.oid {
+        PBES2 => pbes2(&parameters, passphrase)?,
+        PBE_SHA1_3DES => pbe(ContentCipher::TripleDesCbc, &parameters, passphrase)?,
+        PBE_SHA1_RC2_128 => pbe(ContentCipher::Rc2Cbc128, &parameters, passphrase)?,
+        PBE_SHA1_RC2_40 => pbe(ContentCipher::Rc2Cbc40, &parameters, passphrase)?,
+        other => return Err(Error::KeyProtection { what: other.to_string() }),
+    };
+    let key = ContentKey::from_slice(&key).map_err(|_| Error::Passphrase)?;
+    let mut decryptor = Decryptor::new(cipher, &key, &iv).map_err(|_| Error::Passphrase)?;
+    let mut plain = Zeroizing::new(vec![0; encrypted.len() + 2 * BLOCK]);
+    let written = decryptor.update(encrypted, &mut plain).map_err(|_| Error::Passphrase)?;
+    let rest = plain.get_mut(written..).unwrap_or_default();
+    let last = decryptor.finish_padded(rest).map_err(|_| Error::Passphrase)?;
+    plain.truncate(written + last);
+    Ok(plain)
+}
+
+type CipherKey = (ContentCipher, Zeroizing<Vec<u8>>, Vec<u8>);
+
+/// Derives the key of PBES2 with PBKDF2 (RFC 8018 appendix A.2 and A.4).
+fn pbes2(parameters: &AnyRef<'_>, passphrase: &[u8]) -> Result<CipherKey, Error> {
+    let malformed = |error| Error::malformed("the protection of a private key", error);
+    let (derivation, scheme) = parameters
+        .sequence(|reader| {
+            Ok((AlgorithmIdentifierRef::decode(reader)?, AlgorithmIdentifierRef::decode(reader)?))
+        })
+        .map_err(malformed)?;
+    if derivation.oid != PBKDF2 {
+        return Err(Error::KeyProtection { what: derivation.oid.to_string() });
+    }
+    let (salt, rounds, function) = derivation
+        .parameters
+        .unwrap_or(AnyRef::NULL)
+        .sequence(|reader: &mut SliceReader<'_>| {
+            let salt = <&OctetStringRef>::decode(reader)?.as_bytes().to_vec();
+            let rounds = u32::decode(reader)?;
+            let _length = Option::<u32>::decode(reader)?;
+            Ok((
+                salt,
+                rounds,
+                Option::<AlgorithmIdentifierRef<'_>>::decode(reader)?.map(|it| it.oid),
+            ))
+        })
+        .map_err(malformed)?;
+    let digest = match function {
+        None | Some(HMAC_SHA1) => DigestAlgorithm::Sha1,
+        Some(HMAC_SHA256) => DigestAlgorithm::Sha256,
+        Some(HMAC_SHA384) => DigestAlgorithm::Sha384,
+        Some(HMAC_SHA512) => DigestAlgorithm::Sha512,
+        Some(other) => return Err(Error::KeyProtection { what: other.to_string() }),
+    };
+    let cipher = match scheme.oid {
+        AES_128_CBC => ContentCipher::Aes128Cbc,
+        AES_192_CBC => ContentCipher::Aes192Cbc,
+        AES_256_CBC => ContentCipher::Aes256Cbc,
+        DES_EDE3_CBC => ContentCipher::TripleDesCbc,
+        other => return Err(Error::KeyProtection { what: other.to_string() }),
+    };
+    let iv = scheme
+        .parameters
+        .unwrap_or(AnyRef::NULL)
+        .decode_as::<&OctetStringRef>()
+        .map_err(malformed)?;
+    let mut key = Zeroizing::new(vec![0; cipher.key_len()]);
+    kdf::pbkdf2(digest, passphrase, &salt, checked(rounds)?, &mut key)
+        .map_err(|source| Error::Crypto { doing: "derive a key from the passphrase", source })?;
+    Ok((cipher, key, iv.as_bytes().to_vec()))
+}
+
+/// Derives key and initialisation vector of the schemes of PKCS#12 (RFC 7292 appendix C).
+fn pbe(
+    cipher: ContentCipher,
+    parameters: &AnyRef<'_>,
+    passphrase: &[u8],
+) -> Result<CipherKey, Error> {
+    let (salt, rounds) = parameters
+        .sequence(|reader: &mut SliceReader<'_>| {
+            Ok((<&OctetStringRef>::decode(reader)?.as_bytes().to_vec(), u32::decode(reader)?))
+        })
+        .map_err(|error| Error::malformed("the protection of a private key", error))?;
+    let rounds = checked(rounds)?.get();
+    let mut key = Zeroizing::new(vec![0; cipher.key_len()]);
+    pkcs12_kdf(DigestAlgorithm::Sha1, 1, passphrase, &salt, rounds, &mut key);
+    let mut iv = vec![0; cipher.iv_len()];
+    pkcs12_kdf(DigestAlgorithm::Sha1, 2, passphrase, &salt, rounds, &mut iv);
+    Ok((cipher, key, iv))
+}
+
+/// Derives bytes for a purpose: 1 keys, 2 initialisation vectors, 3 keys of authentication codes (RFC 7292 appendix B.2).
+pub(super) fn pkcs12_kdf(
+    digest: DigestAlgorithm,
+    purpose: u8,
+    passphrase: &[u8],
+    salt: &[u8],
+    rounds: u32,
+    output: &mut [u8],
+) {
+    let block = if digest.output_len() > 32 { 128 } else { 64 };
+    let password = bmp(passphrase);
+    let mut input = Zeroizing::new(repeated(salt, block));
+    input.extend_from_slice(&Zeroizing::new(repeated(&password, block)));
+    for chunk in output.chunks_mut(digest.output_len()) {
+        let mut hasher = Hasher::new(digest);
+        hasher.update(&vec![purpose; block]);
+        hasher.update(&input);
+        let mut derived = Zeroizing::new(hasher.finish().as_ref().to_vec());
+        for _ in 1..rounds {
+            *derived = digest.digest(&derived).as_ref().to_vec();
+        }
+        for (to, from) in chunk.iter_mut().zip(derived.iter()) {
+            *to = *from;
+        }
+        let addend: Zeroizing<Vec<u8>> =
+            Zeroizing::new(derived.iter().copied().cycle().take(block).collect());
+        for part in input.chunks_mut(block) {
+            let mut carry = 1_u16;
+            for (to, add) in part.iter_mut().rev().zip(addend.iter().rev()) {
+                let [high, low] = (u16::from(*to) + u16::from(*add) + carry).to_be_bytes();
+                (*to, carry) = (low, u16::from(high));
+            }
+        }
+    }
+}
+
+/// Returns the passphrase in UTF-16 with its end (RFC 7292 appendix B.1). One that is no UTF-8 is taken as Latin-1.
+fn bmp(passphrase: &[u8]) -> Zeroizing<Vec<u8>> {
+    let units: Zeroizing<Vec<u16>> = Zeroizing::new(match std::str::from_utf8(passphrase) {
+        Ok(text) => text.encode_utf16().collect(),
+        Err(_) => passphrase.iter().map(|&byte| u16::from(byte)).collect(),
+    });
+    Zeroizing::new(units.iter().chain(&[0]).flat_map(|unit| unit.to_be_bytes()).collect())
+}
+
+/// Repeats bytes up to the next multiple of a block; nothing stays nothing.
+fn repeated(bytes: &[u8], block: usize) -> Vec<u8> {
+    bytes.iter().copied().cycle().take(bytes.len().div_ceil(block) * block).collect()
+}
+
+/// Bounds the work that a file can ask for.
+pub(super) fn checked(rounds: u32) -> Result<NonZeroU32, Error> {
+    NonZeroU32::new(rounds).filter(|rounds| rounds.get() <= MAX_ROUNDS).ok_or_else(|| {
+        Error::KeyProtection { what: format!("{rounds} rounds of the key derivation") }
+    })
+}
+
+/// Returns the digest of an algorithm identifier in an authentication code.
+pub(super) fn digest(oid: ObjectIdentifier) -> Result<DigestAlgorithm, Error> {
+    match oid {
+        SHA1 => Ok(DigestAlgorithm::Sha1),
+        SHA256 => Ok(DigestAlgorithm::Sha256),
+        SHA384 => Ok(DigestAlgorithm::Sha384),
+        SHA512 => Ok(DigestAlgorithm::Sha512),
+        other => Err(Error::KeyProtection { what: other.to_string() }),
+    }
+}
+
+/// Some seconds of work; files seen in practice have 2,048 to 600,000 (OWASP).
+const MAX_ROUNDS: u32 = 10_000_000;
+
+/// The longest block of the ciphers.
+const BLOCK: usize = 16;
+
+const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
+const HMAC_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.7");
+const HMAC_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
+const HMAC_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.10");
+const HMAC_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.11");
+const AES_128_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.2");
+const AES_192_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.22");
+const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
+const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.3.7");
+const PBE_SHA1_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
+const PBE_SHA1_RC2_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.5");
+const PBE_SHA1_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.6");
+const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
+const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
