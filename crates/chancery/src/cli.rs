@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod message;
+
+use message::Message;
+
 /// Secure mail between organisations: encrypts, signs, opens and verifies mail at the edge of your network
 #[derive(Debug, Parser)]
 #[command(name = "chancery", version, propagate_version = true, after_help = AFTER_HELP)]
@@ -46,6 +50,9 @@ pub enum Command {
     /// See and steer the mail that is waiting
     #[command(subcommand)]
     Queue(Queue),
+    /// Sign, encrypt, decrypt, verify or show one message in a file or a pipe
+    #[command(subcommand)]
+    Message(Box<Message>),
     /// Tell the whole story of one message, or the long text of one error code
     Explain(Explain),
     /// Show the whole thing on this machine: two organisations, one message

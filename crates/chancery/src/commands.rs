@@ -5,6 +5,7 @@ mod check;
 mod doc;
 mod explain;
 mod init;
+mod message;
 mod partner;
 mod password;
 mod queue;
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> Result {
         Command::Partner(command) => partner::run(&load()?, command, output),
         Command::Queue(command) => queue::run(&load()?, command, output),
         Command::Explain(options) => explain::run(cli.config.as_deref(), &options, output),
+        Command::Message(command) => message::run(cli.config.as_deref(), *command, output),
         Command::Demo(options) => crate::demo::run(&options, output),
         Command::Password(options) => password::run(&options, output),
         Command::Doc(options) => doc::run(&options, output),

@@ -10,6 +10,7 @@ mod access;
 mod bad_input;
 mod commands;
 mod crash;
+mod desk;
 mod dialogues;
 mod harness;
 mod interop;

@@ -1,0 +1,149 @@
+//! The commands for one message at a desk: sign, encrypt, decrypt, verify, show.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What to do with a message in a file or a pipe.
+#[derive(Debug, Subcommand)]
+pub enum Message {
+    /// Sign a message with its header, so that everybody can read it and S/MIME programs can check it
+    Sign(Sign),
+    /// Encrypt a message, and sign it before if a signer is named
+    Encrypt(Encrypt),
+    /// Decrypt a message and write what was inside; nothing is written before all of it was found whole
+    Decrypt(Decrypt),
+    /// Say who signed a message and whether it is what they signed; exit status 0 means verified
+    Verify(Verify),
+    /// Show the structure of a message as a tree, without any key
+    Show(Show),
+}
+
+/// Where the message comes from and where the result goes.
+#[derive(Debug, Args)]
+pub struct Files {
+    /// The message; - or nothing for standard input
+    pub file: Option<PathBuf>,
+    /// File to write, readable by you alone; - or nothing for standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace the file to write if it is there
+    #[arg(long)]
+    pub force: bool,
+    /// Take and give the bare content and CMS (DER) in place of whole messages, as mutt does
+    #[arg(long)]
+    pub bare: bool,
+}
+
+/// A private key and its certificate.
+#[derive(Debug, Args)]
+pub struct KeyFiles {
+    /// The certificate (PEM or DER), if it is not in the file of the key
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// File whose first line is the passphrase of the key; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Options of `message sign`.
+#[derive(Debug, Args)]
+pub struct Sign {
+    /// Files
+    #[command(flatten)]
+    pub files: Files,
+    /// The signer's private key: PEM or PKCS#12 [default: the organisation's]
+    #[arg(long, value_name = "KEY")]
+    pub signer: Option<PathBuf>,
+    /// The rest of the key
+    #[command(flatten)]
+    pub key: KeyFiles,
+    /// Certificates between the signer's and the authority's, for readers who lack them
+    #[arg(long, value_name = "FILE")]
+    pub chain: Option<PathBuf>,
+    /// Put the content into the signature; only S/MIME programs can read it
+    #[arg(long)]
+    pub opaque: bool,
+}
+
+/// Options of `message encrypt`.
+#[derive(Debug, Args)]
+pub struct Encrypt {
+    /// Files
+    #[command(flatten)]
+    pub files: Files,
+    /// Who may read: a certificate (PEM or DER), or an address of a partner in the installation's book
+    #[arg(long, value_name = "CERT|ADDRESS", required = true, num_args = 1..)]
+    pub to: Vec<PathBuf>,
+    /// Sign before, with the organisation's key if no signer is named
+    #[arg(long)]
+    pub sign: bool,
+    /// Sign before, with this private key: PEM or PKCS#12
+    #[arg(long, value_name = "KEY")]
+    pub signer: Option<PathBuf>,
+    /// The rest of the key
+    #[command(flatten)]
+    pub key: KeyFiles,
+    /// Certificates between the signer's and the authority's, for readers who lack them
+    #[arg(long, value_name = "FILE")]
+    pub chain: Option<PathBuf>,
+    /// The content cipher [default: the best that all recipients are known to read]
+    #[arg(long, value_enum)]
+    pub cipher: Option<Cipher>,
+    /// Leave Subject and other fields of the header readable outside
+    #[arg(long)]
+    pub show_header: bool,
+}
+
+/// Content ciphers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Cipher {
+    /// Notices every change; read by programs since about 2020
+    Aes256Gcm,
+    /// Read by everything
+    Aes256Cbc,
+}
+
+/// Options of `message decrypt`.
+#[derive(Debug, Args)]
+pub struct Decrypt {
+    /// Files
+    #[command(flatten)]
+    pub files: Files,
+    /// Your private key: PEM or PKCS#12 [default: the organisation's keys]
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<PathBuf>,
+    /// The rest of the key
+    #[command(flatten)]
+    pub rest: KeyFiles,
+    /// Authorities to believe about signatures inside [default: the partners' in the book, if a configuration is named]
+    #[arg(long, value_name = "CERT")]
+    pub anchor: Vec<PathBuf>,
+}
+
+/// Options of `message verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Files; what was signed is written only if --out says where
+    #[command(flatten)]
+    pub files: Files,
+    /// Authorities to believe, for every address they certify [default: the partners' in the installation's book]
+    #[arg(long, value_name = "CERT")]
+    pub anchor: Vec<PathBuf>,
+    /// With --bare: the signed content, if it is not inside of the signature
+    #[arg(long, value_name = "FILE", requires = "bare")]
+    pub content: Option<PathBuf>,
+    /// Your private key, if the message is encrypted too: PEM or PKCS#12
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<PathBuf>,
+    /// The rest of the key
+    #[command(flatten)]
+    pub rest: KeyFiles,
+}
+
+/// Options of `message show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The message; - or nothing for standard input
+    pub file: Option<PathBuf>,
+}

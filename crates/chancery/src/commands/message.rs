@@ -1,0 +1,220 @@
+//! `chancery message`: one message in a file or a pipe.
+
+mod bare;
+mod files;
+mod keys;
+mod show;
+mod verdict;
+
+use std::io::Write as _;
+use std::path::Path;
+
+use chancery_crypto::random;
+use chancery_smime::{
+    Choice, ContentAlgorithm, Delivered, HeaderConfidentiality, InPlace, OpenFacts, Opened,
+    OpeningKey, Outcome, Protection, RecipientKey, Signing, choose, encrypt_in_place, open,
+    protect_in_place, sign_opaque,
+};
+use serde::Serialize;
+
+use crate::cli::message::{Cipher, Decrypt, Encrypt, Files, Message, Sign, Verify};
+use crate::failure::{Failure, Result};
+use crate::installation::now_ms;
+use crate::output::{Output, note};
+
+use files::{Input, Sink, TemporarySpools};
+use keys::Believed;
+
+/// Runs the command.
+pub(super) fn run(config: Option<&Path>, command: Message, output: Output) -> Result {
+    match command {
+        Message::Sign(options) if options.files.bare => bare::sign(config, &options),
+        Message::Sign(options) => sign(config, &options, output),
+        Message::Encrypt(options) if options.files.bare => bare::encrypt(config, &options),
+        Message::Encrypt(options) => encrypt(config, &options, output),
+        Message::Decrypt(options) if options.files.bare => bare::decrypt(config, &options),
+        Message::Decrypt(options) => decrypt(config, &options, output),
+        Message::Verify(options) if options.files.bare => bare::verify(config, &options, output),
+        Message::Verify(options) => verify(config, &options, output),
+        Message::Show(options) => show::run(&options, output),
+    }
+}
+
+fn sign(config: Option<&Path>, options: &Sign, output: Output) -> Result {
+    let signer =
+        keys::signer(options.signer.as_deref(), &options.key, options.chain.as_deref(), config)?;
+    let mut input = Input::canonical(options.files.file.as_deref())?;
+    let mut sink = Sink::like(&options.files, &input)?;
+    let seed = seed()?;
+    let signing = Signing { signer: &signer, signing_time: now_ms() / 1000, boundary_seed: &seed };
+    let made = if options.opaque {
+        sign_opaque(&mut input, &signing, MAX_OPAQUE, &mut sink)
+    } else {
+        chancery_smime::sign(&mut input, &signing, &mut sink)
+    };
+    let made = made.map_err(|error| Failure::of("cannot sign the message", &error))?;
+    sink.finish()?;
+    report(&options.files, output, &made)
+}
+
+fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
+    let recipients = keys::recipients(&options.to, config)?;
+    let recipients: Vec<&RecipientKey> = recipients.iter().collect();
+    let choice = cipher(options, &recipients);
+    let is_signed = options.sign || options.signer.is_some();
+    let signer = if is_signed {
+        let file = options.signer.as_deref();
+        Some(keys::signer(file, &options.key, options.chain.as_deref(), config)?)
+    } else {
+        None
+    };
+    let mut input = Input::canonical(options.files.file.as_deref())?;
+    let mut sink = Sink::like(&options.files, &input)?;
+    let confidentiality = if options.show_header {
+        HeaderConfidentiality::None
+    } else {
+        HeaderConfidentiality::Baseline
+    };
+    let how = InPlace { confidentiality, legacy_display: true };
+    let cannot = |error| Failure::of("cannot encrypt the message", &error);
+    if let Some(signer) = &signer {
+        let protection = Protection {
+            signer,
+            recipients: &recipients,
+            cipher: choice.cipher,
+            signing_time: now_ms() / 1000,
+            boundary_seed: &seed()?,
+        };
+        protect_in_place(&mut input, how, &protection, &mut sink).map_err(cannot)?;
+    } else {
+        encrypt_in_place(&mut input, how, &recipients, choice.cipher, &mut sink).map_err(cannot)?;
+    }
+    sink.finish()?;
+    let made = Encrypted {
+        cipher: choice.cipher.as_str(),
+        why: choice.why,
+        signed: is_signed,
+        recipients: recipients.iter().map(|it| it.fingerprint().to_owned()).collect(),
+    };
+    note(&format!("{}: {}", made.cipher, made.why));
+    report(&options.files, output, &made)
+}
+
+/// What was encrypted.
+#[derive(Serialize)]
+struct Encrypted {
+    cipher: &'static str,
+    why: &'static str,
+    signed: bool,
+    recipients: Vec<String>,
+}
+
+/// Chooses the content cipher; who names one is believed.
+fn cipher(options: &Encrypt, recipients: &[&RecipientKey]) -> Choice {
+    let why = "named on the command line";
+    match options.cipher {
+        Some(Cipher::Aes256Gcm) => Choice { cipher: ContentAlgorithm::Aes256Gcm, why },
+        Some(Cipher::Aes256Cbc) => Choice { cipher: ContentAlgorithm::Aes256Cbc, why },
+        None => {
+            let known: Vec<_> = recipients.iter().map(|it| it.capabilities()).collect();
+            choose(&known)
+        }
+    }
+}
+
+fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
+    let keys = keys::opening(options.key.as_deref(), &options.rest, config)?;
+    let believed = Believed::read(&options.anchor, config, false)?;
+    let mut input = Input::canonical(options.files.file.as_deref())?;
+    let mut sink = Sink::like(&options.files, &input)?;
+    let opened = opened(&mut input, &keys, &believed, &mut sink)?;
+    let verdict = &opened.verdict;
+    if verdict.result == Outcome::Undecipherable {
+        return Err(verdict::failure("the message was not decrypted", verdict));
+    }
+    if !verdict.form.contains("enveloped-data") {
+        return Err(Failure::no("the message is not encrypted").hint(
+            "see `chancery message show`; `chancery message verify` checks what is only signed",
+        ));
+    }
+    if opened.delivered == Delivered::AsReceived {
+        return Err(Failure::no("the message is encrypted in part only, and was left as it is")
+            .hint("see `chancery message show`, and decrypt that part alone"));
+    }
+    sink.finish()?;
+    note(verdict::text(verdict).trim_end());
+    report(&options.files, output, verdict)
+}
+
+fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
+    let believed = Believed::read(&options.anchor, config, true)?;
+    let keys = match (&options.key, config) {
+        (None, None) => Vec::new(),
+        (key, config) => keys::opening(key.as_deref(), &options.rest, config)?,
+    };
+    let mut input = Input::canonical(options.files.file.as_deref())?;
+    let verdict = if options.files.out.is_some() {
+        let mut sink = Sink::like(&options.files, &input)?;
+        let opened = opened(&mut input, &keys, &believed, &mut sink)?;
+        match opened.delivered {
+            Delivered::Nothing => {
+                return Err(verdict::failure("the message was not opened", &opened.verdict));
+            }
+            Delivered::AsReceived => copy(&mut input, &mut sink)?,
+            _ => {}
+        }
+        sink.finish()?;
+        opened.verdict
+    } else {
+        opened(&mut input, &keys, &believed, &mut std::io::sink())?.verdict
+    };
+    drop(input);
+    if is_stdout_taken(&options.files) {
+        note(verdict::text(&verdict).trim_end());
+    } else {
+        output.show(&verdict, || verdict::text(&verdict))?;
+    }
+    if verdict.result == Outcome::Verified {
+        return Ok(());
+    }
+    Err(verdict::failure("the message is not verified", &verdict))
+}
+
+/// Opens and judges a message.
+fn opened(
+    input: &mut Input,
+    keys: &[OpeningKey],
+    believed: &Believed,
+    out: &mut dyn std::io::Write,
+) -> Result<Opened> {
+    let facts = OpenFacts { at: now_ms() / 1000, our_domains: &[] };
+    open(input, keys, believed, &facts, &mut TemporarySpools, out)
+        .map_err(|error| Failure::of("cannot open the message", &error))
+}
+
+/// Writes the message as it came.
+fn copy(input: &mut Input, sink: &mut Sink) -> Result {
+    use std::io::Seek as _;
+    input.rewind().map_err(|error| files::spool_failed(&error))?;
+    std::io::copy(input, sink).map_err(|error| files::spool_failed(&error))?;
+    sink.flush().map_err(|error| files::spool_failed(&error))
+}
+
+/// Says what was done, as JSON, if that was asked for and standard output does not have the message.
+fn report(files: &Files, output: Output, value: &impl Serialize) -> Result {
+    if output.is_json() && !is_stdout_taken(files) && files.out.is_some() {
+        return output.show(value, String::new);
+    }
+    Ok(())
+}
+
+fn is_stdout_taken(files: &Files) -> bool {
+    files.out.as_deref() == Some(Path::new("-"))
+}
+
+fn seed() -> Result<[u8; 32]> {
+    random::bytes().map_err(|error| Failure::of("cannot make a boundary", &error))
+}
+
+/// The content of an opaque signature is held in memory: its length stands before it.
+const MAX_OPAQUE: usize = 64 * 1024 * 1024;

@@ -1,0 +1,219 @@
+//! The bare content and CMS structure, without a mail header around them, as mutt and `openssl smime` take them.
+
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+use chancery_cms::{
+    ContentCipher, DetachedSigner, DetachedVerifier, EnvelopedWriter, SignOptions, SignedReport,
+    open_enveloped, open_signed_attached, sign_attached,
+};
+use chancery_pki::{Certificate, Purpose, path};
+use chancery_smime::{ContentAlgorithm, RecipientKey, Spools as _};
+use serde::Serialize;
+
+use super::files::{Input, Sink, TemporarySpools, read_small, spool_failed};
+use super::keys::{self, Believed};
+use super::{MAX_OPAQUE, cipher};
+use crate::cli::message::{Decrypt, Encrypt, Sign, Verify};
+use crate::failure::{Failure, Result};
+use crate::installation::now_ms;
+use crate::output::{Output, note, plain};
+
+/// Writes the signature of a content, with the content in it only if it is opaque.
+pub(super) fn sign(config: Option<&Path>, options: &Sign) -> Result {
+    let (file, chain) = (options.signer.as_deref(), options.chain.as_deref());
+    let signer = keys::signer(file, &options.key, chain, config)?;
+    let (key, chain) = signer.for_cms();
+    let how = SignOptions {
+        domain_signature: signer.is_domain(),
+        signing_time: Some(now_ms() / 1000),
+        ..SignOptions::default()
+    };
+    let mut input = Input::canonical(options.files.file.as_deref())?;
+    let cannot = |error| Failure::of("cannot sign the content", &error);
+    let der = if options.opaque {
+        let mut content = Vec::new();
+        let limit = MAX_OPAQUE as u64;
+        (&mut input)
+            .take(limit + 1)
+            .read_to_end(&mut content)
+            .map_err(|error| spool_failed(&error))?;
+        if content.len() > MAX_OPAQUE {
+            return Err(Failure::usage("the content is too large for an opaque signature")
+                .hint("sign it without --opaque"));
+        }
+        sign_attached(&content, key, chain, &how).map_err(cannot)?
+    } else {
+        let mut signature = DetachedSigner::new(key, chain, &how).map_err(cannot)?;
+        io::copy(&mut input, &mut signature).map_err(|error| spool_failed(&error))?;
+        signature.finish().map_err(cannot)?
+    };
+    drop(input);
+    let mut sink = Sink::open(&options.files, false)?;
+    sink.write_all(&der).map_err(|error| cannot_write(&error))?;
+    sink.finish()
+}
+
+/// Encrypts a content as it is; it is a MIME entity, or nobody can read it.
+pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt) -> Result {
+    if options.sign || options.signer.is_some() {
+        return Err(Failure::usage("--bare makes one layer only")
+            .hint("sign first, put the result into a multipart/signed, and encrypt that"));
+    }
+    let recipients = keys::recipients(&options.to, config)?;
+    let choice = cipher(options, &recipients.iter().collect::<Vec<_>>());
+    let recipients: Vec<_> = recipients.iter().map(RecipientKey::for_cms).collect();
+    let content_cipher = match choice.cipher {
+        ContentAlgorithm::Aes256Cbc => ContentCipher::Aes256Cbc,
+        ContentAlgorithm::Aes256Gcm => ContentCipher::Aes256Gcm,
+    };
+    let mut input = Input::canonical(options.files.file.as_deref())?;
+    let sink = Sink::open(&options.files, false)?;
+    let cannot = |error| Failure::of("cannot encrypt the content", &error);
+    let mut envelope = EnvelopedWriter::new(sink, content_cipher, &recipients).map_err(cannot)?;
+    io::copy(&mut input, &mut envelope).map_err(|error| cannot_write(&error))?;
+    drop(input);
+    envelope.finish().map_err(cannot)?.finish()
+}
+
+/// Decrypts a CMS structure; nothing is written before it was read to its end.
+pub(super) fn decrypt(config: Option<&Path>, options: &Decrypt) -> Result {
+    let keys = keys::opening(options.key.as_deref(), &options.rest, config)?;
+    let keys: Vec<_> = keys.iter().map(chancery_smime::OpeningKey::for_cms).collect();
+    let mut input = Input::open(options.files.file.as_deref())?;
+    let mut spool = TemporarySpools.fresh().map_err(|error| spool_failed(&error))?;
+    let report = open_enveloped(&mut input, &keys, &mut spool)
+        .map_err(|error| Failure::of("cannot decrypt", &error))?;
+    drop(input);
+    if !report.authenticated {
+        let name = report.content_cipher.name();
+        note(&format!("{name} does not notice changes: believe the content only if it is signed"));
+    }
+    let mut sink = Sink::open(&options.files, false)?;
+    spool
+        .rewind()
+        .and_then(|()| io::copy(&mut spool, &mut sink))
+        .map_err(|error| cannot_write(&error))?;
+    sink.finish()
+}
+
+/// Verifies a CMS signature, of `--content` or of the content in it, which is written to the output.
+pub(super) fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
+    if options.anchor.is_empty() {
+        return Err(Failure::usage(
+            "a bare signature has no From to look for in the book of partners",
+        )
+        .hint("name the authority to believe with --anchor"));
+    }
+    let believed = Believed::read(&options.anchor, config, false)?;
+    let cannot = |error| Failure::of("cannot read the signature", &error);
+    let mut spool = None;
+    let report = if let Some(content) = &options.content {
+        let file = options.files.file.as_deref().unwrap_or(Path::new("-"));
+        let mut verifier = DetachedVerifier::new(&read_small(file)?).map_err(cannot)?;
+        io::copy(&mut Input::canonical(Some(content))?, &mut verifier)
+            .map_err(|error| spool_failed(&error))?;
+        verifier.finish()
+    } else {
+        let mut input = Input::open(options.files.file.as_deref())?;
+        let content = spool.insert(TemporarySpools.fresh().map_err(|error| spool_failed(&error))?);
+        open_signed_attached(&mut input, content).map_err(cannot)?
+    };
+    let found = judge(&report, believed.anchors());
+    if !found.verified {
+        let why = found.signers.iter().find_map(|it| it.problem.clone());
+        return Err(Failure::no(format!(
+            "the signature is not verified: {}",
+            plain(&why.unwrap_or_else(|| "there is none".to_owned()))
+        )));
+    }
+    // The very words that mutt looks for on the first line of standard error.
+    note("Verification successful");
+    let Some(mut spool) = spool else { return output.show(&found, || words(&found)) };
+    note(words(&found).trim_end());
+    let mut sink = Sink::open(&options.files, false)?;
+    spool
+        .rewind()
+        .and_then(|()| io::copy(&mut spool, &mut sink))
+        .map_err(|error| cannot_write(&error))?;
+    sink.finish()
+}
+
+/// What bare signatures are worth.
+#[derive(Serialize)]
+struct Found {
+    verified: bool,
+    signers: Vec<Signer>,
+}
+
+#[derive(Serialize)]
+struct Signer {
+    subject: String,
+    emails: Vec<String>,
+    fingerprint: String,
+    algorithm: String,
+    problem: Option<String>,
+}
+
+/// Verified are signatures that all fit, and of which one leads to an authority that is believed.
+fn judge(report: &SignedReport, anchors: &[Certificate]) -> Found {
+    let read = |der: &Vec<u8>| Certificate::from_der(der).ok();
+    let pool: Vec<Certificate> =
+        report.certificates.iter().take(MAX_POOL).filter_map(read).collect();
+    let mut is_believed = false;
+    let mut signers = Vec::new();
+    for signer in &report.signers {
+        let certificate = signer.certificate.as_ref().and_then(read);
+        let problem = match (&signer.result, &certificate) {
+            (Err(error), _) => Some(error.to_string()),
+            (Ok(()), _) if !signer.is_sound() => {
+                Some("its algorithm or key is too weak".to_owned())
+            }
+            (Ok(()), None) => Some("the certificate of the signer cannot be read".to_owned()),
+            (Ok(()), Some(certificate)) => {
+                let checked =
+                    path::check(certificate, &pool, anchors, Purpose::SmimeSign, now_ms() / 1000);
+                is_believed |= checked.is_trusted();
+                let failures = checked.failures.iter().map(ToString::to_string);
+                (!checked.is_trusted()).then(|| {
+                    let text = failures.collect::<Vec<_>>().join("; ");
+                    if text.is_empty() {
+                        "no authority that you believe vouches for the signer".to_owned()
+                    } else {
+                        text
+                    }
+                })
+            }
+        };
+        signers.push(Signer {
+            subject: certificate.as_ref().map(Certificate::subject).unwrap_or_default(),
+            emails: certificate.as_ref().map(|it| it.emails().to_vec()).unwrap_or_default(),
+            fingerprint: certificate
+                .as_ref()
+                .map(Certificate::fingerprint_sha256)
+                .unwrap_or_default(),
+            algorithm: signer.algorithm.clone(),
+            problem,
+        });
+    }
+    let is_all_sound = report.signers.iter().all(chancery_cms::SignerReport::is_sound);
+    Found { verified: is_believed && is_all_sound, signers }
+}
+
+fn words(found: &Found) -> String {
+    let lines = found.signers.iter().map(|it| {
+        let worth = it.problem.as_deref().unwrap_or("right");
+        format!("signer      {} ({}): {}\n", plain(&it.subject), it.emails.join(", "), plain(worth))
+    });
+    lines.collect()
+}
+
+fn cannot_write(error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+    Failure::failed(format!("cannot write the result: {error}"))
+}
+
+/// Certificates taken from one signature; honest ones carry two or three.
+const MAX_POOL: usize = 32;
