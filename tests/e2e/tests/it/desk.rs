@@ -450,3 +450,40 @@ fn the_lines_for_mutt_work_with_openssl_on_the_other_side() {
     let (code, content, _) = mutt("smime_decrypt_command", "sealed", "alice");
     assert_eq!((code, content.len()), (Some(1), 0));
 }
+
+#[test]
+fn an_installation_lends_its_keys_and_its_book() {
+    let desk = Desk::new();
+    for (domain, folder) in [("acme.example", "acme"), ("globex.example", "globex")] {
+        assert!(desk.shell(&format!("chancery init {domain} --dir {folder}"), "").status.success());
+    }
+    let (acme, globex) = ("--config acme/chancery.toml", "--config globex/chancery.toml");
+    desk.write("letter.eml", &LETTER.replace("bob@acme", "bob@globex"));
+    let words =
+        format!("encrypt letter.eml --to bob@globex.example --sign {acme} --out sealed.eml");
+    let stranger = desk.message(&words, "");
+    assert_eq!(stranger.code, Some(1), "{stranger:?}");
+    assert!(!desk.path("sealed.eml").exists());
+    for (from, to) in [(globex, acme), (acme, globex)] {
+        let card =
+            desk.shell(&format!("chancery partner card {from} --out card --format json"), "");
+        let card: serde_json::Value = serde_json::from_slice(&card.stdout).expect("it is JSON");
+        let fingerprint = card["fingerprint"].as_str().expect("a card has one");
+        let add = format!("chancery partner add card {to} --yes --fingerprint {fingerprint}");
+        assert!(desk.shell(&add, "").status.success());
+    }
+    desk.done(&words, "");
+    let opened = desk.message(&format!("decrypt sealed.eml {globex}"), "");
+    assert_eq!(opened.code, Some(0), "{opened:?}");
+    assert!(
+        opened.stdout.contains(TEXT) && opened.stderr.contains("verified: it is"),
+        "{opened:?}"
+    );
+    // The organisation's own signature, and one whose maker may not speak for From.
+    let signed = desk.done(&format!("sign letter.eml {acme}"), "");
+    desk.done(&format!("verify {globex}"), &signed);
+    let foreign = desk.done(&format!("sign letter.eml {globex}"), "");
+    let outcome = desk.message(&format!("verify {acme}"), &foreign);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("smime.signer_"), "{outcome:?}");
+}
