@@ -158,6 +158,9 @@ fn reference() -> Result {
 }
 
 fn tests() -> Result {
+    if !exists(tools::OPENSSL_4) {
+        return Err(format!("there is no {}; run the step `tools`", tools::OPENSSL_4));
+    }
     let filter = "not package(chancery-e2e)";
     succeed(cargo().args([
         "nextest",

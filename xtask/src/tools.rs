@@ -12,6 +12,7 @@ use crate::run::{Result, cache, cargo, command, exists, output, succeed};
 /// Programs the tests start, and the Debian package that brings each.
 const PROGRAMS: &[(&str, &str)] = &[
     ("cc", "gcc"),
+    ("make", "make"),
     ("openssl", "openssl"),
     ("postfix", "postfix"),
     ("ps", "procps"),
@@ -37,6 +38,13 @@ const CARGO_TOOLS: &[(&str, &str, &[&str])] = &[
     ("cargo-deny", "0.20.2", &["--no-default-features"]),
 ];
 
+/// The name by which the tests find a second OpenSSL.
+pub(crate) const OPENSSL_4: &str = "openssl-4";
+
+/// A package that has nothing but the crate with the source, so that cargo fetches it.
+const OPENSSL_4_SOURCE: &str = "[package]\nname = \"openssl-4-source\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
+    [dependencies]\nopenssl-src = \"=400.0.2\"\n[workspace]\n";
+
 /// Installs everything that is missing.
 pub(crate) fn install() -> Result {
     install_programs()?;
@@ -45,7 +53,7 @@ pub(crate) fn install() -> Result {
             install_cargo_tool(name, version, options)?;
         }
     }
-    Ok(())
+    if exists(OPENSSL_4) { Ok(()) } else { build_openssl_4() }
 }
 
 /// Installs distribution packages without starting their services.
@@ -111,6 +119,39 @@ fn install_cargo_tool(name: &str, version: &str, options: &[&str]) -> Result {
     succeed(install.arg(&folder).args(options).arg(name))?;
     fs::remove_dir_all(&build)
         .map_err(|error| format!("cannot remove {}: {error}", build.display()))
+}
+
+/// Builds the OpenSSL whose source the crate `openssl-src` carries into the cache folder: a peer for post-quantum mail,
+/// which no distribution has yet. Two minutes of two cores.
+fn build_openssl_4() -> Result {
+    println!("building {OPENSSL_4}");
+    let bin = cache()?.join("bin");
+    let place = cache()?.join("openssl-4-build");
+    let failed = |what: &Path, error| format!("cannot write {}: {error}", what.display());
+    fs::create_dir_all(place.join("src")).map_err(|error| failed(&place, error))?;
+    fs::create_dir_all(&bin).map_err(|error| failed(&bin, error))?;
+    for (name, text) in [("Cargo.toml", OPENSSL_4_SOURCE), ("src/lib.rs", "")] {
+        let file = place.join(name);
+        fs::write(&file, text).map_err(|error| failed(&file, error))?;
+    }
+    let vendor = |mut cargo: std::process::Command| {
+        output(cargo.current_dir(&place).args(["vendor", "--quiet", "vendor"]))
+    };
+    vendor(cargo())?;
+    let source = place.join("vendor/openssl-src/openssl");
+    // The crate leaves tests, documents and the legacy provider out.
+    let options = ["no-shared", "no-tests", "no-docs", "no-legacy"];
+    output(command(source.join("Configure")).current_dir(&source).args(options))?;
+    let jobs = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    output(command("make").current_dir(&source).args([
+        "-s",
+        &format!("-j{jobs}"),
+        "build_programs",
+    ]))?;
+    let program = bin.join(OPENSSL_4);
+    fs::copy(source.join("apps/openssl"), &program).map_err(|error| failed(&program, error))?;
+    fs::remove_dir_all(&place)
+        .map_err(|error| format!("cannot remove {}: {error}", place.display()))
 }
 
 /// Tells Debian's packages not to start services while it lives.

@@ -1,6 +1,6 @@
 //! Post-quantum algorithms and Edwards curves, with ourselves and with OpenSSL 4.
 //!
-//! Debian's openssl has none of them, so `CHANCERY_OPENSSL4` may name one that has; without it these tests cover both
+//! Debian's openssl has none of them, so `cargo xtask test` builds an `openssl-4` that has; without it these tests cover both
 //! directions with ourselves only, and `vectors` what OpenSSL 4 wrote.
 
 use std::slice;
@@ -93,7 +93,7 @@ fn classical_and_quantum_signers_share_a_message() {
 #[test]
 fn openssl_4_reads_ours_and_we_read_its() {
     let Some(workshop) = Workshop::with_openssl_4() else {
-        println!("CHANCERY_OPENSSL4 names no program: nothing compared");
+        println!("there is no openssl-4: nothing compared");
         return;
     };
     workshop.certificate("ca", "ec:P-256");
