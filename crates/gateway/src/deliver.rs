@@ -214,15 +214,14 @@ impl Ended {
         report: Option<&DeliveryReport>,
         now_ms: i64,
     ) -> Outcome {
-        let code =
-            self.code.map_or_else(|| "smtp.next_hop_down".to_owned(), |code| code.id.to_owned());
+        let code = self.code.map_or_else(|| NEXT_HOP_DOWN.to_owned(), |code| code.id.to_owned());
         let reply = self.reply.to_string();
         match self.word {
             "delivered" => Outcome::Delivered { reply, by: host(report).unwrap_or_default() },
             "bounced" => Outcome::Bounced { reply, code },
-            // Fresh mail has not been tried: as soon as the next hop may be asked again, it is. Later the failure of
-            // others counts for it too, or a long queue would ask a dead next hop for ever.
-            _ if report.is_none() && recipient.attempts == 0 && recipient.code.is_none() => {
+            // It was not tried: as soon as the next hop may be asked again, it is. After that the failure of others
+            // counts for it too, or a long queue would ask a dead next hop for ever.
+            _ if report.is_none() && recipient.code.as_deref() != Some(NEXT_HOP_DOWN) => {
                 Outcome::Postponed { due_ms: now_ms.saturating_add(DOWN_PAUSE_MS), reply, code }
             }
             _ => Outcome::Retry {
@@ -417,6 +416,9 @@ impl BodySource for StoredBody {
         Ok(Box::new(read))
     }
 }
+
+/// The code of what was not tried because others have just failed.
+const NEXT_HOP_DOWN: &str = "smtp.next_hop_down";
 
 /// What is being done when a body cannot be read.
 const READ: &str = "read a body";

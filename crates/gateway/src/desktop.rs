@@ -5,6 +5,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
+use chancery_mail::content_type::TransferEncoding;
 use chancery_mail::form::{self, Form as MailForm};
 use chancery_mail::index::{self, Index, Part};
 use chancery_mail::transfer::Decoder;
@@ -28,11 +29,69 @@ pub(crate) fn form<R: Read + Seek>(index: &Index, message: &mut R) -> io::Result
 /// Looks into the CMS structure of a message.
 fn cms<R: Read + Seek>(part: &Part, message: &mut R) -> io::Result<Form> {
     let Ok(found) = chancery_cms::inspect(content(part, message)?) else { return Ok(Form::Plain) };
+    if !is_only_cms(part, message)? {
+        return Ok(Form::Plain);
+    }
     Ok(match found.content_type.as_str() {
         ENVELOPED_DATA | AUTH_ENVELOPED_DATA if found.recipient_count > 0 => Form::SmimeEncrypted,
         SIGNED_DATA => Form::SmimeSigned,
         _ => Form::Plain,
     })
+}
+
+/// Returns true if nothing readable stands behind the structure, such as a footer that a server has appended: base64
+/// and nothing else, or as many octets as the structure says that it has.
+fn is_only_cms<R: Read + Seek>(part: &Part, message: &mut R) -> io::Result<bool> {
+    if part.transfer_encoding == TransferEncoding::Base64 {
+        message.seek(SeekFrom::Start(part.body.start))?;
+        return is_only_base64(BufReader::new(message.take(part.body.len())));
+    }
+    let mut content = content(part, message)?;
+    let mut start = [0; 10];
+    let mut read = 0;
+    while let Some(rest) = start.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match content.read(rest)? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    let rest = io::copy(&mut content, &mut io::sink())?;
+    Ok(announced_length(&start) == Some(read as u64 + rest))
+}
+
+/// Returns the length of a DER structure with its header (X.690 section 8.1.3); `None` if it does not say.
+fn announced_length(start: &[u8; 10]) -> Option<u64> {
+    let [_, first, rest @ ..] = start;
+    match first {
+        0..=0x7F => Some(u64::from(*first) + 2),
+        0x81..=0x88 => {
+            let octets = rest.get(..usize::from(first & 0x7F))?;
+            let length = octets.iter().fold(0_u64, |length, octet| length << 8 | u64::from(*octet));
+            length.checked_add(2 + octets.len() as u64)
+        }
+        _ => None,
+    }
+}
+
+/// Returns true if the text is lines of base64, then white space (RFC 2045 section 6.8).
+fn is_only_base64(mut text: impl BufRead) -> io::Result<bool> {
+    let mut has_ended = false;
+    loop {
+        let octets = text.fill_buf()?;
+        if octets.is_empty() {
+            return Ok(true);
+        }
+        for octet in octets {
+            match octet {
+                b'=' => has_ended = true,
+                b'\r' | b'\n' => {}
+                _ if has_ended || !is_base64(*octet) => return Ok(false),
+                _ => {}
+            }
+        }
+        let read = octets.len();
+        text.consume(read);
+    }
 }
 
 /// Returns true if a PGP/MIME message has its two parts (RFC 3156 section 4), nothing readable around them, and nothing
@@ -46,8 +105,10 @@ fn is_pgp_encrypted<R: Read + Seek>(index: &Index, message: &mut R) -> io::Resul
         .map(|part| part.delimiter.len() + part.header.len() + part.body.len())
         .sum::<u64>()
         + root.close.map_or(0, index::Span::len);
-    let around = root.body.len().saturating_sub(tiled);
-    Ok(control.content_type.is("application", "pgp-encrypted")
+    let before = control.delimiter.start.saturating_sub(root.body.start);
+    let around = root.body.len().saturating_sub(tiled).saturating_sub(before);
+    Ok(before <= MAX_BEFORE
+        && control.content_type.is("application", "pgp-encrypted")
         && control.body.len() <= MAX_CONTROL
         && around <= MAX_AROUND
         && is_only_armor(BufReader::new(content(data, message)?))?)
@@ -57,6 +118,7 @@ fn is_pgp_encrypted<R: Read + Seek>(index: &Index, message: &mut R) -> io::Resul
 fn is_only_armor(mut text: impl BufRead) -> io::Result<bool> {
     let mut line = Vec::new();
     let mut place = Place::Before;
+    let mut headers = 0;
     loop {
         line.clear();
         if (&mut text).take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
@@ -67,7 +129,10 @@ fn is_only_armor(mut text: impl BufRead) -> io::Result<bool> {
             (Place::Before | Place::After, b"") => place,
             (Place::Before, b"-----BEGIN PGP MESSAGE-----") => Place::Headers,
             (Place::Headers, b"") => Place::Data,
-            (Place::Headers, header) if ARMOR_HEADERS.iter().any(|it| header.starts_with(it)) => {
+            (Place::Headers, header)
+                if is_armor_header(header) && headers < ARMOR_HEADERS.len() =>
+            {
+                headers += 1;
                 Place::Headers
             }
             (Place::Data, b"-----END PGP MESSAGE-----") => Place::After,
@@ -86,6 +151,10 @@ enum Place {
     Headers,
     Data,
     After,
+}
+
+fn is_armor_header(line: &[u8]) -> bool {
+    line.len() <= 76 && ARMOR_HEADERS.iter().any(|name| line.starts_with(name))
 }
 
 fn is_base64(byte: u8) -> bool {
@@ -110,8 +179,11 @@ const MAX_LINE: u64 = 512;
 /// Octets of the part that says `Version: 1`.
 const MAX_CONTROL: u64 = 100;
 
-/// Octets before, between and after the parts: programs write a sentence there.
-const MAX_AROUND: u64 = 200;
+/// Octets before the parts: programs write a sentence there.
+const MAX_BEFORE: u64 = 200;
+
+/// Octets between and after the parts: line ends.
+const MAX_AROUND: u64 = 8;
 
 /// Names of content types, as [`chancery_cms::inspect`] gives them (RFC 5652 section 14, RFC 5083).
 const SIGNED_DATA: &str = "signed-data";
@@ -150,6 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn lengths_are_those_of_the_structure() {
+        let of = |start: &[u8]| {
+            let mut all = [0; 10];
+            all[..start.len()].copy_from_slice(start);
+            announced_length(&all)
+        };
+        assert_eq!(of(&[0x30, 0x05]), Some(7));
+        assert_eq!(of(&[0x30, 0x82, 0x01, 0x00]), Some(260));
+        assert_eq!(of(&[0x30, 0x80]), None, "without a length");
+        assert_eq!(of(&[0x30, 0x88, 255, 255, 255, 255, 255, 255, 255, 255]), None);
+    }
+
+    #[test]
     fn what_openssl_and_we_encrypt_is_encrypted() {
         let at = 1_790_000_000;
         let organisation = Organisation::new("Acme", ["acme.example"]).unwrap();
@@ -175,6 +260,13 @@ mod tests {
             let index = Index::of(message.as_bytes());
             let found = form(&index, &mut Cursor::new(message)).unwrap();
             assert_eq!(found, Form::SmimeEncrypted, "{cipher:?}");
+            // A server that appends its footer to everything.
+            let message = format!(
+                "Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n-- \r\nthe secret plan\r\n"
+            );
+            let index = Index::of(message.as_bytes());
+            let found = form(&index, &mut Cursor::new(message)).unwrap();
+            assert_eq!(found, Form::Plain, "{cipher:?}");
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn plan(
     }
     let mut content = subject.gateway.store.spool();
     let mut opened = open(subject, &mut content)?;
-    refuse_endless_header(&mut opened, &mut content)?;
+    let inside = header_inside(&mut opened, &mut content)?;
     draft.record("verdict", &opened.verdict);
     if matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. }) {
         draft.count(Counter::Opened, 1);
@@ -46,7 +46,7 @@ pub(crate) fn plan(
     let mut warned = Vec::new();
     let mut warning_code: Option<&'static Code> = None;
     for recipient in recipients {
-        let decision = decision(subject, &opened, recipient);
+        let decision = decision(subject, &opened, &inside, recipient);
         draft.record("inbound-policy", &decision);
         match decision.treatment() {
             InboundTreatment::Deliver => plainly.push(recipient.id),
@@ -55,7 +55,7 @@ pub(crate) fn plan(
                 warned.push(recipient.id);
             }
             InboundTreatment::Hold { code } => {
-                draft.hold(recipient, code, last_reason(&decision), false);
+                draft.hold(recipient, code, last_reason(&decision), None);
             }
             InboundTreatment::Reject { code } => {
                 draft.refuse(recipient, code, rejection(&decision));
@@ -88,11 +88,13 @@ fn open(subject: &Subject<'_>, content: &mut Spool) -> Result<Opened> {
     Ok(opened)
 }
 
-/// Lets nothing be delivered as it is whose header is larger than any that is looked at: results that pretend to be ours
+/// Returns the header of what was opened, for the rules.
+///
+/// Nothing is delivered as it is whose header is larger than any that is looked at: results that pretend to be ours
 /// could be in the rest of it.
-fn refuse_endless_header(opened: &mut Opened, content: &mut Spool) -> Result<()> {
+fn header_inside(opened: &mut Opened, content: &mut Spool) -> Result<Vec<u8>> {
     if !matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. }) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut start = Vec::new();
     (&mut *content).take(MAX_HEADER).read_to_end(&mut start)?;
@@ -103,7 +105,8 @@ fn refuse_endless_header(opened: &mut Opened, content: &mut Spool) -> Result<()>
         opened.verdict.problems.push(Problem { code: code.id, text });
         opened.verdict.result = Outcome::Failed;
     }
-    Ok(())
+    start.truncate(HeaderBlock::parse(&start).body_offset());
+    Ok(start)
 }
 
 /// Spools of the store: small ones in memory, large ones in files without a name.
@@ -118,9 +121,19 @@ impl Spools for DiskSpools<'_> {
 }
 
 /// Asks the policy about one recipient.
-fn decision(subject: &Subject<'_>, opened: &Opened, recipient: &Recipient) -> InboundDecision {
-    let header = subject.header();
-    let values = |name: &str| Subject::field_values(&header, name);
+fn decision(
+    subject: &Subject<'_>,
+    opened: &Opened,
+    inside: &[u8],
+    recipient: &Recipient,
+) -> InboundDecision {
+    let (header, inside) = (subject.header(), HeaderBlock::parse(inside));
+    // Outside of encrypted mail the Subject says nothing.
+    let values = |name: &str| {
+        let mut values = Subject::field_values(&header, name);
+        values.append(&mut Subject::field_values(&inside, name));
+        values
+    };
     let verdict = &opened.verdict;
     let domains = sender_domains(&header, verdict, &subject.message.reverse_path);
     let arrival = Arrival {

@@ -3,6 +3,7 @@
 //! Nobody is told anything about a message from the null sender (RFC 5321 section 4.5.5), and `NOTIFY=` is obeyed. A
 //! notice is accepted in the same commit as the fact it tells, and then goes through plan and delivery like any mail.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chancery_fault::{Code, Coded as _};
@@ -62,8 +63,16 @@ pub(crate) fn of_plan(subject: &Subject<'_>, draft: &mut Draft) -> Result<()> {
     let header = subject.index.header();
     let refused: Vec<Event> = draft.refused.iter().map(refusal).collect();
     let report = delivery_report(gateway, subject.message, header, &refused)?;
-    let held = held(gateway, subject.message, header, &draft.newly_held)?;
-    for notice in report.into_iter().chain(held) {
+    let mut notices: Vec<_> = report.into_iter().collect();
+    // One for each cause, because what happens next depends on it.
+    let mut stopped: BTreeMap<(&str, &str), Vec<&Stopped>> = BTreeMap::new();
+    for it in &draft.newly_held {
+        stopped.entry((it.code.id, it.text.as_str())).or_default().push(it);
+    }
+    for group in stopped.values() {
+        notices.extend(held(gateway, subject.message, header, group)?);
+    }
+    for notice in notices {
         draft.count(Counter::Notices, 1);
         draft.planned.notices.push(notice);
     }
@@ -178,12 +187,12 @@ fn held(
     gateway: &Gateway,
     message: &Message,
     header: &[u8],
-    stopped: &[Stopped],
+    stopped: &[&Stopped],
 ) -> Result<Option<(NewMessage, NewBody)>> {
     let (Some(first), Some(parties)) = (stopped.first(), Parties::of(gateway, message)) else {
         return Ok(None);
     };
-    let wants = |it: &&Stopped| {
+    let wants = |it: &&&Stopped| {
         it.recipient.notify.as_deref().is_none_or(|list| !list.eq_ignore_ascii_case("NEVER"))
     };
     let recipients: Vec<Address> = stopped

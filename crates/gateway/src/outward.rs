@@ -34,9 +34,12 @@ pub(crate) fn plan(
             match decision.treatment() {
                 Treatment::Protect => protected.push(recipient.id),
                 Treatment::Hold { code } => {
-                    draft.hold(recipient, code, last_reason(&decision), decision.notify_sender());
+                    let told = decision.notify_sender().then(|| words(&decision, code.summary));
+                    draft.hold(recipient, code, last_reason(&decision), told);
                 }
-                Treatment::Reject { code } => draft.refuse(recipient, code, rejection(&decision)),
+                Treatment::Reject { code } => {
+                    draft.refuse(recipient, code, words(&decision, REJECTED));
+                }
                 Treatment::Clear | Treatment::Pass | Treatment::Sign => {
                     if let Some(permit) = decision.clear_permit() {
                         readable
@@ -174,10 +177,10 @@ fn last_reason(decision: &Decision) -> String {
     decision.reasons().last().map(|reason| reason.text.clone()).unwrap_or_default()
 }
 
-/// Returns what the sender of a refused message reads: the words of the rule's author, if there are any.
-fn rejection(decision: &Decision) -> String {
+/// Returns what the sender of a message that was stopped reads: the words of the rule's author, if there are any.
+fn words(decision: &Decision, otherwise: &str) -> String {
     let by_author = decision.rule().and_then(|rule| rule.reason.clone());
-    by_author.unwrap_or_else(|| {
-        "the policy of this organisation does not let this message out".to_owned()
-    })
+    by_author.unwrap_or_else(|| otherwise.to_owned())
 }
+
+const REJECTED: &str = "the policy of this organisation does not let this message out";

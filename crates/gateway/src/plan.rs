@@ -131,28 +131,22 @@ impl Draft {
         self.planned.children.push(child.into_child(&message.reverse_path));
     }
 
-    /// Puts a recipient on hold; the sender is told the first time.
+    /// Puts a recipient on hold for a reason; the sender is told `told`, if anything, the first time.
     pub(crate) fn hold(
         &mut self,
         recipient: &Recipient,
         code: &'static Code,
-        text: String,
-        tell: bool,
+        reason: String,
+        told: Option<String>,
     ) {
         self.counts.push((Counter::Held, 1));
         self.failures.push(code.id);
-        if tell && recipient.code.as_deref().is_none_or(|before| !is_hold(before)) {
-            self.newly_held.push(Stopped {
-                recipient: recipient.clone(),
-                code,
-                text: text.clone(),
-            });
+        if let Some(text) = told
+            && recipient.code.as_deref().is_none_or(|before| !is_hold(before))
+        {
+            self.newly_held.push(Stopped { recipient: recipient.clone(), code, text });
         }
-        self.planned.held.push(Held {
-            recipient: recipient.id,
-            code: code.id.to_owned(),
-            reason: text,
-        });
+        self.planned.held.push(Held { recipient: recipient.id, code: code.id.to_owned(), reason });
     }
 
     /// Gives a recipient back to the sender.
