@@ -407,6 +407,9 @@ fn the_lines_for_mutt_work_with_openssl_on_the_other_side() {
     ]]);
     let (code, _, words) = mutt("smime_verify_command", "part", "alice");
     assert_eq!((code, words.lines().next()), (Some(0), Some("Verification successful")));
+    let outcome = desk.message("verify --bare signature --content part --anchor bob.pem", "");
+    assert_eq!(outcome.code, Some(1), "nobody believed vouches for it: {outcome:?}");
+    assert!(!outcome.stderr.contains("successful"), "{outcome:?}");
     desk.write("changed", &desk.read("part").replace("noon", "nine"));
     let (code, _, words) = mutt("smime_verify_command", "changed", "alice");
     assert_eq!(code, Some(1));
