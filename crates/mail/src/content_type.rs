@@ -75,6 +75,12 @@ impl ContentType {
         })
     }
 
+    /// Returns true if all mail programs read the same in a Content-Type field: `type/subtype` and parameters that are
+    /// there once each, without comments, without the spellings of RFC 2231 and without anything else.
+    pub fn is_unequivocal(value: &[u8]) -> bool {
+        parameters::are_unequivocal(value)
+    }
+
     pub(crate) fn text() -> Self {
         Self::bare("text", "plain")
     }

@@ -4,6 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom, Take, Write};
 
 use chancery_mail::{
     Index, IndexBuilder, Span,
+    content_type::ContentType,
     form::{self, Form},
     header::{Field, HeaderBlock},
     index::{MAX_HEADER, Part},
@@ -171,9 +172,15 @@ impl Head {
     /// Returns true if mail programs could take different types from this header, and so show different content.
     pub(crate) fn is_type_ambiguous(&self) -> bool {
         let header = self.block();
-        ["Content-Type", "Content-Transfer-Encoding"]
-            .iter()
-            .any(|name| header.all(name).count() > 1)
+        let mut names = ["Content-Type", "Content-Transfer-Encoding"].into_iter();
+        let is_repeated = names.any(|name| header.all(name).count() > 1);
+        // The boundary says where the parts are, and a multipart has no encoding of its own (RFC 2045 section 6.4).
+        let is_odd_multipart = || {
+            let content_type = header.first("Content-Type");
+            let is_plain = content_type.is_none_or(|it| ContentType::is_unequivocal(it.value));
+            !is_plain || !self.part().transfer_encoding.is_identity()
+        };
+        is_repeated || self.is_multipart() && is_odd_multipart()
     }
 
     /// Returns true if the header has only bytes that mail programs write: ASCII text with its line ends.

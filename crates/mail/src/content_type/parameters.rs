@@ -123,6 +123,49 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Returns true if there is one way to read `token/token; name=value; name="value"` only.
+pub(super) fn are_unequivocal(value: &[u8]) -> bool {
+    let is_odd = |byte: &u8| matches!(byte, b'(' | b')' | b'\\') || !byte.is_ascii();
+    let is_open = value.iter().fold(false, |is_open, &byte| is_open ^ (byte == b'"'));
+    if is_open || value.iter().any(is_odd) {
+        return false;
+    }
+    let mut is_quoted = false;
+    let mut pieces = value.split(|&byte| {
+        is_quoted ^= byte == b'"';
+        byte == b';' && !is_quoted
+    });
+    let kind = pieces.next().unwrap_or_default().trim_ascii();
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    let has_kind = matches!(
+        kind.split(|&byte| byte == b'/').collect::<Vec<_>>().as_slice(),
+        [kind, subtype] if are_tokens(kind) && are_tokens(subtype)
+    );
+    has_kind
+        && pieces.map(<[u8]>::trim_ascii).filter(|piece| !piece.is_empty()).all(|piece| {
+            let equals = piece.iter().position(|&byte| byte == b'=').unwrap_or(piece.len());
+            let (name, value) = piece.split_at_checked(equals).unwrap_or((piece, &[]));
+            let name = name.to_ascii_lowercase();
+            let is_new = names.len() < MAX_PARAMETERS && !names.contains(&name);
+            let is_plain = are_tokens(&name) && !name.contains(&b'*');
+            names.push(name);
+            is_new && is_plain && is_one_value(value.get(1..).unwrap_or_default())
+        })
+}
+
+fn are_tokens(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().copied().all(is_token)
+}
+
+/// Returns true for a quoted string, and for what has no quotes and no space; programs forget quotes.
+fn is_one_value(value: &[u8]) -> bool {
+    let inside = match value {
+        [b'"', inside @ .., b'"'] => return !inside.contains(&b'"'),
+        _ => value,
+    };
+    !inside.is_empty() && inside.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"')
+}
+
 /// Returns the value of a parameter byte for byte, put together from its continuations if it has some.
 pub(super) fn joined(raw: &[Raw], base: &str) -> Option<Vec<u8>> {
     if let Some(whole) = raw.iter().find(|raw| raw.name == base) {

@@ -118,3 +118,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_reading_only() {
+    for value in [
+        "multipart/signed; protocol=\"application/pkcs7-signature\"; micalg=sha-256; boundary=\"=_b;1\"",
+        " multipart/signed;\r\n\tboundary=----=_Part_1",
+        "multipart/mixed; boundary=b;",
+        "text/plain",
+    ] {
+        assert!(ContentType::is_unequivocal(value.as_bytes()), "{value}");
+    }
+    for value in [
+        "multipart/signed; boundary*0=\"evil\"; boundary=\"real\"",
+        "multipart/signed; boundary*=us-ascii''evil; boundary=real",
+        "multipart/signed; boundary=real; boundary=evil",
+        "multipart/signed; BOUNDARY=real; boundary=evil",
+        "multipart/signed (;boundary=evil); boundary=real",
+        "multipart/signed; boundary=\"re\\\"al\"",
+        "multipart/signed; boundary=\"real",
+        "multipart/signed; boundary=\"real\" boundary=evil",
+        "multipart/signed; boundary=real boundary=evil",
+        "multipart/signed boundary=evil; boundary=real",
+        "multipart/signed; boundary =evil; boundary=real",
+        "multipart/signed, text/plain; boundary=real",
+        "multipart/signed; boundary=",
+        "multipart/signed; boundary=b\u{e9}",
+        "multipart",
+        "",
+    ] {
+        assert!(!ContentType::is_unequivocal(value.as_bytes()), "{value}");
+    }
+}

@@ -170,7 +170,7 @@ impl<'m> Peeled<'m> {
         if at.head.is_type_ambiguous() {
             self.complain(
                 &error::SIGNATURE_MALFORMED,
-                "the header states the content type more than once",
+                "the header states the content type in a way that can be read differently",
             );
             self.is_ambiguous = true;
         }

@@ -232,6 +232,26 @@ fn rearranged_parts_do_not_verify() {
 }
 
 #[test]
+fn a_boundary_with_two_readings_does_not_verify() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let boss = person(&acme, &[(DnType::CommonName, "Boss")], vec![mailbox("boss@acme.example")]);
+    let entity = String::from_utf8(openssl.sign(&boss, &[], &text("pay"))).unwrap();
+    let start = entity.find("boundary=").unwrap();
+    let open = |entity: String| {
+        open_as(&globex, &from("boss@acme.example", entity.as_bytes()), &vec![acme.anchor()])
+    };
+    assert_eq!(open(entity.clone()).verdict.result, Outcome::Verified);
+    for other in ["boundary*0=\"evil\"; ", "boundary*=us-ascii''evil; ", "(;boundary=evil) "] {
+        let mut changed = entity.clone();
+        changed.insert_str(start, other);
+        let opened = open(changed);
+        assert_eq!(opened.verdict.result, Outcome::Unverified, "{other}: {:#?}", opened.verdict);
+    }
+    let encoded = format!("Content-Transfer-Encoding: base64\r\n{entity}");
+    assert_eq!(open(encoded).verdict.result, Outcome::Unverified);
+}
+
+#[test]
 fn html_that_calls_home_inside_unauthenticated_encryption_is_reported() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let html = |body: &str| {
