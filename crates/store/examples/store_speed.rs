@@ -33,10 +33,9 @@ async fn main() -> Result<(), Failure> {
 
     let directory = tempfile::tempdir_in(&parent)?;
     let store = open(directory.path())?;
-    let done = run(producers, span, store.clone(), |store, n| async move {
-        accept(&store, n).await
-    })
-    .await?;
+    let done =
+        run(producers, span, store.clone(), |store, n| async move { accept(&store, n).await })
+            .await?;
     print("accept, 10 kB", producers, done, span);
     drop((store, directory));
 
