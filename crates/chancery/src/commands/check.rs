@@ -272,7 +272,15 @@ impl Findings {
         {
             if let NextHop::Lmtp(server) | NextHop::Smtp(server) = hop {
                 match greets(server) {
-                    Ok(greeting) => self.ok(name, format!("{server} says {greeting}")),
+                    Ok(greeting) if greeting.starts_with("220") => {
+                        self.ok(name, format!("{server} says {greeting}"));
+                    }
+                    Ok(greeting) => self.problem(
+                        name,
+                        format!("{server} takes no mail from here, it says {greeting:?}"),
+                        "correct the address, or let that server accept connections of this machine; mail for it \
+                         waits in the queue meanwhile",
+                    ),
                     Err(error) => self.problem(
                         name,
                         format!("{server} does not answer: {error}"),
@@ -354,7 +362,13 @@ fn greets(server: &Server) -> std::io::Result<String> {
         }
     };
     let mut line = String::new();
-    std::io::BufReader::new(std::io::Read::take(stream, 1_000)).read_line(&mut line)?;
+    let read = std::io::BufReader::new(std::io::Read::take(stream, 1_000)).read_line(&mut line);
+    read.map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
+            std::io::Error::other(format!("no greeting in {} seconds", ANSWER.as_secs()))
+        }
+        _ => error,
+    })?;
     Ok(crate::output::plain(line.trim_end()))
 }
 
