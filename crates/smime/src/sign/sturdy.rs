@@ -117,7 +117,7 @@ fn is_settled(quoted: &str) -> bool {
     quoted.lines().all(|line| {
         !line.ends_with('=')
             && !line.contains('\t')
-            && !line.starts_with("=46rom ")
+            && !line.starts_with("=46rom")
             && !line.starts_with("=2E")
     })
 }

@@ -78,6 +78,13 @@ fn what_relays_would_change_is_encoded_first() {
         Outcome::Verified
     );
 
+    // Programs write this line in quoted-printable in different ways.
+    let (message, _) = signed(&acme, b"From: joerg@acme.example\r\n\r\nFrom \r\n");
+    assert!(
+        message.contains("Content-Transfer-Encoding: base64\r\n\r\nRnJvbSANCg==\r\n"),
+        "{message}"
+    );
+
     let long = format!("From: joerg@acme.example\r\n\r\n{}\r\n", "x".repeat(5000));
     let (message, report) = signed(&acme, long.as_bytes());
     assert_eq!(report.reencoded_parts, 1);
