@@ -271,7 +271,8 @@ impl Scan {
     /// Returns true if there are bytes over 127, NUL, lines that are long or end with white space, lines that begin with
     /// `From ` or a dot, or line ends other than CRLF.
     fn is_fragile(&self) -> bool {
-        self.is_fragile || self.is_line_fragile(self.line)
+        let ends_blank = matches!(self.last, b' ' | b'\t');
+        self.is_fragile || ends_blank || self.is_line_fragile(self.line)
     }
 
     /// Returns true if the lines are not those of base64 as everybody wraps it.

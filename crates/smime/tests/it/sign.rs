@@ -85,6 +85,10 @@ fn what_relays_would_change_is_encoded_first() {
         "{message}"
     );
 
+    // The last line counts too if it has no end.
+    let (_, report) = signed(&acme, b"From: joerg@acme.example\r\n\r\nfirst\r\n\t");
+    assert_eq!(report.reencoded_parts, 1);
+
     let long = format!("From: joerg@acme.example\r\n\r\n{}\r\n", "x".repeat(5000));
     let (message, report) = signed(&acme, long.as_bytes());
     assert_eq!(report.reencoded_parts, 1);
