@@ -26,6 +26,8 @@ struct Inner {
     identifier: Vec<u8>,
     /// For the attribute signingCertificateV2.
     certificate_digest: Digest,
+    /// Whether the certificate binds the key to PSS (RFC 4055 section 1.2).
+    is_pss_only: bool,
 }
 
 impl SignerKey {
@@ -38,6 +40,7 @@ impl SignerKey {
                 identifier: parsed.identifier().to_der(),
                 certificate_digest: DigestAlgorithm::Sha256.digest(certificate),
                 certificate: certificate.to_vec(),
+                is_pss_only: parsed.public_key()?.is_pss_only(),
             }),
         })
     }
@@ -61,7 +64,7 @@ impl SignerKey {
         };
         let digest = options.digest.filter(suits).unwrap_or_else(|| kind.digest());
         let algorithm = match key.signature_algorithm(digest)? {
-            SignatureAlgorithm::RsaPkcs1(_) if options.rsa_pss => {
+            SignatureAlgorithm::RsaPkcs1(_) if options.rsa_pss || self.inner.is_pss_only => {
                 SignatureAlgorithm::rsa_pss(digest)
             }
             other => other,
@@ -86,7 +89,8 @@ pub struct SignOptions {
     pub domain_signature: bool,
     /// The certificate (DER) that answers shall be encrypted to, if it is not the signer's own.
     pub encryption_certificate: Option<Vec<u8>>,
-    /// Whether RSA keys sign with PSS (RFC 4056) in place of PKCS#1 v1.5, which everybody reads.
+    /// Whether RSA keys sign with PSS (RFC 4056) in place of PKCS#1 v1.5, which everybody reads. Keys whose certificate
+    /// binds them to PSS always do.
     pub rsa_pss: bool,
     /// When it is signed, in seconds since 1970.
     pub signing_time: Option<i64>,

@@ -90,6 +90,11 @@ impl PublicKey {
         WeakVerification { key: self }
     }
 
+    /// Returns true for RSA keys that are bound to RSASSA-PSS (RFC 4055 section 1.2): they verify nothing else.
+    pub fn is_pss_only(&self) -> bool {
+        self.inner.is_pss_only
+    }
+
     /// Returns true for RSA keys that may carry other keys.
     pub(crate) fn may_encrypt(&self) -> bool {
         self.kind().is_rsa() && !self.inner.is_pss_only
