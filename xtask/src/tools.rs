@@ -12,11 +12,22 @@ use crate::run::{Result, cache, cargo, command, exists, output, succeed};
 /// Programs the tests start, and the Debian package that brings each.
 const PROGRAMS: &[(&str, &str)] = &[
     ("cc", "gcc"),
+    ("certutil", "libnss3-tools"),
+    ("cmsutil", "libnss3-tools"),
+    ("gpg-agent", "gpg-agent"),
+    ("gpgconf", "gpgconf"),
+    ("gpgsm", "gpgsm"),
+    ("javac", "default-jdk-headless"),
     ("make", "make"),
+    ("mutt", "mutt"),
+    ("neomutt", "neomutt"),
     ("openssl", "openssl"),
+    ("pk12util", "libnss3-tools"),
     ("postfix", "postfix"),
+    ("procmail", "procmail"),
     ("ps", "procps"),
     ("python3", "python3"),
+    ("script", "bsdutils"),
     ("smtp-sink", "postfix"),
     ("smtp-source", "postfix"),
     ("swaks", "swaks"),
@@ -26,6 +37,20 @@ const PROGRAMS: &[(&str, &str)] = &[
 /// Modules of Perl that swaks loads only when it is asked to speak TLS, and the Debian package that brings each.
 const PERL_MODULES: &[(&str, &str)] =
     &[("IO::Socket::SSL", "libio-socket-ssl-perl"), ("Net::SSLeay", "libnet-ssleay-perl")];
+
+/// Files that are no programs, and the Debian package that brings each: libraries of Java and of Python, and the settings
+/// without which Evolution's engine does not start.
+const FILES: &[(&str, &str)] = &[
+    ("/usr/lib/python3/dist-packages/gi/__init__.py", "python3-gi"),
+    (
+        "/usr/share/glib-2.0/schemas/org.gnome.evolution-data-server.gschema.xml",
+        "evolution-data-server-common",
+    ),
+    ("/usr/share/java/bcmail.jar", "libbcmail-java"),
+];
+
+/// The introspection of Evolution's engine, in the folder of the machine's architecture.
+const CAMEL: (&str, &str) = ("girepository-1.0/Camel-1.2.typelib", "gir1.2-camel-1.2");
 
 /// A library that shows a program another time of day, in the folder of the machine's architecture.
 const FAKE_TIME: (&str, &str) = ("faketime/libfaketime.so.1", "faketime");
@@ -53,17 +78,22 @@ pub(crate) fn install() -> Result {
             install_cargo_tool(name, version, options)?;
         }
     }
-    if exists(OPENSSL_4) { Ok(()) } else { build_openssl_4() }
+    if !exists(OPENSSL_4) {
+        build_openssl_4()?;
+    }
+    fetch_thunderbird_nss()
 }
 
 /// Installs distribution packages without starting their services.
 fn install_programs() -> Result {
     let programs = PROGRAMS.iter().filter(|(program, _)| !exists(program));
     let modules = PERL_MODULES.iter().filter(|(module, _)| !has_perl_module(module));
-    let libraries = [FAKE_TIME];
+    let libraries = [CAMEL, FAKE_TIME];
     let libraries = libraries.iter().filter(|(library, _)| !has_library(library));
-    let missing = programs.chain(modules).chain(libraries);
+    let files = FILES.iter().filter(|(file, _)| !Path::new(file).exists());
+    let missing = programs.chain(modules).chain(libraries).chain(files);
     let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    packages.sort_unstable();
     packages.dedup();
     if packages.is_empty() {
         return Ok(());
@@ -152,6 +182,42 @@ fn build_openssl_4() -> Result {
     fs::copy(source.join("apps/openssl"), &program).map_err(|error| failed(&program, error))?;
     fs::remove_dir_all(&place)
         .map_err(|error| format!("cannot remove {}: {error}", place.display()))
+}
+
+/// The folder of the cache with the libraries to which Thunderbird hands its S/MIME.
+const THUNDERBIRD_NSS: &str = "thunderbird-nss";
+
+/// Takes NSS out of Debian's Thunderbird, four megabytes of three hundred: a peer without a screen.
+fn fetch_thunderbird_nss() -> Result {
+    let place = cache()?.join(THUNDERBIRD_NSS);
+    if place.is_dir() || Path::new("/usr/lib/thunderbird/libsmime3.so").is_file() {
+        return Ok(());
+    }
+    println!("fetching the libraries of Thunderbird");
+    let work = cache()?.join("thunderbird-work");
+    let cannot = |error| format!("cannot use {}: {error}", work.display());
+    fs::create_dir_all(&work).map_err(cannot)?;
+    let download =
+        || output(command("apt-get").current_dir(&work).args(["-q", "download", "thunderbird"]));
+    // Lists that were fetched long ago name a package that is no longer there.
+    download().or_else(|_| {
+        succeed(command("apt-get").args(["-q", "update"]))?;
+        download()
+    })?;
+    let fetched = fs::read_dir(&work).map_err(cannot)?.find_map(std::result::Result::ok);
+    let package = fetched.ok_or("apt-get downloaded no package of Thunderbird")?.path();
+    let chosen = work.join("chosen");
+    fs::create_dir_all(&chosen).map_err(cannot)?;
+    // Nothing but these is written: the program itself is most of the package.
+    let unpack = "dpkg-deb --fsys-tarfile \"$0\" | tar --extract --directory chosen --strip-components 4 \"$@\"";
+    let libraries = ["nss3", "nssutil3", "smime3", "softokn3", "freeblpriv3", "mozsqlite3", "ssl3"]
+        .map(|name| format!("./usr/lib/thunderbird/lib{name}.so"));
+    let mut shell = command("sh");
+    shell.current_dir(&work).args(["-c", unpack]).arg(&package);
+    output(shell.args(&libraries))?;
+    // Only now there is a folder of that name, so that what was interrupted is begun again.
+    fs::rename(&chosen, &place).map_err(cannot)?;
+    fs::remove_dir_all(&work).map_err(cannot)
 }
 
 /// Tells Debian's packages not to start services while it lives.

@@ -4,6 +4,7 @@ mod dialogue;
 mod openssl;
 mod postfix;
 mod sink;
+pub mod smime;
 mod swaks;
 mod tap;
 mod unix;

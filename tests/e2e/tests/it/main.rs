@@ -15,6 +15,7 @@ mod dialogues;
 mod harness;
 mod interop;
 mod journeys;
+mod matrix;
 mod metrics;
 mod relay;
 mod time;
