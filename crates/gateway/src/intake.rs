@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_fault::{Code, Coded as _};
-use chancery_mail::address::{self, Mailbox, parse_mailbox_list};
+use chancery_mail::address::{self, MAX_MISLEADING, Mailbox, parse_mailbox_list};
 use chancery_mail::{Address, HeaderBlock, message_id, trace};
 use chancery_net::listener::Peer;
 use chancery_net::smtp::{Final, Handler, Session};
@@ -268,8 +268,10 @@ impl Client {
     /// A field that nobody can read as an address could be shown as anybody, so it is nobody's.
     fn may_be_authors(&self, header: &HeaderBlock<'_>) -> bool {
         let is_own = |author: &Mailbox| {
-            let shown = author.misleading_address();
-            self.may_be(&author.address) && shown.is_none_or(|shown| self.may_be(&shown))
+            let shown = author.misleading_addresses();
+            self.may_be(&author.address)
+                && shown.len() < MAX_MISLEADING
+                && shown.iter().all(|shown| self.may_be(shown))
         };
         let mut fields = AUTHORS.into_iter().flat_map(|name| header.all(name));
         self.user.is_none()

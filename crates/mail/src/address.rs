@@ -5,9 +5,12 @@
 //! an S/MIME certificate, and so let anybody sign for anybody: CVE-2026-2748.)
 
 mod list;
+mod lookalike;
 mod punycode;
+mod shown;
 
 pub use list::{Mailbox, MailboxList, authors, parse_mailbox_list, parse_mailboxes};
+pub use shown::MAX_MISLEADING;
 
 use crate::error::Error;
 

@@ -119,6 +119,11 @@ codes! {
         "The name beside the author's address is or has an address of somebody else, for whom no signer speaks. Many mail \
          programs show the name alone, so the signature is not believed. Treat the message as an attempt to deceive, unless \
          you know the sender for such names.";
+    FROM_LOOKALIKE: "smime.from_lookalike", Sender, Never, "550 5.7.1",
+        "the domain in From looks like another domain",
+        "Letters of another script stand in the domain of the author's address in place of Latin ones, so that it reads like a \
+         domain that it is not. The verdict is about the domain as it is written. Ask the sender in another way whether the \
+         domain is theirs.";
     HEADER_DIFFERS: "smime.header_differs", Sender, Never, "550 5.7.1",
         "fields of the header are not those that were protected",
         "The author protected the header (RFC 9788), and outside of the protection some fields stand in another way: a mailing \

@@ -1,6 +1,6 @@
 //! Address fields of a header (RFC 5322 section 3.4): lists, groups, display names, comments.
 
-use crate::address::Address;
+use crate::address::{Address, shown};
 use crate::encoded_word;
 use crate::error::Error;
 use crate::header::{HeaderBlock, loose_lines, loose_name};
@@ -16,6 +16,8 @@ pub struct Mailbox {
     pub display: String,
     /// The address.
     pub address: Address,
+    /// What else some programs show: the comments of the entry and the name of its group, decoded.
+    pub beside: String,
 }
 
 /// What an address field holds.
@@ -48,6 +50,7 @@ pub fn parse_mailbox_list(value: &[u8]) -> MailboxList {
     let mut list = MailboxList::default();
     let (tokens, problem) = tokenize(value);
     let mut group = None;
+    let mut group_name = String::new();
     let mut entry = 0;
     let mut in_angle = false;
     for (position, token) in tokens.iter().enumerate() {
@@ -57,11 +60,12 @@ pub fn parse_mailbox_list(value: &[u8]) -> MailboxList {
             Kind::Special(b'>') => in_angle = false,
             _ if in_angle => {}
             Kind::Special(b',') => {
-                list.add(so_far);
+                list.add(so_far, &group_name);
                 entry = position + 1;
             }
             Kind::Special(b':') => {
                 // RFC 5322 section 3.4: a group has a name and is not inside another.
+                group_name = display(so_far).chars().take(MAX_GROUP_NAME).collect();
                 if group.is_some() || so_far.is_empty() || !is_phrase(so_far) {
                     list.problem(token.offset, "a colon stands where no group can begin");
                 }
@@ -69,7 +73,7 @@ pub fn parse_mailbox_list(value: &[u8]) -> MailboxList {
                 entry = position + 1;
             }
             Kind::Special(b';') => {
-                list.add(so_far);
+                list.add(so_far, &std::mem::take(&mut group_name));
                 if group.take().is_none() {
                     list.problem(token.offset, "a semicolon ends no group");
                 }
@@ -81,7 +85,7 @@ pub fn parse_mailbox_list(value: &[u8]) -> MailboxList {
     // What comes before an unclosed quote or comment may be inside it for another program.
     match problem {
         Some((offset, why)) => list.problem(offset, why),
-        None => list.add(tokens.get(entry..).unwrap_or_default()),
+        None => list.add(tokens.get(entry..).unwrap_or_default(), &group_name),
     }
     if let Some(offset) = group {
         list.problem(offset, "a group is not closed");
@@ -117,17 +121,21 @@ pub fn authors(header: &HeaderBlock<'_>) -> Result<Vec<Mailbox>, Error> {
 }
 
 impl Mailbox {
-    /// Returns the address that the display name shows although it is not the address of this mailbox.
+    /// Returns the addresses that the reader is shown with this mailbox and that are not its own; [`MAX_MISLEADING`](super::MAX_MISLEADING)
+    /// at most, and then there may be more.
     ///
-    /// `"boss@acme.example" <eve@evil.example>` is the usual deception; many readers show only the name.
-    pub fn misleading_address(&self) -> Option<Address> {
-        // These look like it, and some readers search for addresses after making them one.
-        let display = self.display.replace(['\u{ff20}', '\u{fe6b}'], "@");
-        let mut words = display.split(|c: char| c.is_whitespace() || "<>()[],;:\"'".contains(c));
-        let address =
-            words.find_map(|word| word.contains('@').then(|| Address::parse(word).ok())?)?;
-        (!address.same_mailbox_by(&self.address, crate::address::LocalPart::IgnoreAsciiCase))
-            .then_some(address)
+    /// `"boss@acme.example" <eve@evil.example>` is the usual deception; many readers show only the name. Comments, the
+    /// name of a group and an `@` in the local part do the same.
+    pub fn misleading_addresses(&self) -> Vec<Address> {
+        let mut all = shown::other_addresses(&self.display, &self.address);
+        for text in [self.beside.as_str(), self.address.local()] {
+            for address in shown::other_addresses(text, &self.address) {
+                if all.len() < shown::MAX_MISLEADING && !all.contains(&address) {
+                    all.push(address);
+                }
+            }
+        }
+        all
     }
 }
 
@@ -137,10 +145,15 @@ impl MailboxList {
     }
 
     /// Adds one entry: what stands between two commas. An empty one is allowed (RFC 5322 section 4.4).
-    fn add(&mut self, entry: &[Token]) {
+    fn add(&mut self, entry: &[Token], group: &str) {
         let Some(first) = entry.first() else { return };
         match mailbox(entry) {
-            Ok(mailbox) => self.mailboxes.push(mailbox),
+            Ok(mut mailbox) => {
+                if !group.is_empty() && self.mailboxes.len() < MAX_NAMED {
+                    mailbox.beside = format!("{group} {}", mailbox.beside);
+                }
+                self.mailboxes.push(mailbox);
+            }
             Err(why) => self.problem(first.offset, why),
         }
     }
@@ -153,6 +166,7 @@ fn mailbox(entry: &[Token]) -> Result<Mailbox, &'static str> {
         return Ok(Mailbox {
             display: encoded_word::decode(comment.as_bytes()),
             address: address(entry)?,
+            beside: comments(entry),
         });
     };
     let (name, rest) = entry.split_at_checked(open).unwrap_or_default();
@@ -167,7 +181,17 @@ fn mailbox(entry: &[Token]) -> Result<Mailbox, &'static str> {
     if !is_phrase(name) && !repeats {
         return Err("the display name is not a phrase");
     }
-    Ok(Mailbox { display: display(name), address })
+    Ok(Mailbox { display: display(name), address, beside: comments(entry) })
+}
+
+/// Returns what the comments of an entry say.
+fn comments(entry: &[Token]) -> String {
+    let all: Vec<&str> = entry
+        .iter()
+        .flat_map(|token| [&token.comment_before, &token.comment_after])
+        .filter_map(Option::as_deref)
+        .collect();
+    encoded_word::decode(all.join(" ").as_bytes())
 }
 
 /// Reads an addr-spec. White space and comments inside it are refused, although RFC 5322 lets them stand around the @:
@@ -222,3 +246,8 @@ fn display(name: &[Token]) -> String {
     }
     encoded_word::decode(display.as_bytes())
 }
+
+/// What is kept of the name of a group, and of how many members: enough for what is looked at, and no field can fill
+/// the memory with it.
+const MAX_GROUP_NAME: usize = 1_000;
+const MAX_NAMED: usize = 1_000;

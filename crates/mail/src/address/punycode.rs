@@ -1,4 +1,4 @@
-//! Punycode (RFC 3492), the encoding half.
+//! Punycode (RFC 3492).
 
 /// Encodes one label, without the `xn--` before it; `None` if it is far too long for a label.
 pub(super) fn encode(label: &str) -> Option<String> {
@@ -30,6 +30,46 @@ pub(super) fn encode(label: &str) -> Option<String> {
         code_point += 1;
     }
     Some(encoded)
+}
+
+/// Decodes one label, given without the `xn--` before it; `None` if it is none.
+pub(super) fn decode(encoded: &str) -> Option<String> {
+    let (basic, digits) = encoded.rsplit_once('-').unwrap_or(("", encoded));
+    let mut chars: Vec<char> = basic.chars().collect();
+    if encoded.len() > MAX_CHARS || !encoded.is_ascii() {
+        return None;
+    }
+    let (mut code_point, mut index, mut bias) = (128_u32, 0_u32, 72_u32);
+    let mut digits = digits.bytes().peekable();
+    while digits.peek().is_some() {
+        let before = index;
+        let mut weight = 1_u32;
+        for position in 1.. {
+            let value = value(digits.next()?)?;
+            index = index.checked_add(value.checked_mul(weight)?)?;
+            let threshold = (BASE * position).saturating_sub(bias).clamp(1, 26);
+            if value < threshold {
+                break;
+            }
+            weight = weight.checked_mul(BASE - threshold)?;
+        }
+        let count = u32::try_from(chars.len()).ok()?.checked_add(1)?;
+        bias = adapt(index - before, count, before == 0);
+        code_point = code_point.checked_add(index / count)?;
+        index %= count;
+        chars.insert(usize::try_from(index).ok()?, char::from_u32(code_point)?);
+        index += 1;
+    }
+    Some(chars.into_iter().collect())
+}
+
+fn value(digit: u8) -> Option<u32> {
+    match digit {
+        b'a'..=b'z' => Some(u32::from(digit - b'a')),
+        b'A'..=b'Z' => Some(u32::from(digit - b'A')),
+        b'0'..=b'9' => Some(u32::from(digit - b'0') + 26),
+        _ => None,
+    }
 }
 
 /// Writes a number with digits whose weights depend on `bias` (RFC 3492 section 6.3).
@@ -74,7 +114,9 @@ const MAX_CHARS: usize = 63;
 
 #[cfg(test)]
 mod tests {
-    use super::encode;
+    use proptest::prelude::*;
+
+    use super::{decode, encode};
 
     #[test]
     fn samples_of_rfc_3492_and_the_registry() {
@@ -87,6 +129,19 @@ mod tests {
             ("ü", "tda"),
         ] {
             assert_eq!(encode(label).as_deref(), Some(encoded), "{label}");
+            assert_eq!(decode(encoded).as_deref(), Some(label), "{label}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_label_comes_back(label in "[a-z0-9\u{e0}-\u{ff}\u{430}-\u{44f}\u{4e00}-\u{4eff}]{1,12}") {
+            prop_assert_eq!(decode(&encode(&label).unwrap()).unwrap(), label);
+        }
+
+        #[test]
+        fn rubbish_never_panics(text in "[a-zA-Z0-9-]{0,70}|\\PC{0,20}") {
+            decode(&text);
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::{Address, LocalPart, authors, normal_domain, parse_mailbox_list, parse_mailboxes};
+use super::{
+    Address, LocalPart, MAX_MISLEADING, Mailbox, authors, normal_domain, parse_mailbox_list,
+    parse_mailboxes,
+};
 use crate::header::HeaderBlock;
 
 fn address(text: &str) -> Address {
@@ -185,21 +188,99 @@ fn deceptive_entries_bind_to_nobody_else() {
     }
 }
 
+fn shown(value: &str) -> Vec<String> {
+    let list = parse_mailbox_list(value.as_bytes());
+    assert_eq!(list.problems, vec![], "{value}");
+    let all = list.mailboxes.iter().flat_map(Mailbox::misleading_addresses);
+    all.map(|address| address.to_string()).collect()
+}
+
 #[test]
-fn a_display_name_that_shows_another_address_is_noticed() {
-    let shown = |value: &str| {
-        parse_mailboxes(value.as_bytes())[0].misleading_address().map(|a| a.to_string())
-    };
+fn another_address_that_is_shown_is_noticed() {
+    for value in [
+        "\"Boss (boss@acme.example)\" <eve@evil.example>",
+        "=?utf-8?Q?boss=40acme=2Eexample?= <eve@evil.example>",
+        "\"eve@evil.example, boss@acme.example\" <eve@evil.example>",
+        "\"eve@evil.example boss@acme.example\" <eve@evil.example>",
+        "\"boss@acme.example.\" <eve@evil.example>",
+        "\"|boss@acme.example|\" <eve@evil.example>",
+        "\"{boss@acme.example}\" <eve@evil.example>",
+        "\"'boss'@acme.example\" <eve@evil.example>",
+        "\"<boss@acme.example>\" <eve@evil.example>",
+        "\"mailto:boss@acme.example\" <eve@evil.example>",
+        "\"bo\u{200b}ss\u{2060}@ac\u{ad}me.example\" <eve@evil.example>",
+        "\"\u{202a}boss@acme.example\u{202c}\" <eve@evil.example>",
+        "\"boss @ acme.example\" <eve@evil.example>",
+        "\"boss@ acme.example\" <eve@evil.example>",
+        "\"boss\u{a0}@acme.example\" <eve@evil.example>",
+        "\"boss@acme .example\" <eve@evil.example>",
+        "\"boss@acme. example\" <eve@evil.example>",
+        "\"boss\u{ff20}acme\u{ff0e}example\" <eve@evil.example>",
+        "\"boss@acme\u{2024}example\" <eve@evil.example>",
+        "\"boss[at]acme.example\" <eve@evil.example>",
+        "\"=?utf-8?Q?=3D=3Futf-8=3FQ=3Fboss=3D40acme.example=3F=3D?=\" <eve@evil.example>",
+        "eve@evil.example (boss@acme.example)",
+        "(boss@acme.example) eve@evil.example",
+        "(boss@acme.example) (x) Eve <eve@evil.example>",
+        "Eve (x) (boss@acme.example) (y) <eve@evil.example>",
+        "Eve <eve@evil.example> (boss@acme.example) (y)",
+        "Eve <eve@evil.example>, (boss@acme.example) Eve <eve@evil.example>",
+        "\"boss@acme.example\": eve@evil.example;",
+        "=?utf-8?Q?boss=40acme.example?=: Eve <eve@evil.example>, Eve <eve@evil.example>;",
+        "\"boss@acme.example\"@evil.example",
+        "Eve <\"boss@acme.example \"@evil.example>",
+    ] {
+        let found = shown(value);
+        assert!(
+            !found.is_empty() && found.iter().all(|it| it == "boss@acme.example"),
+            "{value}: {found:?}"
+        );
+    }
     assert_eq!(
-        shown("\"Boss (boss@acme.example)\" <eve@evil.example>").as_deref(),
-        Some("boss@acme.example")
+        shown("\"b\u{43e}ss@acme.example\" <boss@acme.example>"),
+        ["b\u{43e}ss@acme.example"]
     );
-    assert_eq!(
-        shown("=?utf-8?Q?boss=40acme=2Eexample?= <eve@evil.example>").as_deref(),
-        Some("boss@acme.example")
-    );
-    assert_eq!(shown("\"Eve@evil.example\" <eve@evil.example>"), None);
-    assert_eq!(shown("\"Eve @ home\" <eve@evil.example>"), None);
+    let many: String = (0..100).map(|number| format!("a{number}@acme.example ")).collect();
+    assert_eq!(shown(&format!("\"{many}\" <eve@evil.example>")).len(), MAX_MISLEADING);
+}
+
+#[test]
+fn ordinary_names_are_left_alone() {
+    for value in [
+        "\"Eve@evil.example\" <eve@evil.example>",
+        "\"eve@EVIL.example\" <eve@evil.example>",
+        "\"'eve@evil.example'\" <eve@evil.example>",
+        "\"_eve@evil.example\" <_eve@evil.example>",
+        "eve@evil.example <eve@evil.example>",
+        "\"Eve @ home\" <eve@evil.example>",
+        "\"O'Neil, Jr. (Sales) @ Acme\" <oneil@acme.example>",
+        "\"O'Neil (Sales) @ Acme Inc.\" <oneil@mail.example>",
+        "\"Hotel Astoria @ Booking.com\" <noreply@guest.booking.com>",
+        "\"Ann @ Acme.example\" <ann@acme.example>",
+        "\"Ann @acme\" <ann@mail.example>",
+        "\"Dr. A. Lee (a.lee) v2.0 @ 3.5\" <lee@acme.example>",
+        "\"J\u{f6}rg M\u{fc}ller | Acme\" <joerg@acme.example>",
+        "=?utf-8?B?5bGx55Sw5aSq6YOO?= (Yamada) <yamada@acme.example>",
+        "Sales: ann@acme.example, bob@acme.example;",
+        "\"O'Neil\"@acme.example",
+        "o'neil@acme.example (Pat O'Neil @ work)",
+        "\"Acme <sales>\" <sales@acme.example>",
+        "\"@handle\" <handle@acme.example>",
+        "\"Lunch @ 12.30\" <canteen@acme.example>",
+    ] {
+        assert_eq!(shown(value), Vec::<String>::new(), "{value}");
+    }
+}
+
+#[test]
+fn long_names_take_linear_time() {
+    for piece in ["@", "a@", "@a", " @ ", "a.@ .a", "(at)", "a@b.example "] {
+        let many = piece.repeat(200_000 / piece.len());
+        shown(&format!("\"{many}\" <eve@evil.example>"));
+    }
+    let members = "a@b.example,".repeat(20_000);
+    let group = format!("\"{}\": {members};", "x".repeat(500_000));
+    assert_eq!(parse_mailboxes(group.as_bytes()).len(), 20_000);
 }
 
 #[test]

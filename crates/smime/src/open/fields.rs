@@ -111,19 +111,30 @@ impl Conclusion<'_, '_> {
     }
 
     /// Looks for a name beside an author's address that shows another address (`"boss@acme.example" <eve@evil.example>`):
-    /// many readers show the name alone. It is no deception if a signer may speak for that address too.
+    /// many readers show the name alone. It is no deception if a signer may speak for that address too. And looks for
+    /// domains that only look like another one.
     pub(super) fn look_at_names(&mut self, authors: &[Mailbox]) {
         if self.peeled.layers.is_empty() {
             return;
         }
-        for author in authors.iter().take(MAX_NAMES) {
-            let Some(address) = author.misleading_address() else { continue };
-            let shown = Mailbox { display: String::new(), address };
-            if !self.is_spoken_for(std::slice::from_ref(&shown)) {
-                let text = format!("the name of {} shows another address", author.address);
-                self.complain(&error::FROM_MISLEADING, text);
-                self.peeled.is_ambiguous = true;
+        let mut looked_at = 0;
+        for author in authors {
+            for address in author.misleading_addresses() {
+                looked_at += 1;
+                let shown = Mailbox { display: String::new(), address, beside: String::new() };
+                if looked_at > MAX_NAMES || !self.is_spoken_for(std::slice::from_ref(&shown)) {
+                    let text = format!("the name of {} shows another address", author.address);
+                    self.complain(&error::FROM_MISLEADING, text);
+                    self.peeled.is_ambiguous = true;
+                    return;
+                }
             }
+        }
+        let look_alike =
+            authors.iter().find_map(|author| Some((author, author.address.looks_like()?)));
+        if let Some((author, seen)) = look_alike {
+            let text = format!("the domain of {} looks like {seen} and is another", author.address);
+            self.complain(&error::FROM_LOOKALIKE, text);
         }
     }
 
@@ -164,8 +175,15 @@ impl Conclusion<'_, '_> {
             return;
         };
         let is_author = authors.iter().any(|author| author.address.same_mailbox(&sender.address));
-        if !is_author && !self.is_spoken_for(std::slice::from_ref(&sender)) {
+        if is_author {
+            return;
+        }
+        if !self.is_spoken_for(std::slice::from_ref(&sender)) {
             let text = format!("Sender is {}, who is not in From", sender.address);
+            self.complain(&error::SENDER_DIFFERS, text);
+        } else if !self.is_spoken_for(authors) {
+            // RFC 8550 section 3 lets a signer be in either field. Readers see From, so that alone is believed.
+            let text = format!("the signer is Sender, {}, who is not in From", sender.address);
             self.complain(&error::SENDER_DIFFERS, text);
         }
     }
@@ -189,5 +207,5 @@ fn has_lone_cr(header: &[u8]) -> bool {
     memchr::memchr_iter(b'\r', header).any(|at| header.get(at + 1) != Some(&b'\n'))
 }
 
-/// Names looked at; each may cost a look at all signers.
-const MAX_NAMES: usize = 4;
+/// Other addresses in names looked at; each may cost a look at all signers, and no honest message has more.
+const MAX_NAMES: usize = 8;

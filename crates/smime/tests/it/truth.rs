@@ -80,7 +80,17 @@ fn a_name_that_shows_another_address_is_not_believed() {
         (&eve, "=?utf-8?Q?boss=40acme.example?= <eve@evil.example>", Outcome::Unverified),
         (&eve, "\"boss\u{ff20}acme.example\" <eve@evil.example>", Outcome::Unverified),
         (&eve, "eve@evil.example (boss@acme.example)", Outcome::Unverified),
+        (&eve, "\"eve@evil.example, boss@acme.example.\" <eve@evil.example>", Outcome::Unverified),
+        (&eve, "(boss@acme.example) Eve <eve@evil.example>", Outcome::Unverified),
+        (&eve, "\"{boss@acme.example}\": Eve <eve@evil.example>;", Outcome::Unverified),
+        (&eve, "\"boss@acme.example\"@evil.example", Outcome::Unverified),
+        (
+            &eve,
+            "e1@evil.example, e2@evil.example, e3@evil.example, e4@evil.example, \"boss@acme.example\" <e5@evil.example>",
+            Outcome::Unverified,
+        ),
         (&eve, "\"Eve (Sales)\" <eve@evil.example>", Outcome::Verified),
+        (&eve, "\"O'Neil, Jr. (Sales) @ Acme\" <oneil@evil.example>", Outcome::Verified),
         (&eve, "\"EVE@evil.example\" <eve@evil.example>", Outcome::Verified),
         // The organisation speaks for both.
         (&acme, "\"sales@acme.example\" <joerg@acme.example>", Outcome::Verified),
@@ -91,6 +101,30 @@ fn a_name_that_shows_another_address_is_not_believed() {
         let is_told = opened.codes().contains(&"smime.from_misleading");
         assert_eq!(is_told, result == Outcome::Unverified, "{author}: {:?}", opened.codes());
     }
+}
+
+#[test]
+fn a_domain_that_looks_like_another_one_is_named() {
+    let (globex, openssl) = (Party::globex(), OpenSsl::new());
+    let eve = Party::new("Eve", "xn--cme-5cd.example", KeyKind::EcP256);
+    let message = from("Boss <boss@\u{430}cme.example>", &openssl.sign(&eve, &[], &text("pay")));
+    let opened = open_as(&globex, &message, &vec![eve.anchor()]);
+    // Somebody put this domain into a card and an administrator believed it.
+    assert_eq!(opened.verdict.result, Outcome::Verified, "{:#?}", opened.verdict);
+    let told = opened.verdict.problems.iter().find(|it| it.code == "smime.from_lookalike");
+    assert!(told.unwrap().text.contains("looks like acme.example"));
+}
+
+#[test]
+fn a_signer_who_is_only_sender_is_not_believed() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let entity = openssl.sign(&acme, &[], &text("pay"));
+    let message =
+        [b"Sender: joerg@acme.example\r\n", &from("boss@globex.example", &entity)[..]].concat();
+    let opened = open_as(&globex, &message, &vec![acme.anchor()]);
+    assert_eq!(opened.verdict.result, Outcome::Unverified);
+    let told = opened.verdict.problems.iter().find(|it| it.code == "smime.sender_differs");
+    assert!(told.unwrap().text.contains("the signer is Sender"), "{:?}", opened.verdict.problems);
 }
 
 #[test]
@@ -252,7 +286,7 @@ fn a_boundary_with_two_readings_does_not_verify() {
 }
 
 #[test]
-fn html_that_calls_home_inside_unauthenticated_encryption_is_reported() {
+fn html_that_calls_home_inside_of_encryption_is_reported() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let html = |body: &str| {
         format!("Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\nContent-Type: text/html\r\n\r\n{body}\r\n--b--\r\n")
@@ -270,8 +304,9 @@ fn html_that_calls_home_inside_unauthenticated_encryption_is_reported() {
     };
     assert!(codes(&encrypted("-aes256", &attack)));
     assert!(!codes(&encrypted("-aes256", &harmless)));
-    // A cipher that notices changes, and a signature inside, are proof that the author wrote it so.
-    assert!(!codes(&encrypted("-aes-256-gcm", &attack)));
+    assert!(codes(&encrypted("-aes-256-gcm", &attack)));
+    assert!(!codes(&encrypted("-aes-256-gcm", &harmless)));
+    // A signature inside is proof that the author wrote it so.
     let signed = openssl.sign(&acme, &[], &attack);
     assert!(!codes(&encrypted("-aes256", &signed)));
     assert!(codes(&encrypted(

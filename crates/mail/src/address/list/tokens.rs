@@ -8,7 +8,9 @@ pub(super) struct Token {
     pub(super) offset: usize,
     /// White space or a comment stands before it.
     pub(super) is_spaced: bool,
-    /// The last comment between it and the next token.
+    /// The comments before it, if it begins an entry.
+    pub(super) comment_before: Option<String>,
+    /// The comments between it and the next token.
     pub(super) comment_after: Option<String>,
 }
 
@@ -35,6 +37,7 @@ pub(super) fn tokenize(value: &[u8]) -> (Vec<Token>, Option<(usize, &'static str
     }
     let mut offset = 0;
     let mut is_spaced = false;
+    let mut leading = None;
     while let Some(rest) = value.get(offset..).filter(|rest| !rest.is_empty()) {
         match next(rest) {
             Ok((Piece::Space, length)) => {
@@ -43,13 +46,19 @@ pub(super) fn tokenize(value: &[u8]) -> (Vec<Token>, Option<(usize, &'static str
             }
             Ok((Piece::Comment(text), length)) => {
                 is_spaced = true;
-                if let Some(token) = tokens.last_mut() {
-                    token.comment_after = Some(text);
-                }
+                let place = match tokens.last_mut() {
+                    Some(token) if !token.ends_entry() => &mut token.comment_after,
+                    _ => &mut leading,
+                };
+                *place = Some(match place.take() {
+                    Some(before) => before + " " + &text,
+                    None => text,
+                });
                 offset += length;
             }
             Ok((Piece::Token(kind), length)) => {
-                tokens.push(Token { kind, offset, is_spaced, comment_after: None });
+                let comment_before = leading.take();
+                tokens.push(Token { kind, offset, is_spaced, comment_before, comment_after: None });
                 is_spaced = false;
                 offset += length;
             }
@@ -57,6 +66,13 @@ pub(super) fn tokenize(value: &[u8]) -> (Vec<Token>, Option<(usize, &'static str
         }
     }
     (tokens, None)
+}
+
+impl Token {
+    /// Returns true if the next token begins another entry.
+    fn ends_entry(&self) -> bool {
+        matches!(self.kind, Kind::Special(b',' | b':' | b';'))
+    }
 }
 
 enum Piece {
