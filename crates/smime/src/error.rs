@@ -197,9 +197,9 @@ codes! {
          mail programs will not see that the message is signed. Look for the relay that rewrites messages.";
     REMOTE_CONTENT: "smime.remote_content", Sender, Never, "550 5.7.7",
         "decrypted HTML would load something from elsewhere",
-        "The message was decrypted with a cipher that does not notice changes, no good signature covers it, and it has HTML \
-         that loads something from another server when it is shown. An attack on the encryption (Efail) looks like this, \
-         and so does a careless newsletter. Show it without remote content.";
+        "No good signature covers what was decrypted, and it has HTML that loads something from another server when it is \
+         shown. An attack on the encryption (Efail) looks like this if the cipher does not notice changes \
+         (smime.cipher_unauthenticated), and so does a careless newsletter. Show it without remote content.";
     SENDER_DIFFERS: "smime.sender_differs", Sender, Never, "550 5.7.1",
         "the field Sender names somebody whom the signer does not speak for",
         "Mail programs show such a message as sent by one address on behalf of another. The verdict speaks about From \

@@ -31,6 +31,7 @@ mod deliver;
 mod fields;
 mod header;
 mod judge;
+mod html;
 mod layers;
 mod parts;
 mod remote;

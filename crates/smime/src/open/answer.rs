@@ -124,9 +124,9 @@ impl Conclusion<'_, '_> {
             .any(|layer| matches!(layer, Layer::Encrypted(Some(it)) if !it.authenticated))
     }
 
-    /// Notes HTML in unauthenticated content that would tell somebody else what was decrypted.
+    /// Notes HTML in decrypted content that would tell somebody else what was decrypted.
     pub(super) fn look_for_efail(&mut self, content: &mut Content<'_>) -> io::Result<()> {
-        if self.is_unauthenticated() && remote::has_remote_content(content)? {
+        if self.peeled.inside_encryption() > 0 && remote::has_remote_content(content)? {
             self.complain(
                 &error::REMOTE_CONTENT,
                 "HTML inside loads something from elsewhere, and nothing proves that the author wrote it",
