@@ -15,7 +15,10 @@ use crate::{
     entity::{Entity, Head, Place},
     error::{self, Error, Result},
     keys::OpeningKey,
-    open::{parts, signature},
+    open::{
+        kind::{Kind, Sealed, kind_of},
+        parts, signature,
+    },
     spool::{Spool, Spools},
     verdict::{EncryptionVerdict, PartialVerdict, Problem},
 };
@@ -133,9 +136,16 @@ impl<'m> Peeled<'m> {
             Kind::Enveloped(sealed) => self.decrypt(at, &sealed, keys, spools),
             Kind::Compressed => self.expand(at, spools),
             Kind::Signed => self.unpack(at, spools),
-            Kind::Other => {
+            Kind::Authenticated(sealed) => self.check_code(at, &sealed, keys, spools),
+            Kind::Digested => self.check_digest(at, spools),
+            Kind::Other(what) => {
                 self.names.push("application/pkcs7-mime");
-                Ok(Step::Bottom(at))
+                self.complain(
+                    &error::MALFORMED,
+                    format!("the message calls itself S/MIME and has content of the type {what}"),
+                );
+                self.layers.push(Layer::Encrypted(None));
+                Ok(Step::Closed)
             }
         }
     }
@@ -251,10 +261,7 @@ impl<'m> Peeled<'m> {
     /// Expands compressed content (RFC 8551 section 3.6, RFC 3274); it may lie around a signature or inside of one.
     fn expand(&mut self, mut at: Content<'m>, spools: &mut dyn Spools) -> io::Result<Step<'m>> {
         self.names.push("compressed-data");
-        self.frames += 1;
-        if self.frames > MAX_FRAMES {
-            self.complain(&error::TOO_DEEP, "compressed content inside of compressed content");
-            self.is_partial = true;
+        if self.is_framed_too_often() {
             return Ok(Step::Bottom(at));
         }
         let mut spool = spools.fresh()?;
@@ -271,6 +278,73 @@ impl<'m> Peeled<'m> {
     }
 
     /// Takes the content out of an opaque signature.
+    /// Opens content with an authentication code (RFC 5652 section 9): nobody hid it, and each of its recipients could
+    /// have written it, so it counts for nothing.
+    fn check_code(
+        &mut self,
+        mut at: Content<'m>,
+        sealed: &Sealed,
+        keys: &[OpeningKey],
+        spools: &mut dyn Spools,
+    ) -> io::Result<Step<'m>> {
+        self.names.push(sealed.name);
+        if self.is_framed_too_often() {
+            return Ok(Step::Bottom(at));
+        }
+        let ring: Vec<_> = keys.iter().map(OpeningKey::for_cms).collect();
+        let mut spool = spools.fresh()?;
+        let opened = chancery_cms::open_authenticated(at.cms()?, &ring, &mut spool);
+        match opened {
+            Ok(_) => {
+                self.complain(
+                    &error::NOT_SIGNED,
+                    "the message has an authentication code that each of its recipients can make",
+                );
+                inner(spool)
+            }
+            Err(error) => self.closed(error, sealed),
+        }
+    }
+
+    /// Opens content with its digest (RFC 5652 section 7), which anybody can make.
+    fn check_digest(
+        &mut self,
+        mut at: Content<'m>,
+        spools: &mut dyn Spools,
+    ) -> io::Result<Step<'m>> {
+        self.names.push("digested-data");
+        if self.is_framed_too_often() {
+            return Ok(Step::Bottom(at));
+        }
+        let mut spool = spools.fresh()?;
+        let opened = chancery_cms::open_digested(at.cms()?, &mut spool);
+        match opened {
+            Ok(_) => {
+                self.complain(
+                    &error::NOT_SIGNED,
+                    "the message has a digest, which anybody can make, and no signature",
+                );
+                inner(spool)
+            }
+            Err(chancery_cms::Error::Io(source)) => Err(source),
+            Err(failure) => {
+                self.complain(&error::MALFORMED, failure.to_string());
+                Ok(Step::Bottom(at))
+            }
+        }
+    }
+
+    /// Counts a frame that protects nothing.
+    fn is_framed_too_often(&mut self) -> bool {
+        self.frames += 1;
+        let is_too_deep = self.frames > MAX_FRAMES;
+        if is_too_deep {
+            self.complain(&error::TOO_DEEP, "too many frames that protect nothing in each other");
+            self.is_partial = true;
+        }
+        is_too_deep
+    }
+
     fn unpack(&mut self, mut at: Content<'m>, spools: &mut dyn Spools) -> io::Result<Step<'m>> {
         self.names.push("signed-data");
         let mut spool = spools.fresh()?;
@@ -335,56 +409,11 @@ impl<'m> Peeled<'m> {
 
 impl Content<'_> {
     /// Returns a reader of the CMS structure in the body.
-    fn cms(&mut self) -> io::Result<Decoder<impl Read>> {
+    pub(super) fn cms(&mut self) -> io::Result<Decoder<impl Read>> {
         let encoding = self.head.part().transfer_encoding;
         let body = Span { start: self.head.body, end: self.entity.span.end };
         Ok(Decoder::new(encoding, self.entity.reader(body)?))
     }
-}
-
-/// What kind of CMS structure a body holds.
-enum Kind {
-    Compressed,
-    Enveloped(Sealed),
-    Other,
-    Signed,
-}
-
-/// What can be seen of an encryption from outside.
-struct Sealed {
-    name: &'static str,
-    /// The first recipients, in words.
-    recipients: String,
-}
-
-/// Tells the kind by the content type inside; the header is often wrong (RFC 8551 section 3.2.2).
-fn kind_of(at: &mut Content<'_>, form: Form) -> io::Result<Kind> {
-    let Ok(inspected) = chancery_cms::inspect(at.cms()?) else {
-        // It says that it is encrypted, or does not say: opening it tells what is wrong with it.
-        let sealed = Sealed { name: "enveloped-data", recipients: String::new() };
-        return Ok(if form == Form::SmimeSignedOpaque {
-            Kind::Signed
-        } else {
-            Kind::Enveloped(sealed)
-        });
-    };
-    let recipients = || {
-        let named: Vec<&str> =
-            inspected.recipients.iter().take(MAX_NAMED).map(String::as_str).collect();
-        let more = if inspected.recipient_count > named.len() { "; …" } else { "" };
-        format!("{}{more}", named.join("; "))
-    };
-    Ok(match inspected.content_type.as_str() {
-        "enveloped-data" => {
-            Kind::Enveloped(Sealed { name: "enveloped-data", recipients: recipients() })
-        }
-        "auth-enveloped-data" => {
-            Kind::Enveloped(Sealed { name: "authenveloped-data", recipients: recipients() })
-        }
-        "compressed-data" => Kind::Compressed,
-        "signed-data" => Kind::Signed,
-        _ => Kind::Other,
-    })
 }
 
 /// Returns true if a multipart says that it is signed with S/MIME; its second part may be missing.
@@ -428,6 +457,3 @@ const MAX_LAYERS: usize = 8;
 
 /// Frames around protected mail that are taken off: a list's and a gateway's.
 const MAX_FRAMES: usize = 2;
-
-/// Recipients named in a problem; the admin looks for the own name among them.
-const MAX_NAMED: usize = 3;

@@ -16,6 +16,8 @@ mod hostile;
 #[cfg(test)]
 mod legacy;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod openssl;
 #[cfg(test)]
 mod protect;
