@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use chancery_smime::EncryptedBy;
 use chancery_store::{DecisionView, MessageView, Recipient};
 use serde_json::Value;
 
@@ -213,6 +214,14 @@ fn verdict(facts: &Value) -> Vec<String> {
             text(encryption, "cipher"),
             text(encryption, "key_management")
         ));
+        let by = match text(encryption, "by") {
+            "other" => Some(EncryptedBy::Other),
+            "signer" => Some(EncryptedBy::Signer),
+            "unknown" => Some(EncryptedBy::Unknown),
+            // A record of a version that did not ask.
+            _ => None,
+        };
+        lines.extend(by.map(|by| format!("  {}", by.words())));
     }
     for signer in list(facts, "signers") {
         lines.push(format!(

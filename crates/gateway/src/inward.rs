@@ -6,10 +6,11 @@ use chancery_fault::Code;
 use chancery_mail::form::{self, Form as MailForm};
 use chancery_mail::{Address, HeaderBlock, address, authentication_results};
 use chancery_policy::{
-    Arrival, ArrivalResult, InboundDecision, InboundTreatment, Message, Sensitivity, inbound_decide,
+    Arrival, ArrivalEncryption, ArrivalResult, InboundDecision, InboundTreatment, Message,
+    Sensitivity, inbound_decide,
 };
 use chancery_smime::{
-    Delivered, OpenFacts, Opened, Outcome, Problem, ProtectionKind, Spools, Verdict,
+    Delivered, EncryptedBy, OpenFacts, Opened, Outcome, Problem, ProtectionKind, Spools, Verdict,
 };
 use chancery_store::{ChildBody, NewBody, Recipient, RecipientId, Spool, Store};
 
@@ -138,7 +139,7 @@ fn decision(
     let domains = sender_domains(&header, verdict, &subject.message.reverse_path);
     let arrival = Arrival {
         result: arrival_result(subject, verdict),
-        is_encrypted: verdict.encryption.as_ref().is_some_and(|it| it.recipient.is_some()),
+        encryption: arrival_encryption(verdict),
         speaks_for_from: verdict.signers.iter().any(|signer| signer.speaks_for_from),
         sender_domains: &domains,
     };
@@ -152,6 +153,15 @@ fn decision(
         header: &values,
     };
     inbound_decide(&subject.gateway.policy(), &arrival, &message)
+}
+
+fn arrival_encryption(verdict: &Verdict) -> ArrivalEncryption {
+    let opened = verdict.encryption.as_ref().filter(|it| it.recipient.is_some());
+    opened.map_or(ArrivalEncryption::None, |encryption| match encryption.by {
+        EncryptedBy::Other => ArrivalEncryption::ByOther,
+        EncryptedBy::Signer => ArrivalEncryption::BySigner,
+        EncryptedBy::Unknown => ArrivalEncryption::ByUnknown,
+    })
 }
 
 fn arrival_result(subject: &Subject<'_>, verdict: &Verdict) -> ArrivalResult {

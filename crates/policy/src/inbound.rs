@@ -9,7 +9,7 @@ use crate::codes::{
 };
 use crate::decision::{Demand, Reason, RuleReference, RuleTried, code_id, first_match};
 use crate::facts::{Form, Message};
-use crate::rules::{Direction, InboundAction, Policy};
+use crate::rules::{Direction, EncryptionBy, InboundAction, Policy};
 
 /// Decides what happens to an incoming message for one recipient.
 ///
@@ -32,10 +32,11 @@ pub fn inbound_decide(
         Some(Demand::Reject) => InboundTreatment::Reject { code: &REJECTED_BY_RULE },
         Some(Demand::Protect | Demand::ProtectIfPossible | Demand::Sign) | None => {
             let found = of_arrival(policy, arrival, message, &mut reasons);
-            match demand.and_then(|demand| arrival.lacks(demand)) {
+            match demand.and_then(|demand| arrival.lacks(policy, demand)) {
                 None => found,
                 Some(code) => {
                     reasons.push(Reason::new(code.id, code.summary));
+                    reasons.extend(arrival.why_not_encrypted(policy));
                     stricter(found, InboundTreatment::of(policy.inbound.unprotected, code))
                 }
             }
@@ -60,12 +61,25 @@ pub fn inbound_decide(
 pub struct Arrival<'a> {
     /// What opening and verifying came to.
     pub result: ArrivalResult,
-    /// Whether it was encrypted to us.
-    pub is_encrypted: bool,
+    /// Whether it was encrypted to us, and by whom.
+    pub encryption: ArrivalEncryption,
     /// Whether a verified signer may speak for the address in `From`.
     pub speaks_for_from: bool,
     /// The domains of the addresses in `From` and of the envelope sender.
     pub sender_domains: &'a [String],
+}
+
+/// Whether a message was encrypted to us, and by whom. Whoever reads a signed message on its way can encrypt it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArrivalEncryption {
+    /// It was encrypted, and the signer says that it was sent readable.
+    ByOther,
+    /// It was encrypted, and the signer vouches for it.
+    BySigner,
+    /// It was encrypted, and nothing says by whom.
+    ByUnknown,
+    /// It was not encrypted.
+    None,
 }
 
 /// What opening and verifying a message came to.
@@ -172,17 +186,36 @@ impl Arrival<'_> {
         self.result == ArrivalResult::Verified && self.speaks_for_from
     }
 
-    fn is_protected(&self) -> bool {
-        self.is_encrypted && self.is_signed_by_sender()
+    fn is_protected(&self, policy: &Policy) -> bool {
+        let is_encrypted = match self.encryption {
+            ArrivalEncryption::BySigner => true,
+            ArrivalEncryption::ByUnknown => policy.inbound.encryption_by == EncryptionBy::Anybody,
+            ArrivalEncryption::ByOther | ArrivalEncryption::None => false,
+        };
+        is_encrypted && self.is_signed_by_sender()
     }
 
     /// Returns what is missing for a rule's demand.
-    fn lacks(&self, demand: Demand) -> Option<&'static Code> {
+    fn lacks(&self, policy: &Policy, demand: Demand) -> Option<&'static Code> {
         match demand {
-            Demand::Protect if !self.is_protected() => Some(&NOT_PROTECTED),
+            Demand::Protect if !self.is_protected(policy) => Some(&NOT_PROTECTED),
             Demand::Sign if !self.is_signed_by_sender() => Some(&NOT_SIGNED),
             _ => None,
         }
+    }
+
+    /// Returns why an encryption does not count, if there is one.
+    fn why_not_encrypted(&self, policy: &Policy) -> Option<Reason> {
+        let text = match self.encryption {
+            ArrivalEncryption::ByOther => "its signer sent it readable; somebody else encrypted it",
+            ArrivalEncryption::ByUnknown
+                if policy.inbound.encryption_by == EncryptionBy::Signer =>
+            {
+                "its signer does not vouch for the encryption (inbound.encryption-by)"
+            }
+            _ => return None,
+        };
+        self.is_signed_by_sender().then(|| Reason::new(NOT_PROTECTED.id, text))
     }
 }
 
@@ -227,7 +260,8 @@ fn of_arrival(
     };
     let demanding =
         arrival.sender_domains.iter().find(|domain| inbound.requires_protection_from(domain));
-    if let Some(domain) = demanding.filter(|_| !arrival.is_protected()) {
+    if let Some(domain) = demanding.filter(|_| !arrival.is_protected(policy)) {
+        reasons.extend(arrival.why_not_encrypted(policy));
         reasons.push(Reason::new(
             NOT_PROTECTED.id,
             format!("mail from {domain} must arrive encrypted and verified"),

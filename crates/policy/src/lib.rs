@@ -69,8 +69,11 @@ pub use decision::{
 };
 pub use document::{Mistake, Severity};
 pub use facts::{Destination, Envelope, Facts, FieldValue, Form, Message, PartnerKey, Sensitivity};
-pub use inbound::{Arrival, ArrivalResult, InboundDecision, InboundTreatment, inbound_decide};
+pub use inbound::{
+    Arrival, ArrivalEncryption, ArrivalResult, InboundDecision, InboundTreatment, inbound_decide,
+};
 pub use reference::{KEYS, reference_markdown};
 pub use rules::{
-    DesktopProtected, InboundAction, InboundPolicy, OutboundPolicy, Policy, UnusablePartnerKey,
+    DesktopProtected, EncryptionBy, InboundAction, InboundPolicy, OutboundPolicy, Policy,
+    UnusablePartnerKey,
 };

@@ -5,8 +5,8 @@ use crate::document::{Document, Mistake, Severity, Table, Value};
 use crate::facts::Sensitivity;
 use crate::pattern::{DomainPattern, Glob, address_glob};
 use crate::rules::{
-    Conditions, Desktop, DesktopProtected, Directions, HeaderCondition, InboundAction,
-    InboundPolicy, OutboundPolicy, Policy, Rule, UnusablePartnerKey,
+    Conditions, Desktop, DesktopProtected, Directions, EncryptionBy, HeaderCondition,
+    InboundAction, InboundPolicy, OutboundPolicy, Policy, Rule, UnusablePartnerKey,
 };
 
 impl Policy {
@@ -79,6 +79,10 @@ fn read_inbound(table: &Table<'_>, inbound: &mut InboundPolicy) {
         if let Some(value) = table.value(key) {
             set(action, value.choice(INBOUND_ACTIONS));
         }
+    }
+    if let Some(value) = table.value("encryption-by") {
+        let words = [("signer", EncryptionBy::Signer), ("anybody", EncryptionBy::Anybody)];
+        set(&mut inbound.encryption_by, value.choice(&words));
     }
     if let Some(domains) = table.value("require-protection-from") {
         inbound.require_protection_from =
@@ -302,6 +306,7 @@ const INBOUND_KEYS: &[&str] = &[
     "unknown-signer",
     "unprotected",
     "require-protection-from",
+    "encryption-by",
 ];
 const RULE_KEYS: &[&str] = &["name", "when", "then", "reason"];
 const WHEN_KEYS: &[&str] = &[

@@ -49,6 +49,8 @@ pub struct InboundPolicy {
     pub bad_signature: InboundAction,
     /// Encrypted, and none of the keys it names is ours.
     pub encrypted_to_others: InboundAction,
+    /// Whose encryption meets a demand for protection.
+    pub encryption_by: EncryptionBy,
     /// Domains whose mail must arrive encrypted and verified.
     pub(crate) require_protection_from: Vec<DomainPattern>,
     /// Encrypted to us, and it cannot be opened.
@@ -57,6 +59,15 @@ pub struct InboundPolicy {
     pub unknown_signer: InboundAction,
     /// A domain of `require-protection-from` sent it without.
     pub unprotected: InboundAction,
+}
+
+/// Whose encryption of incoming mail meets a demand for protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncryptionBy {
+    /// Also that of an unknown hand, who may have read the message before; most mail programs do not say who encrypted.
+    Anybody,
+    /// Only one that the signer vouches for.
+    Signer,
 }
 
 /// What to do with an incoming message that is not as it should be.
@@ -189,6 +200,7 @@ impl Default for InboundPolicy {
         Self {
             bad_signature: InboundAction::DeliverWithWarning,
             encrypted_to_others: InboundAction::Hold,
+            encryption_by: EncryptionBy::Signer,
             require_protection_from: Vec::new(),
             undecipherable: InboundAction::Hold,
             unknown_signer: InboundAction::Deliver,

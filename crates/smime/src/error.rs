@@ -106,6 +106,11 @@ codes! {
         "The message was decrypted with a cipher that does not notice changes, and the signature inside does not fit or \
          is damaged. This is what an attack on the encryption looks like, so the content is not released to anybody. \
          Ask the sender to send it again; compare the two decision records if it happens again.";
+    ENCRYPTED_BY_OTHER: "smime.encrypted_by_other", Partner, Never, "550 5.7.1",
+        "the message was sent readable, and somebody else encrypted it",
+        "The signer says in the signed content that the message was sent without encryption (hp=\"clear\", RFC 9788), and it came \
+         encrypted: somebody who could read it on the way encrypted it to us. The signature counts; the text was not secret, so \
+         the message does not meet a demand for protection.";
     FROM_AMBIGUOUS: "smime.from_ambiguous", Sender, Never, "550 5.7.1",
         "the message has no single clear From",
         "From is missing, occurs more than once or cannot be read, so that mail programs may show different senders. \
@@ -114,16 +119,16 @@ codes! {
         "the From inside of the protection and the one outside differ",
         "The protected message has another From than the wrapper it came in. The verdict speaks only about the From that \
          is shown. Mailing lists and forwarders cause this without bad intent; see the form and the signer in the verdict.";
-    FROM_MISLEADING: "smime.from_misleading", Sender, Never, "550 5.7.1",
-        "the name in From shows another address",
-        "The name beside the author's address is or has an address of somebody else, for whom no signer speaks. Many mail \
-         programs show the name alone, so the signature is not believed. Treat the message as an attempt to deceive, unless \
-         you know the sender for such names.";
     FROM_LOOKALIKE: "smime.from_lookalike", Sender, Never, "550 5.7.1",
         "the domain in From looks like another domain",
         "Letters of another script stand in the domain of the author's address in place of Latin ones, so that it reads like a \
          domain that it is not. The verdict is about the domain as it is written. Ask the sender in another way whether the \
          domain is theirs.";
+    FROM_MISLEADING: "smime.from_misleading", Sender, Never, "550 5.7.1",
+        "the name in From shows another address",
+        "The name beside the author's address is or has an address of somebody else, for whom no signer speaks. Many mail \
+         programs show the name alone, so the signature is not believed. Treat the message as an attempt to deceive, unless \
+         you know the sender for such names.";
     HEADER_DIFFERS: "smime.header_differs", Sender, Never, "550 5.7.1",
         "fields of the header are not those that were protected",
         "The author protected the header (RFC 9788), and outside of the protection some fields stand in another way: a mailing \

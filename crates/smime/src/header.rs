@@ -36,6 +36,10 @@ impl HeaderForm {
         let mut fields = content.all("Content-Type");
         let (Some(field), None) = (fields.next(), fields.next()) else { return Self::None };
         let Some(kind) = ContentType::parse(field.value) else { return Self::None };
+        // A wrapped message has its header inside; what its wrapper says is about the encryption only.
+        if kind.is_message() {
+            return Self::None;
+        }
         let says = |name: &str, words: &[&str]| {
             kind.parameter(name).is_some_and(|value| {
                 words.iter().any(|word| value.trim().eq_ignore_ascii_case(word))
@@ -53,10 +57,20 @@ impl HeaderForm {
 
 /// Returns true if the content says that its author did not encrypt it (RFC 9788 section 2.1.1).
 pub(crate) fn says_clear(content: HeaderBlock<'_>) -> bool {
-    let kind = content.first("Content-Type").and_then(|field| ContentType::parse(field.value));
-    kind.is_some_and(|kind| {
-        kind.parameter("hp").is_some_and(|value| value.trim().eq_ignore_ascii_case("clear"))
-    })
+    says_hp(content, "clear")
+}
+
+/// Returns true if the content says that its author encrypted it (RFC 9788 section 2.1.1).
+pub(crate) fn says_cipher(content: HeaderBlock<'_>) -> bool {
+    says_hp(content, "cipher")
+}
+
+fn says_hp(content: HeaderBlock<'_>, word: &str) -> bool {
+    let mut fields = content.all("Content-Type");
+    let (Some(field), None) = (fields.next(), fields.next()) else { return false };
+    ContentType::parse(field.value)
+        .and_then(|kind| kind.parameter("hp").map(|value| value.trim().eq_ignore_ascii_case(word)))
+        .unwrap_or_default()
 }
 
 /// Returns the name of the field as we write it if it is one that header protection is about: what readers see, answer

@@ -112,6 +112,6 @@ pub use sign::{Signed, Signing, sign};
 pub use spool::{MemorySpools, Spool, Spools};
 pub use trust::{Anchor, NoTrust, Trust};
 pub use verdict::{
-    EncryptionVerdict, HeaderVerdict, Outcome, PartialVerdict, Problem, ProtectionKind,
-    SignerTrust, SignerVerdict, Verdict,
+    EncryptedBy, EncryptionVerdict, HeaderVerdict, Outcome, PartialVerdict, Problem,
+    ProtectionKind, SignerTrust, SignerVerdict, Verdict,
 };

@@ -28,6 +28,7 @@ use layers::{Content, Layer, Peeled};
 
 mod answer;
 mod deliver;
+mod encrypter;
 mod fields;
 mod header;
 mod html;
@@ -142,7 +143,11 @@ fn conclude(
         conclusion
             .complain(&error::LINE_ENDINGS, "line ends inside that were not CRLF were made CRLF");
     }
-    let verdict = conclusion.verdict(outcome, &authors, signers);
+    let encrypted_by = conclusion.encrypted_by(outcome, &authors, &content.head);
+    let mut verdict = conclusion.verdict(outcome, &authors, signers);
+    if let Some(encryption) = &mut verdict.encryption {
+        encryption.by = encrypted_by;
+    }
     Ok(Opened { verdict, delivered: written.delivered, outer_trace })
 }
 

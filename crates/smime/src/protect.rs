@@ -279,9 +279,11 @@ impl ProtectedRecipient {
     }
 }
 
-/// The header of the part that wraps the original and says that it is no forwarded message (RFC 8551 section 3.1).
-const WRAPPER: &[u8] =
-    b"Content-Type: message/rfc822; forwarded=no\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+/// The header of the part that wraps the original and says that it is no forwarded message (RFC 8551 section 3.1), and
+/// that its signer encrypted it (RFC 9788 section 2.1.1): else a message that was only signed, and that somebody else
+/// encrypted on its way, would look the same.
+const WRAPPER: &[u8] = b"Content-Type: message/rfc822; forwarded=no; hp=\"cipher\"\r\n\
+    Content-Transfer-Encoding: binary\r\n\r\n";
 
 /// Read at once from the original.
 const CHUNK: usize = 64 * 1024;

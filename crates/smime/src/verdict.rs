@@ -160,6 +160,21 @@ pub struct EncryptionVerdict {
     pub is_weak: bool,
     /// SHA-256 of our certificate that opened it, in hexadecimal.
     pub recipient: Option<String>,
+    /// Who encrypted it, as far as somebody says so who is believed.
+    pub by: EncryptedBy,
+}
+
+/// Who encrypted a message. Encryption alone says nothing about it: whoever reads a signed message can encrypt it to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EncryptedBy {
+    /// The signer says that the message was sent readable (RFC 9788 section 2.1.1), so somebody else encrypted it.
+    Other,
+    /// The signer says that the message was sent encrypted (RFC 9788 section 2.1.1), or signed the ciphertext (RFC 2634
+    /// section 1.1).
+    Signer,
+    /// Nobody says so who is believed.
+    Unknown,
 }
 
 /// One thing that is wrong or worth knowing.
@@ -249,8 +264,14 @@ impl Verdict {
     /// Returns why, in a few words and without anything that the sender can choose.
     fn reason(&self) -> Option<String> {
         if self.result == Outcome::Verified {
-            let encrypted =
-                if self.protection == ProtectionKind::SignedEncrypted { ", encrypted" } else { "" };
+            let encrypted = match (self.protection, self.encryption.as_ref().map(|it| it.by)) {
+                (ProtectionKind::SignedEncrypted, Some(EncryptedBy::Signer)) => ", encrypted",
+                (ProtectionKind::SignedEncrypted, Some(EncryptedBy::Other)) => {
+                    ", sent readable, encrypted by somebody else"
+                }
+                (ProtectionKind::SignedEncrypted, _) => ", encrypted by an unknown hand",
+                _ => "",
+            };
             let uncovered = if self.has_problem(&error::HEADER_NOT_COVERED) {
                 ", header not covered"
             } else {
@@ -267,8 +288,10 @@ impl Verdict {
 }
 
 /// Problems that do not make a result worse by themselves.
-const NOTES: [&Code; 8] = [
+const NOTES: [&Code; 10] = [
     &error::CIPHER_UNAUTHENTICATED,
+    &error::ENCRYPTED_BY_OTHER,
+    &error::FROM_LOOKALIKE,
     &error::HEADER_DIFFERS,
     &error::HEADER_NOT_COVERED,
     &error::LINE_ENDINGS,
@@ -287,6 +310,17 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Undecipherable => "undecipherable",
             Self::Unprotected => "unprotected",
+        }
+    }
+}
+
+impl EncryptedBy {
+    /// Returns what is known in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Other => "the signer sent it readable, and somebody else encrypted it",
+            Self::Signer => "the signer vouches for the encryption",
+            Self::Unknown => "nobody vouches for who encrypted it",
         }
     }
 }

@@ -19,7 +19,7 @@ fn arrival(result: ArrivalResult, domains: &[String]) -> Arrival<'_> {
     let is_verified = result == ArrivalResult::Verified;
     Arrival {
         result,
-        is_encrypted: is_verified,
+        encryption: if is_verified { ArrivalEncryption::BySigner } else { ArrivalEncryption::None },
         speaks_for_from: is_verified,
         sender_domains: domains,
     }
@@ -90,10 +90,39 @@ fn domains_that_must_protect_are_held_to_it() {
             arrival(ArrivalResult::Undecipherable, &ours),
             InboundTreatment::Hold { code: &UNDECIPHERABLE },
         ),
-        (Arrival { is_encrypted: false, ..good.clone() }, held),
+        (Arrival { encryption: ArrivalEncryption::None, ..good.clone() }, held),
         (Arrival { speaks_for_from: false, ..good }, held),
     ] {
         assert_eq!(treatment(&policy, &case), expected, "{case:?}");
+    }
+}
+
+#[test]
+fn an_encryption_counts_by_who_made_it() {
+    let domains = ["globex.example".to_owned()];
+    let held = InboundTreatment::Hold { code: &NOT_PROTECTED };
+    let demand = "require-protection-from = [\"globex.example\"]";
+    let rule = "[[rule]]\nwhen = { direction = \"inbound\" }\nthen = \"protect\"";
+    for (text, encryption, expected) in [
+        ("", ArrivalEncryption::BySigner, InboundTreatment::Deliver),
+        ("", ArrivalEncryption::ByUnknown, held),
+        ("", ArrivalEncryption::ByOther, held),
+        ("encryption-by = \"signer\"", ArrivalEncryption::ByUnknown, held),
+        ("encryption-by = \"anybody\"", ArrivalEncryption::ByUnknown, InboundTreatment::Deliver),
+        ("encryption-by = \"anybody\"", ArrivalEncryption::ByOther, held),
+        ("encryption-by = \"anybody\"", ArrivalEncryption::None, held),
+    ] {
+        let case = Arrival { encryption, ..arrival(ArrivalResult::Verified, &domains) };
+        for policy in [
+            policy(&format!("[inbound]\n{demand}\n{text}")),
+            policy(&format!("[inbound]\n{text}\n{rule}")),
+        ] {
+            let decision = inbound_decide(&policy, &case, &message(Form::Plain));
+            assert_eq!(decision.treatment(), expected, "{text} {encryption:?}");
+            let is_explained =
+                decision.reasons().iter().any(|reason| reason.text.contains("its signer"));
+            assert_eq!(is_explained, expected == held && encryption != ArrivalEncryption::None);
+        }
     }
 }
 
@@ -116,7 +145,8 @@ fn inbound_rules_come_first_and_outbound_rules_do_not_count() {
         policy(&format!("[[rule]]\nwhen = {{ direction = \"{direction}\" }}\nthen = \"{then}\""))
     };
     let plain = arrival(ArrivalResult::Unprotected, &[]);
-    let signed = Arrival { is_encrypted: false, ..arrival(ArrivalResult::Verified, &[]) };
+    let signed =
+        Arrival { encryption: ArrivalEncryption::None, ..arrival(ArrivalResult::Verified, &[]) };
     for (direction, then, case, expected) in [
         ("outbound", "reject", &plain, InboundTreatment::Deliver),
         ("internal", "reject", &plain, InboundTreatment::Deliver),

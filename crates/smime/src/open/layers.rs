@@ -20,7 +20,7 @@ use crate::{
         parts, signature,
     },
     spool::{Spool, Spools},
-    verdict::{EncryptionVerdict, PartialVerdict, Problem},
+    verdict::{EncryptedBy, EncryptionVerdict, PartialVerdict, Problem},
 };
 
 /// A message without its layers.
@@ -218,6 +218,7 @@ impl<'m> Peeled<'m> {
                     authenticated: report.authenticated,
                     is_weak: !report.problems.is_empty(),
                     recipient: keys.get(report.used).map(|key| key.fingerprint().to_owned()),
+                    by: EncryptedBy::Unknown,
                 })));
                 for problem in &report.problems {
                     self.complain(&error::WEAK_ENCRYPTION, problem.to_string());
@@ -277,7 +278,6 @@ impl<'m> Peeled<'m> {
         }
     }
 
-    /// Takes the content out of an opaque signature.
     /// Opens content with an authentication code (RFC 5652 section 9): nobody hid it, and each of its recipients could
     /// have written it, so it counts for nothing.
     fn check_code(
@@ -345,6 +345,7 @@ impl<'m> Peeled<'m> {
         is_too_deep
     }
 
+    /// Takes the content out of an opaque signature.
     fn unpack(&mut self, mut at: Content<'m>, spools: &mut dyn Spools) -> io::Result<Step<'m>> {
         self.names.push("signed-data");
         let mut spool = spools.fresh()?;

@@ -20,7 +20,7 @@ fn openssl_decrypts_and_verifies_what_we_protect() {
                 let (wire, _) = acme.protect(original, &globex, cipher);
                 let signed = openssl.decrypt(&globex, &wire);
                 let content = openssl.verify(&acme, &signed);
-                let wrapper = b"Content-Type: message/rfc822; forwarded=no\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+                let wrapper = b"Content-Type: message/rfc822; forwarded=no; hp=\"cipher\"\r\nContent-Transfer-Encoding: binary\r\n\r\n";
                 assert_eq!(content.strip_prefix(wrapper), Some(original), "{kind} {cipher:?}");
             }
         }

@@ -6,6 +6,8 @@
 
 // `cfg(test)` tells clippy that helpers outside of test functions are tests too.
 #[cfg(test)]
+mod encrypter;
+#[cfg(test)]
 mod field;
 #[cfg(test)]
 mod forms;
@@ -14,9 +16,9 @@ mod header;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
-mod legacy;
-#[cfg(test)]
 mod kinds;
+#[cfg(test)]
+mod legacy;
 #[cfg(test)]
 mod openssl;
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(super) fn text(verdict: &Verdict) -> String {
     if let Some(encryption) = &verdict.encryption {
         let weak = if encryption.is_weak { ", weak" } else { "" };
         line("encryption", &format!("{}, {}{weak}", encryption.cipher, encryption.key_management));
+        line("", encryption.by.words());
     }
     if !verdict.header.covered.is_empty() {
         line("header", &format!("{} covered", verdict.header.covered.join(", ")));
