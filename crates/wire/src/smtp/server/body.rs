@@ -76,6 +76,8 @@ impl Session {
     }
 
     pub(super) fn take_body<'a>(&mut self, input: &'a [u8]) -> (usize, Progress<'a>) {
+        // Nothing crosses the size limit in one piece, so which fault came first does not depend on how the octets came.
+        let input = input.get(..self.octets_to_limit()).unwrap_or(input);
         match &mut self.stage {
             Stage::Body(Transfer::Data(receiver)) => {
                 let (used, piece) = receiver.next(input);
@@ -110,6 +112,15 @@ impl Session {
         }
     }
 
+    /// Returns how many octets the message may still have before it is too big; the maximum once it is.
+    fn octets_to_limit(&self) -> usize {
+        let received = self.body().map_or(0, |body| body.received);
+        match self.config.max_message_size.saturating_sub(received) {
+            0 => usize::MAX,
+            left => usize::try_from(left).unwrap_or(usize::MAX),
+        }
+    }
+
     /// Passes octets on unless the message is refused already or must be now.
     fn passed<'a>(&mut self, octets: &'a [u8], flaw: Option<Flaw>) -> Progress<'a> {
         let (limit, allow_nul) = (self.config.max_message_size, self.config.allow_nul);
@@ -134,9 +145,9 @@ impl Session {
             return Progress::Again;
         }
         let problem: Option<&'static Code> = match flaw {
+            _ if body.received > limit => Some(&codes::MESSAGE_TOO_BIG),
             Some(Flaw::BareNewline) => Some(&codes::BARE_NEWLINE),
             Some(Flaw::Nul) if !allow_nul => Some(&codes::NUL),
-            _ if body.received > limit => Some(&codes::MESSAGE_TOO_BIG),
             _ => None,
         };
         match problem {
