@@ -88,6 +88,9 @@ struct Attempt<'a> {
 }
 
 /// Writes down what came of an attempt; `None` means that none was made because the next hop is known to be down.
+///
+/// What the next hop took must not be sent again because the disk is full just now, so it is written as soon as there is
+/// room, or, if that is not before the end of this process, tried again by the next one.
 async fn settle(
     gateway: &Arc<Gateway>,
     carrier: &Message,
@@ -95,10 +98,27 @@ async fn settle(
     recipients: &[Recipient],
     report: Option<&DeliveryReport>,
 ) {
+    while !settle_once(gateway, carrier, route, recipients, report).await {
+        tokio::select! {
+            () = gateway.shutdown.triggered() => return,
+            () = gateway.clock.sleep(PAUSE_AFTER_FAILURE) => {}
+        }
+    }
+}
+
+/// Returns false if the outcomes are not written, but may be a little later.
+async fn settle_once(
+    gateway: &Arc<Gateway>,
+    carrier: &Message,
+    route: &str,
+    recipients: &[Recipient],
+    report: Option<&DeliveryReport>,
+) -> bool {
     let now_ms = gateway.now_ms();
     let mut settle = Settle::new(carrier.id, now_ms);
     let mut events = Vec::new();
     let mut attempts = Vec::new();
+    let mut failures = Vec::new();
     let mut counts = [(Counter::Delivered, 0_u64), (Counter::Deferred, 0), (Counter::Bounced, 0)];
     for (position, recipient) in recipients.iter().enumerate() {
         let result = Ended::of(report, position).or_expired(gateway, recipient);
@@ -108,9 +128,7 @@ async fn settle(
             code: result.code.map(|code| code.id),
             reply: result.reply.to_string(),
         });
-        if let Some(code) = result.code {
-            gateway.metrics.failure(code.id);
-        }
+        failures.extend(result.code);
         if let Some((_, count)) = counts.get_mut(result.counter) {
             *count += 1;
         }
@@ -130,10 +148,16 @@ async fn settle(
         Ok(notice) => settle.notices.extend(notice),
         Err(error) => {
             tracing::error!(message = %carrier.id, %error, "cannot write a notice");
-            return;
+            return false;
         }
     }
-    commit(gateway, carrier, route, settle, &counts).await;
+    let is_written = commit(gateway, carrier, route, settle, &counts).await;
+    if is_written {
+        for code in &failures {
+            gateway.metrics.failure(code.id);
+        }
+    }
+    is_written
 }
 
 async fn commit(
@@ -142,7 +166,7 @@ async fn commit(
     route: &str,
     settle: Settle,
     counts: &[(Counter, u64)],
-) {
+) -> bool {
     let notices = settle.notices.len() as u64;
     match gateway.store.settle(settle).await {
         Ok(settled) => {
@@ -156,10 +180,12 @@ async fn commit(
             for notice in settled.notices {
                 gateway.dispatch(notice);
             }
+            true
         }
         Err(error) => {
             gateway.metrics.failure(error.code().id);
             tracing::error!(message = %carrier.id, code = error.code().id, %error, "cannot write the outcome");
+            !matches!(error.code().retry, chancery_fault::Retry::Later)
         }
     }
 }
