@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chancery_store::{Arrived, MessageId, NewBody, NewMessage, Planned};
+use chancery_store::{Arrived, Direction, MessageId, NewBody, NewMessage, Planned};
 use chancery_wire::smtp::Reply;
 
 use crate::metrics::Counter;
@@ -37,10 +37,15 @@ pub(crate) async fn take(
         }
     };
     let id = arrived.message.id;
-    let (arrived, prepared) = plan::in_background(gateway, arrived, |gateway, arrived| {
+    let prepare = |gateway: &Gateway, arrived: &Arrived| {
         plan::prepare(gateway, &arrived.message, &arrived.recipients)
-    })
-    .await;
+    };
+    let (arrived, prepared) = if is_quick(&arrived) {
+        let prepared = plan::here(gateway, &arrived, prepare);
+        (arrived, prepared)
+    } else {
+        plan::apart(gateway, arrived, prepare).await
+    };
     let mut draft = prepared.unwrap_or_else(|stopped| {
         // It is accepted without a plan, which is tried again when it is its turn.
         gateway.metrics.failure(stopped.code.id);
@@ -52,6 +57,12 @@ pub(crate) async fn take(
     let made = gateway.store.accept_planned(arrived, planned).await?;
     plan::is_committed(gateway, id, &counts, &failures, made);
     Ok(Taken { id, refusal })
+}
+
+/// Returns true if a plan is a matter of a millisecond: a small message of our own users for a few recipients is signed
+/// and encrypted once or twice. What a stranger sends may ask for more.
+fn is_quick(arrived: &Arrived) -> bool {
+    arrived.message.direction == Direction::Outbound && arrived.recipients.len() <= FEW
 }
 
 /// Returns the reply if nobody gets the message; the client tells the sender then, so that no notice is needed.
@@ -68,3 +79,6 @@ fn refusal(draft: &mut Draft, arrived: &Arrived) -> Option<Reply> {
     draft.counts.retain(|(counter, _)| !matches!(counter, Counter::Bounced | Counter::Notices));
     Some(reply)
 }
+
+/// Recipients of a message whose plan is quick.
+const FEW: usize = 4;

@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let work = |gateway: &Gateway, (message, recipients): &(Message, Vec<Recipient>)| {
         prepare(gateway, message, recipients)
     };
-    let ((_, recipients), prepared) = in_background(gateway, (message, recipients), work).await;
+    let ((_, recipients), prepared) = apart(gateway, (message, recipients), work).await;
     match prepared {
         Ok(draft) => commit(gateway, id, draft).await,
         Err(stopped) => postpone(gateway, &recipients, id, stopped).await,
@@ -45,37 +45,42 @@ pub(crate) struct NoPlan {
 
 /// Makes a plan on a thread of its own: signing and encrypting are work for the processor, and large bodies wait for
 /// the disk.
-pub(crate) async fn in_background<T: Send + 'static>(
+pub(crate) async fn apart<T: Send + 'static>(
     gateway: &Arc<Gateway>,
     subject: T,
     prepare: fn(&Gateway, &T) -> Result<Draft>,
 ) -> (T, std::result::Result<Draft, NoPlan>) {
-    let started = gateway.clock.monotonic();
     // The semaphore is never closed.
     let slot = gateway.plan_slots.acquire().await.ok();
     let ended = {
         let gateway = Arc::clone(gateway);
         tokio::task::spawn_blocking(move || {
-            let attempt = catch_unwind(AssertUnwindSafe(|| prepare(&gateway, &subject)));
-            (subject, attempt)
+            let prepared = here(&gateway, &subject, prepare);
+            (subject, prepared)
         })
         .await
     };
     drop(slot);
+    // It does not panic, and nobody cancels it.
+    ended.unwrap_or_else(|error| resume_unwind(Box::new(error)))
+}
+
+/// Makes a plan on this thread: right for what takes less time than it takes to wake another one.
+pub(crate) fn here<T>(
+    gateway: &Gateway,
+    subject: &T,
+    prepare: fn(&Gateway, &T) -> Result<Draft>,
+) -> std::result::Result<Draft, NoPlan> {
+    let started = gateway.clock.monotonic();
+    let attempt = catch_unwind(AssertUnwindSafe(|| prepare(gateway, subject)));
     gateway.metrics.observe(Stage::Plan, gateway.clock.monotonic().saturating_sub(started));
-    let (subject, attempt) = match ended {
-        Ok(ended) => ended,
-        // It does not panic, and nobody cancels it.
-        Err(error) => resume_unwind(Box::new(error)),
-    };
-    let prepared = match attempt {
+    match attempt {
         Ok(Ok(draft)) => Ok(draft),
         Ok(Err(error)) => Err(NoPlan { code: error.code(), why: error.to_string() }),
         Err(_panic) => {
             Err(NoPlan { code: &codes::PLAN_FAILED, why: codes::PLAN_FAILED.summary.to_owned() })
         }
-    };
-    (subject, prepared)
+    }
 }
 
 /// What a plan is going to write, and what it counts.
@@ -256,6 +261,10 @@ pub(crate) fn prepare(
 fn read_index(body: &mut chancery_store::BodyReader) -> Result<index::Index> {
     use std::io::Read as _;
     let mut builder = index::IndexBuilder::new();
+    if let Some(bytes) = body.in_memory() {
+        builder.push(bytes);
+        return Ok(builder.finish());
+    }
     let mut buffer = vec![0_u8; 64 * 1024];
     loop {
         let read = body.read(&mut buffer)?;

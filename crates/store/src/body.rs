@@ -217,6 +217,14 @@ impl BodyReader {
         self.prefix.len() as u64 + size
     }
 
+    /// Returns all of it if it is in memory as one piece.
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Memory(bytes) if self.prefix.is_empty() => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// Returns all of it; nothing is copied if it is in memory and has no trace header.
     pub fn read_all(mut self) -> Result<Arc<[u8]>> {
         if let (true, Content::Memory(bytes)) = (self.prefix.is_empty(), &self.content) {
