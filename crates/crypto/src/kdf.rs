@@ -80,6 +80,11 @@ impl Mac {
         self.context.update(data);
     }
 
+    /// Returns the code of the data.
+    pub fn finish(self) -> Vec<u8> {
+        self.context.sign().as_ref().to_vec()
+    }
+
     /// Returns true if this is the code of the data; compared in constant time.
     pub fn is(self, code: &[u8]) -> bool {
         constant_time::verify_slices_are_equal(self.context.sign().as_ref(), code).is_ok()

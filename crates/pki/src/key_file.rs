@@ -68,8 +68,8 @@ pub fn open(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
 }
 
 fn open_der(der: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
-    if pkcs12::is_pkcs12(der) {
-        let held = pkcs12::read(der, passphrase.unwrap_or_default());
+    if let Some(der) = pkcs12::in_der(der) {
+        let held = pkcs12::read(&der, passphrase.unwrap_or_default());
         // Who gave no passphrase is told that there is one, not that it is wrong.
         return match (held, passphrase) {
             (Err(Error::Passphrase), None) => Err(Error::KeyEncrypted),
@@ -105,6 +105,20 @@ pub fn write(key: &PrivateKey) -> Result<Zeroizing<String>, Error> {
         .to_pkcs8_der()
         .map_err(|source| Error::Crypto { doing: "write the private key", source })?;
     Ok(Zeroizing::new(pem::encode("PRIVATE KEY", &der)))
+}
+
+/// Writes a private key and its certificates as PKCS#12, the way mail programs import them; the buffer clears itself.
+///
+/// The first certificate is the key's own; `name` is what the mail program calls the key. Everything is under the
+/// passphrase with AES-256 and PBKDF2 (RFC 8018), and authenticated with SHA-256 (RFC 7292 section 4), which programs
+/// since about 2018 read.
+pub fn write_pkcs12(
+    key: &PrivateKey,
+    certificates: &[Certificate],
+    name: &str,
+    passphrase: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pkcs12::write(key, certificates, name, passphrase)
 }
 
 /// `PrivateKeyInfo` (RFC 5208 section 5).

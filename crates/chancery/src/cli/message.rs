@@ -17,6 +17,8 @@ pub enum Message {
     Verify(Verify),
     /// Show the structure of a message as a tree, without any key
     Show(Show),
+    /// Write a key with its certificates as PKCS#12, for Thunderbird, Outlook and other mail programs to import
+    ExportKey(ExportKey),
 }
 
 /// Where the message comes from and where the result goes.
@@ -139,6 +141,31 @@ pub struct Verify {
     /// The rest of the key
     #[command(flatten)]
     pub rest: KeyFiles,
+}
+
+/// Options of `message export-key`.
+#[derive(Debug, Args)]
+pub struct ExportKey {
+    /// The private key: PEM or PKCS#12
+    pub key: PathBuf,
+    /// The rest of the key
+    #[command(flatten)]
+    pub rest: KeyFiles,
+    /// Certificates between the key's and the authority's, and the authority's own
+    #[arg(long, value_name = "FILE")]
+    pub chain: Option<PathBuf>,
+    /// File to write, readable by you alone
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace the file to write if it is there
+    #[arg(long)]
+    pub force: bool,
+    /// File whose first line is the passphrase that the mail program will ask for; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub new_passphrase_file: PathBuf,
+    /// What the mail program calls the key [default: its first address]
+    #[arg(long)]
+    pub name: Option<String>,
 }
 
 /// Options of `message show`.

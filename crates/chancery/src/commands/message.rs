@@ -1,6 +1,7 @@
 //! `chancery message`: one message in a file or a pipe.
 
 mod bare;
+mod export;
 mod files;
 mod keys;
 mod show;
@@ -37,6 +38,7 @@ pub(super) fn run(config: Option<&Path>, command: Message, output: Output) -> Re
         Message::Verify(options) if options.files.bare => bare::verify(config, &options, output),
         Message::Verify(options) => verify(config, &options, output),
         Message::Show(options) => show::run(&options, output),
+        Message::ExportKey(options) => export::run(&options),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use chancery_crypto::{ContentCipher, ContentKey, Decryptor, DigestAlgorithm, Hasher, kdf};
+use chancery_crypto::kdf::{self, Mac};
+use chancery_crypto::{ContentCipher, ContentKey, Decryptor, DigestAlgorithm, Hasher};
 use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
 use der::{Decode, SliceReader};
 use spki::AlgorithmIdentifierRef;
@@ -44,30 +45,7 @@ fn pbes2(parameters: &AnyRef<'_>, passphrase: &[u8]) -> Result<CipherKey, Error>
             Ok((AlgorithmIdentifierRef::decode(reader)?, AlgorithmIdentifierRef::decode(reader)?))
         })
         .map_err(malformed)?;
-    if derivation.oid != PBKDF2 {
-        return Err(Error::KeyProtection { what: derivation.oid.to_string() });
-    }
-    let (salt, rounds, function) = derivation
-        .parameters
-        .unwrap_or(AnyRef::NULL)
-        .sequence(|reader: &mut SliceReader<'_>| {
-            let salt = <&OctetStringRef>::decode(reader)?.as_bytes().to_vec();
-            let rounds = u32::decode(reader)?;
-            let _length = Option::<u32>::decode(reader)?;
-            Ok((
-                salt,
-                rounds,
-                Option::<AlgorithmIdentifierRef<'_>>::decode(reader)?.map(|it| it.oid),
-            ))
-        })
-        .map_err(malformed)?;
-    let digest = match function {
-        None | Some(HMAC_SHA1) => DigestAlgorithm::Sha1,
-        Some(HMAC_SHA256) => DigestAlgorithm::Sha256,
-        Some(HMAC_SHA384) => DigestAlgorithm::Sha384,
-        Some(HMAC_SHA512) => DigestAlgorithm::Sha512,
-        Some(other) => return Err(Error::KeyProtection { what: other.to_string() }),
-    };
+    let derivation = Pbkdf2::read(&derivation)?;
     let cipher = match scheme.oid {
         AES_128_CBC => ContentCipher::Aes128Cbc,
         AES_192_CBC => ContentCipher::Aes192Cbc,
@@ -81,9 +59,73 @@ fn pbes2(parameters: &AnyRef<'_>, passphrase: &[u8]) -> Result<CipherKey, Error>
         .decode_as::<&OctetStringRef>()
         .map_err(malformed)?;
     let mut key = Zeroizing::new(vec![0; cipher.key_len()]);
-    kdf::pbkdf2(digest, passphrase, &salt, checked(rounds)?, &mut key)
-        .map_err(|source| Error::Crypto { doing: "derive a key from the passphrase", source })?;
+    derivation.derive(passphrase, &mut key)?;
     Ok((cipher, key, iv.as_bytes().to_vec()))
+}
+
+/// PBKDF2 with its parameters (RFC 8018 appendix A.2).
+struct Pbkdf2 {
+    salt: Vec<u8>,
+    rounds: NonZeroU32,
+    length: Option<u32>,
+    digest: DigestAlgorithm,
+}
+
+impl Pbkdf2 {
+    fn read(derivation: &AlgorithmIdentifierRef<'_>) -> Result<Self, Error> {
+        if derivation.oid != PBKDF2 {
+            return Err(Error::KeyProtection { what: derivation.oid.to_string() });
+        }
+        let (salt, rounds, length, function) = derivation
+            .parameters
+            .unwrap_or(AnyRef::NULL)
+            .sequence(|reader: &mut SliceReader<'_>| {
+                let salt = <&OctetStringRef>::decode(reader)?.as_bytes().to_vec();
+                let rounds = u32::decode(reader)?;
+                let length = Option::<u32>::decode(reader)?;
+                let function = Option::<AlgorithmIdentifierRef<'_>>::decode(reader)?;
+                Ok((salt, rounds, length, function.map(|it| it.oid)))
+            })
+            .map_err(|error| Error::malformed("the protection of a private key", error))?;
+        let digest = function.map_or(Ok(DigestAlgorithm::Sha1), hmac_digest)?;
+        Ok(Self { salt, rounds: checked(rounds)?, length, digest })
+    }
+
+    fn derive(&self, passphrase: &[u8], output: &mut [u8]) -> Result<(), Error> {
+        kdf::pbkdf2(self.digest, passphrase, &self.salt, self.rounds, output)
+            .map_err(|source| Error::Crypto { doing: "derive a key from the passphrase", source })
+    }
+}
+
+/// Starts the authentication code PBMAC1 (RFC 8018 section 7.1, as RFC 9579 uses it in PKCS#12).
+pub(super) fn pbmac1(parameters: Option<AnyRef<'_>>, passphrase: &[u8]) -> Result<Mac, Error> {
+    let (derivation, scheme) = parameters
+        .unwrap_or(AnyRef::NULL)
+        .sequence(|reader: &mut SliceReader<'_>| {
+            Ok((AlgorithmIdentifierRef::decode(reader)?, AlgorithmIdentifierRef::decode(reader)?))
+        })
+        .map_err(|error| Error::malformed("the authentication code of a PKCS#12 file", error))?;
+    let derivation = Pbkdf2::read(&derivation)?;
+    let digest = hmac_digest(scheme.oid)?;
+    // RFC 9579 section 5: the length stands there, because programs disagree about the one that is meant without it.
+    let length = derivation.length.and_then(|length| usize::try_from(length).ok());
+    let length = length.filter(|length| MAC_KEY.contains(length)).ok_or_else(|| {
+        Error::KeyProtection { what: "PBMAC1 without a sound length of its key".to_owned() }
+    })?;
+    let mut key = Zeroizing::new(vec![0; length]);
+    derivation.derive(passphrase, &mut key)?;
+    Mac::new(digest, &key).map_err(|source| Error::Crypto { doing: "check the passphrase", source })
+}
+
+/// Returns the digest of an HMAC (RFC 8018 appendix B.1).
+fn hmac_digest(oid: ObjectIdentifier) -> Result<DigestAlgorithm, Error> {
+    match oid {
+        HMAC_SHA1 => Ok(DigestAlgorithm::Sha1),
+        HMAC_SHA256 => Ok(DigestAlgorithm::Sha256),
+        HMAC_SHA384 => Ok(DigestAlgorithm::Sha384),
+        HMAC_SHA512 => Ok(DigestAlgorithm::Sha512),
+        other => Err(Error::KeyProtection { what: other.to_string() }),
+    }
 }
 
 /// Derives key and initialisation vector of the schemes of PKCS#12 (RFC 7292 appendix C).
@@ -122,10 +164,11 @@ pub(super) fn pkcs12_kdf(
         let mut hasher = Hasher::new(digest);
         hasher.update(&vec![purpose; block]);
         hasher.update(&input);
-        let mut derived = Zeroizing::new(hasher.finish().as_ref().to_vec());
+        let mut last = hasher.finish();
         for _ in 1..rounds {
-            *derived = digest.digest(&derived).as_ref().to_vec();
+            last = digest.digest(last.as_ref());
         }
+        let derived = Zeroizing::new(last.as_ref().to_vec());
         for (to, from) in chunk.iter_mut().zip(derived.iter()) {
             *to = *from;
         }
@@ -176,23 +219,27 @@ pub(super) fn digest(oid: ObjectIdentifier) -> Result<DigestAlgorithm, Error> {
 /// Some seconds of work; files seen in practice have 2,048 to 600,000 (OWASP).
 const MAX_ROUNDS: u32 = 10_000_000;
 
+/// Keys of authentication codes, in bytes: shorter ones can be guessed, longer ones are nobody's.
+const MAC_KEY: std::ops::RangeInclusive<usize> = 20..=1024;
+
 /// The longest block of the ciphers.
 const BLOCK: usize = 16;
 
-const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
-const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
+pub(super) const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+pub(super) const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
 const HMAC_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.7");
-const HMAC_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
+pub(super) const HMAC_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
 const HMAC_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.10");
 const HMAC_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.11");
 const AES_128_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.2");
 const AES_192_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.22");
-const AES_256_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
+pub(super) const AES_256_CBC: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
 const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.3.7");
 const PBE_SHA1_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
 const PBE_SHA1_RC2_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.5");
 const PBE_SHA1_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.6");
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
-const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+pub(super) const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");

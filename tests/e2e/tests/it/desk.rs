@@ -13,19 +13,19 @@ use chancery_e2e::{
     place::Folder,
 };
 
-const LETTER: &str = "From: Alice <alice@acme.example>\nTo: bob@acme.example\nSubject: Secret plans\n\
+pub(crate) const LETTER: &str = "From: Alice <alice@acme.example>\nTo: bob@acme.example\nSubject: Secret plans\n\
     Date: Sun, 22 Nov 2026 04:00:00 +0000\nMessage-ID: <1@acme.example>\n\nHello Bob, meet me at noon.\n";
-const TEXT: &str = "Hello Bob, meet me at noon.";
+pub(crate) const TEXT: &str = "Hello Bob, meet me at noon.";
 const PASSPHRASE: &str = "correct horse";
 
 /// A person's folder, with an authority and two people that OpenSSL made.
-struct Desk {
+pub(crate) struct Desk {
     openssl: OpenSsl,
     folder: Folder,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Folder::new();
         let desk = Self { openssl: OpenSsl::within(folder.path()), folder };
         desk.write("passphrase", PASSPHRASE);
@@ -90,24 +90,24 @@ impl Desk {
         ]]);
     }
 
-    fn ssl(&self, words: &[&[&str]]) -> String {
+    pub(crate) fn ssl(&self, words: &[&[&str]]) -> String {
         String::from_utf8_lossy(&self.openssl.demand(&words.concat(), b"")).into_owned()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("the folder is ours");
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// Runs `chancery message` in the folder, with words that are separated by spaces.
-    fn message(&self, words: &str, input: &str) -> Outcome {
+    pub(crate) fn message(&self, words: &str, input: &str) -> Outcome {
         let output = self.shell(&format!("chancery message {words}"), input);
         Outcome {
             code: output.status.code(),
@@ -116,14 +116,14 @@ impl Desk {
         }
     }
 
-    fn done(&self, words: &str, input: &str) -> String {
+    pub(crate) fn done(&self, words: &str, input: &str) -> String {
         let outcome = self.message(words, input);
         assert_eq!(outcome.code, Some(0), "{words}: {outcome:?}");
         outcome.stdout
     }
 
     /// Runs a line of shell as a mail program does, with `chancery` in its path and the folder as home.
-    fn shell(&self, line: &str, input: &str) -> Output {
+    pub(crate) fn shell(&self, line: &str, input: &str) -> Output {
         let binary = chancery::binary();
         let folder = binary.parent().and_then(Path::to_str).expect("a plain path");
         let mut command = Command::new("sh");

@@ -15,6 +15,7 @@ mod dialogues;
 mod harness;
 mod interop;
 mod journeys;
+mod keys;
 mod matrix;
 mod metrics;
 mod relay;

@@ -170,14 +170,15 @@ impl Trust for Believed {
 }
 
 /// A key with its certificate and the others that came along.
-struct Pair {
-    key: PrivateKey,
-    certificate: Certificate,
-    others: Vec<Certificate>,
+pub(super) struct Pair {
+    pub(super) key: PrivateKey,
+    pub(super) certificate: Certificate,
+    pub(super) others: Vec<Certificate>,
 }
 
 impl Pair {
-    fn read(file: &Path, rest: &KeyFiles) -> Result<Self> {
+    /// Reads them from the files that the command line names.
+    pub(super) fn read(file: &Path, rest: &KeyFiles) -> Result<Self> {
         let shown = plain(&file.display().to_string());
         let bytes = Zeroizing::new(read_small(file)?);
         let passphrase = passphrase(rest)?;
@@ -215,12 +216,16 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<Certificate>> {
     Ok(found)
 }
 
-/// Reads the first line of the file with the passphrase.
+/// Reads the passphrase of the key, if it has one.
 fn passphrase(rest: &KeyFiles) -> Result<Option<Zeroizing<Vec<u8>>>> {
-    let Some(file) = &rest.passphrase_file else { return Ok(None) };
+    rest.passphrase_file.as_deref().map(first_line).transpose()
+}
+
+/// Reads the first line of a file that has a passphrase.
+pub(super) fn first_line(file: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let bytes = Zeroizing::new(read_small(file)?);
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    Ok(Some(Zeroizing::new(line.strip_suffix(b"\r").unwrap_or(line).to_vec())))
+    Ok(Zeroizing::new(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
 }
 
 /// A file of the command line cannot be used.

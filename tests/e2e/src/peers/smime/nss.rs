@@ -57,6 +57,37 @@ impl Nss {
         nss
     }
 
+    /// Makes a database in a folder, which must exist, that knows nobody but an authority.
+    pub fn stranger(folder: PathBuf, authority: &Path) -> Self {
+        let nss = Self { folder, name: "NSS", libraries: None };
+        start(authority, |program| nss.command(program));
+        nss
+    }
+
+    /// Imports a PKCS#12 file, as Thunderbird does from its certificate manager.
+    pub fn import(&self, file: &Path, passphrase_file: &Path) -> Result<(), String> {
+        self.pk12util("-i", file, passphrase_file, &[])
+    }
+
+    /// Exports the key of that name into a PKCS#12 file.
+    pub fn export(&self, name: &str, file: &Path, passphrase_file: &Path) -> Result<(), String> {
+        self.pk12util("-o", file, passphrase_file, &["-n", name])
+    }
+
+    fn pk12util(
+        &self,
+        verb: &str,
+        file: &Path,
+        passphrase_file: &Path,
+        words: &[&str],
+    ) -> Result<(), String> {
+        let mut command = self.command("pk12util");
+        command.arg(verb).arg(file).arg("-w").arg(passphrase_file).args(words);
+        let output = run(&mut command, b"");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(words) }
+    }
+
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         if let Some(libraries) = &self.libraries {
@@ -108,6 +139,16 @@ pub(crate) fn fill(people: &People, folder: &Path, command: impl Fn(&str) -> Com
         run(command("certutil").args(["-A", "-n", name, "-t", ",,", "-i", &certificate]), b"");
     }
     assert!(folder.join("cert9.db").is_file());
+}
+
+/// Makes a new database that believes an authority.
+fn start(authority: &Path, command: impl Fn(&str) -> Command) {
+    let demand = |command: &mut Command| {
+        let output = run(command, b"");
+        assert!(output.status.success(), "{command:?}: {output:?}");
+    };
+    demand(command("certutil").args(["-N", "--empty-password"]));
+    demand(command("certutil").args(["-A", "-n", "ca", "-t", "C,C,C", "-i"]).arg(authority));
 }
 
 impl Mailer for Nss {
