@@ -1,7 +1,7 @@
 //! Moving content keys to recipients: RSA key transport, key agreement, key encapsulation.
 
-use der::Encode;
 use der::asn1::BitStringRef;
+use der::{Decode, Encode};
 use spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
@@ -76,9 +76,12 @@ impl PublicKey {
             return Err(mismatch(self, "key agreement"));
         }
         let failed = || Error::operation("ephemeral key");
-        let ephemeral = PrivateKey::generate(self.kind()).map_err(|_| failed())?;
-        let secret = ephemeral.agree(self.key_bits()).map_err(|_| failed())?;
-        Ok(Ephemeral { public_point: ephemeral.public_key().key_bits().to_vec(), secret })
+        let ephemeral = Key::generate(self.kind()).ok_or_else(failed)?;
+        let secret = ephemeral.derive(self.provider()?).ok_or_else(failed)?;
+        let spki = ephemeral.spki().ok_or_else(failed)?;
+        let info = SubjectPublicKeyInfoRef::from_der(&spki).map_err(|_| failed())?;
+        let public_point = info.subject_public_key.as_bytes().ok_or_else(failed)?.to_vec();
+        Ok(Ephemeral { public_point, secret })
     }
 
     /// Encapsulates a secret for this ML-KEM key.
@@ -172,7 +175,6 @@ fn is_zero(byte: u8) -> u8 {
 
 /// Returns a public key with the algorithm of ours and these bits.
 fn peer_key(own_spki: &[u8], bits: &[u8]) -> Option<Key> {
-    use der::Decode as _;
     let own = SubjectPublicKeyInfoRef::from_der(own_spki).ok()?;
     let peer = SubjectPublicKeyInfoRef {
         algorithm: own.algorithm,
