@@ -92,6 +92,7 @@ mod entity;
 mod error;
 mod header;
 mod keys;
+mod line_ends;
 mod open;
 mod outer;
 mod protect;

@@ -7,6 +7,7 @@ use chancery_mail::{Span, address::Mailbox, header::HeaderBlock};
 use crate::{
     entity::{Head, is_content_field},
     header::{PROTECTED, parameter::without_protection, payload::push_line, protected_name},
+    line_ends::are_crlf,
     open::{Delivered, header::Restoration, layers::Content},
 };
 
@@ -184,6 +185,11 @@ impl<'a> CrlfWriter<'a> {
 impl Write for CrlfWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(&last) = bytes.last() else { return Ok(0) };
+        if are_crlf(self.last, bytes) {
+            self.emit(bytes)?;
+            self.last = last;
+            return Ok(bytes.len());
+        }
         if self.last == b'\r' && bytes.first() != Some(&b'\n') {
             self.mend(b"\n")?;
         }

@@ -6,7 +6,7 @@ use chancery_cms::{DetachedVerifier, SignedReport};
 use chancery_fault::Code;
 use chancery_mail::{Index, Span, index::Part, transfer::Decoder};
 
-use crate::{entity::Entity, error, verdict::Problem};
+use crate::{entity::Entity, error, line_ends::are_crlf, verdict::Problem};
 
 /// A multipart/signed that was looked at.
 pub(super) struct Detached {
@@ -147,6 +147,10 @@ struct LineEnds {
 impl LineEnds {
     fn look(&mut self, chunk: &[u8]) {
         if self.has_bare {
+            return;
+        }
+        if are_crlf(self.last, chunk) {
+            self.last = chunk.last().copied().unwrap_or(self.last);
             return;
         }
         for at in memchr::memchr_iter(b'\n', chunk) {
