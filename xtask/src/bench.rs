@@ -1,4 +1,4 @@
-//! `cargo xtask bench gateway`: Chancery and Postfix do the same work in one run, in turns.
+//! `cargo xtask bench gateway`: Chancery and Postfix do the same work in one run, in turns. `bench cms` is in `bench/cms.rs`.
 //!
 //! ```text
 //!   smtp-source ─► (nothing)  ─► smtp-sink      how fast source and sink are themselves
@@ -14,12 +14,15 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::run::{Result, cargo, exists, succeed, target};
 
+mod cms;
 mod contenders;
 mod report;
 mod round;
+mod spread;
 
 use contenders::{Chancery, Contender, Direct, Postfix};
 use report::{Report, Row};
@@ -28,6 +31,8 @@ use round::{Load, Round, Sink, free_port};
 /// What to compare.
 #[derive(Subcommand)]
 pub(crate) enum What {
+    /// Sign, encrypt and open messages, against OpenSSL's library
+    Cms(cms::Options),
     /// Accept, protect and deliver, against Postfix relaying in clear
     Gateway(Options),
 }
@@ -73,7 +78,13 @@ const WARM_UP: u32 = 1_000;
 
 /// Runs a comparison.
 pub(crate) fn run(what: &What) -> Result {
-    let What::Gateway(options) = what;
+    match what {
+        What::Cms(options) => cms::run(options),
+        What::Gateway(options) => gateway(options),
+    }
+}
+
+fn gateway(options: &Options) -> Result {
     for program in ["postfix", "smtp-sink", "smtp-source"] {
         if !exists(program) {
             return Err(format!("there is no {program}: install Postfix and run this again"));
@@ -92,9 +103,17 @@ pub(crate) fn run(what: &What) -> Result {
         .map_err(|error| format!("cannot remove {}: {error}", folder.display()))?;
     let report = result?;
     match options.format {
-        Format::Json => report.print_json()?,
+        Format::Json => print_json(&report)?,
         Format::Text => report.print_text(),
     }
+    Ok(())
+}
+
+/// Prints a result for programs.
+fn print_json(report: &impl Serialize) -> Result {
+    let text = serde_json::to_string_pretty(report)
+        .map_err(|error| format!("cannot write the result: {error}"))?;
+    println!("{text}");
     Ok(())
 }
 

@@ -8,7 +8,7 @@
 //! gen       docs/reference/*.md from the binary's own tables
 //! test      everything: tools, format, lints, docs, tests, licences, fuzz smoke, real peers
 //! fuzz      one fuzz target, or all of them for a few seconds each
-//! bench     the gateway against Postfix in one run
+//! bench     the gateway against Postfix, the CMS engine against OpenSSL's library, each in one run
 //! ```
 #![expect(
     clippy::print_stdout,
@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod fuzz;
 mod generate;
+mod peer;
 mod run;
 mod test;
 mod tidy;
@@ -38,7 +39,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Compare the gateway with real mail servers
+    /// Compare with real peers
     Bench {
         /// What to compare
         #[command(subcommand)]

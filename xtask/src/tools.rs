@@ -49,11 +49,13 @@ const FILES: &[(&str, &str)] = &[
     ("/usr/share/java/bcmail.jar", "libbcmail-java"),
 ];
 
-/// The introspection of Evolution's engine, in the folder of the machine's architecture.
-const CAMEL: (&str, &str) = ("girepository-1.0/Camel-1.2.typelib", "gir1.2-camel-1.2");
-
-/// A library that shows a program another time of day, in the folder of the machine's architecture.
-const FAKE_TIME: (&str, &str) = ("faketime/libfaketime.so.1", "faketime");
+/// Libraries in the folder of the machine's architecture, and the Debian package that brings each: the introspection of
+/// Evolution's engine, one that shows a program another time of day, and what OpenSSL expands compressed messages with.
+const LIBRARIES: &[(&str, &str)] = &[
+    ("faketime/libfaketime.so.1", "faketime"),
+    ("girepository-1.0/Camel-1.2.typelib", "gir1.2-camel-1.2"),
+    ("libz.so", "zlib1g-dev"),
+];
 
 /// Cargo tools: the subcommand, its version, and what its installation needs beyond `--locked`.
 ///
@@ -65,6 +67,9 @@ const CARGO_TOOLS: &[(&str, &str, &[&str])] = &[
 
 /// The name by which the tests find a second OpenSSL.
 pub(crate) const OPENSSL_4: &str = "openssl-4";
+
+/// Where the cache keeps its library and headers, for `openssl-peer`.
+pub(crate) const OPENSSL_4_LIBRARY: &str = "openssl-4";
 
 /// A package that has nothing but the crate with the source, so that cargo fetches it.
 const OPENSSL_4_SOURCE: &str = "[package]\nname = \"openssl-4-source\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
@@ -78,7 +83,8 @@ pub(crate) fn install() -> Result {
             install_cargo_tool(name, version, options)?;
         }
     }
-    if !exists(OPENSSL_4) {
+    let library = cache()?.join(OPENSSL_4_LIBRARY).join("libcrypto.a");
+    if !exists(OPENSSL_4) || !library.is_file() {
         build_openssl_4()?;
     }
     fetch_thunderbird_nss()
@@ -88,8 +94,7 @@ pub(crate) fn install() -> Result {
 fn install_programs() -> Result {
     let programs = PROGRAMS.iter().filter(|(program, _)| !exists(program));
     let modules = PERL_MODULES.iter().filter(|(module, _)| !has_perl_module(module));
-    let libraries = [CAMEL, FAKE_TIME];
-    let libraries = libraries.iter().filter(|(library, _)| !has_library(library));
+    let libraries = LIBRARIES.iter().filter(|(library, _)| !has_library(library));
     let files = FILES.iter().filter(|(file, _)| !Path::new(file).exists());
     let missing = programs.chain(modules).chain(libraries).chain(files);
     let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
@@ -170,7 +175,7 @@ fn build_openssl_4() -> Result {
     vendor(cargo())?;
     let source = place.join("vendor/openssl-src/openssl");
     // The crate leaves tests, documents and the legacy provider out.
-    let options = ["no-shared", "no-tests", "no-docs", "no-legacy"];
+    let options = ["no-shared", "no-tests", "no-docs", "no-legacy", "zlib"];
     output(command(source.join("Configure")).current_dir(&source).args(options))?;
     let jobs = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     output(command("make").current_dir(&source).args([
@@ -180,6 +185,7 @@ fn build_openssl_4() -> Result {
     ]))?;
     let program = bin.join(OPENSSL_4);
     fs::copy(source.join("apps/openssl"), &program).map_err(|error| failed(&program, error))?;
+    keep_library(&source)?;
     fs::remove_dir_all(&place)
         .map_err(|error| format!("cannot remove {}: {error}", place.display()))
 }
@@ -218,6 +224,25 @@ fn fetch_thunderbird_nss() -> Result {
     // Only now there is a folder of that name, so that what was interrupted is begun again.
     fs::rename(&chosen, &place).map_err(cannot)?;
     fs::remove_dir_all(&work).map_err(cannot)
+}
+
+/// Keeps what programs of ours need to be built with this OpenSSL.
+fn keep_library(source: &Path) -> Result {
+    let library = cache()?.join(OPENSSL_4_LIBRARY);
+    let headers = library.join("include/openssl");
+    fs::create_dir_all(&headers)
+        .map_err(|error| format!("cannot create {}: {error}", headers.display()))?;
+    let copy = |from: &Path, to: PathBuf| {
+        fs::copy(from, &to).map_err(|error| format!("cannot write {}: {error}", to.display()))
+    };
+    let found = fs::read_dir(source.join("include/openssl"))
+        .map_err(|error| format!("cannot read the headers: {error}"))?;
+    for header in found.filter_map(std::result::Result::ok) {
+        copy(&header.path(), headers.join(header.file_name()))?;
+    }
+    // Last: it tells that all is there.
+    copy(&source.join("libcrypto.a"), library.join("libcrypto.a"))?;
+    Ok(())
 }
 
 /// Tells Debian's packages not to start services while it lives.

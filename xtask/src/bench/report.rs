@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{
     contenders::Contender,
     round::{Load, Round},
+    spread::Spread,
 };
-use crate::run::Result;
 
 /// All results of one run.
 #[derive(Serialize)]
@@ -30,14 +30,6 @@ pub(super) struct Row {
     speed_ratio: Spread,
     /// How many times as much CPU Postfix used for a message.
     cpu_ratio: Option<Spread>,
-}
-
-/// What several rounds came to.
-#[derive(Serialize)]
-struct Spread {
-    middle: f64,
-    lowest: f64,
-    highest: f64,
 }
 
 impl Row {
@@ -68,26 +60,6 @@ impl Row {
                 }),
             ),
         }
-    }
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-        let last = values.len().saturating_sub(1);
-        Self { middle: at(values.len() / 2), lowest: at(0), highest: at(last) }
-    }
-
-    fn of_some(values: impl Iterator<Item = Option<f64>>) -> Option<Self> {
-        let values: Vec<f64> = values.collect::<Option<_>>()?;
-        Some(Self::of(values.into_iter()))
-    }
-
-    fn text(&self, digits: usize) -> String {
-        let Self { middle, lowest, highest } = self;
-        format!("{middle:.digits$} ({lowest:.digits$}–{highest:.digits$})")
     }
 }
 
@@ -126,13 +98,5 @@ impl Report {
                 or_dash(&row.cpu_ratio, 2, "x"),
             );
         }
-    }
-
-    /// Prints it for programs.
-    pub(super) fn print_json(&self) -> Result {
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|error| format!("cannot write the result: {error}"))?;
-        println!("{text}");
-        Ok(())
     }
 }

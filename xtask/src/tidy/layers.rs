@@ -53,6 +53,7 @@ const MEMBERS: &[Member] = &[
     Member { path: "xtask", layer: Layer::Beside, beside: &[], only: Some(&[]) },
     // It drives the binary from outside, so that our own code does not grade itself.
     Member { path: "tests/e2e", layer: Layer::Beside, beside: &[], only: Some(&[]) },
+    Member { path: "benches", layer: Layer::Beside, beside: &[], only: None },
     Member { path: "fuzz", layer: Layer::Beside, beside: &[], only: None },
 ];
 

@@ -1,0 +1,53 @@
+//! What the CMS engine and S/MIME messages cost, for `cargo xtask bench cms` and for the test of memory.
+//!
+//! ```text
+//! chancery-bench prepare FOLDER KEY_TYPE                      makes a key and certificates
+//! chancery-bench measure OPERATION FOLDER SIZE MILLISECONDS   prints the processor time of an operation
+//! chancery-bench memory OPERATION FOLDER SIZE                 prints the largest memory while it runs
+//! ```
+//! `openssl/peer.c` beside it measures the same operations with OpenSSL's library. Both are processes of one thread
+//! that count their own processor time, so that a neighbour's load changes little.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for the terminal")]
+
+use std::{env, process::ExitCode};
+
+mod generated;
+mod memory;
+mod operations;
+mod people;
+
+/// Every error ends the program, so text is enough.
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("chancery-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<serde_json::Value> {
+    match *arguments {
+        ["prepare", folder, kind] => {
+            people::prepare(folder.as_ref(), kind)?;
+            Ok(serde_json::json!({ "prepared": folder }))
+        }
+        ["measure", operation, folder, size, milliseconds] => {
+            operations::measure(operation, folder.as_ref(), size.parse()?, milliseconds.parse()?)
+        }
+        ["memory", operation, folder, size] => {
+            memory::measure(operation, folder.as_ref(), size.parse()?)
+        }
+        _ => Err("prepare FOLDER KEY_TYPE, measure OPERATION FOLDER SIZE MILLISECONDS, or \
+                  memory OPERATION FOLDER SIZE"
+            .into()),
+    }
+}
