@@ -1,27 +1,21 @@
 //! Hands a child to its next hop and writes down what came of each recipient.
 
-use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_fault::{Code, Coded as _};
 use chancery_mail::notice::Action;
-use chancery_net::smtp::{
-    Body, BodySource, DeliveryOptions, DeliveryReport, Outcome as NetOutcome,
-};
-use chancery_store::{
-    BodyRef, BodyType, DecisionRecord, Lease, Message, Outcome, Recipient, Settle, Store,
-};
-use chancery_wire::smtp::data::{Facts, Scanner};
+use chancery_net::smtp::{DeliveryOptions, DeliveryReport, Outcome as NetOutcome};
+use chancery_store::{BodyType, DecisionRecord, Lease, Message, Outcome, Recipient, Settle};
 use chancery_wire::smtp::{BodyKind, Envelope, MailFrom, Notify, RcptTo, Reply, Return};
 use serde::Serialize;
-use tokio::io::AsyncRead;
 
 use crate::codes;
 use crate::metrics::{Counter, Stage};
 use crate::notices::{self, Event};
 use crate::routes::RouteName;
 use crate::server::Gateway;
+use crate::stored_body::StoredBody;
 
 /// Makes one attempt for the recipients of a child.
 pub(crate) async fn run(
@@ -368,89 +362,8 @@ fn notify(list: &str) -> Notify {
     Notify { success: has("SUCCESS"), failure: has("FAILURE"), delay: has("DELAY") }
 }
 
-/// The body of a child, as the SMTP client reads it.
-struct StoredBody {
-    store: Store,
-    body: BodyRef,
-    /// Small bodies are read once and kept.
-    small: Option<Arc<[u8]>>,
-}
-
-impl StoredBody {
-    async fn open(
-        gateway: &Arc<Gateway>,
-        carrier: &Message,
-    ) -> Result<Body, chancery_store::Error> {
-        let (store, body) = (gateway.store.clone(), carrier.body.clone());
-        let is_small = carrier.size <= SMALL;
-        let read = move || {
-            let mut reader = store.body(&body)?;
-            if is_small {
-                let bytes = reader.read_all()?;
-                let facts = Facts::of(&bytes);
-                return Ok(Body {
-                    source: Arc::new(Self { store, body, small: Some(bytes) }),
-                    facts,
-                });
-            }
-            let mut scanner = Scanner::default();
-            let mut buffer = vec![0_u8; 64 * 1024];
-            loop {
-                let read = reader
-                    .read(&mut buffer)
-                    .map_err(|error| chancery_store::Error::file(READ, &error))?;
-                if read == 0 {
-                    return Ok(Body {
-                        source: Arc::new(Self { store, body, small: None }),
-                        facts: scanner.finish(),
-                    });
-                }
-                scanner.push(buffer.get(..read).unwrap_or_default());
-            }
-        };
-        if is_small {
-            return read();
-        }
-        let ended = tokio::task::spawn_blocking(read).await;
-        ended.unwrap_or_else(|error| {
-            Err(chancery_store::Error::file(READ, &io::Error::other(error)))
-        })
-    }
-}
-
-impl BodySource for StoredBody {
-    fn open(&self) -> io::Result<Box<dyn AsyncRead + Send + Unpin>> {
-        if let Some(bytes) = &self.small {
-            return Ok(Box::new(io::Cursor::new(Arc::clone(bytes))));
-        }
-        let mut reader = self.store.body(&self.body).map_err(io::Error::other)?;
-        // A large body comes from the disk; a thread reads it ahead by one pipe.
-        let (mut write, read) = tokio::io::duplex(256 * 1024);
-        let runtime = tokio::runtime::Handle::current();
-        tokio::task::spawn_blocking(move || {
-            let mut buffer = vec![0_u8; 128 * 1024];
-            loop {
-                let Ok(read) = reader.read(&mut buffer) else { return };
-                let chunk = buffer.get(..read).unwrap_or_default();
-                let written =
-                    runtime.block_on(tokio::io::AsyncWriteExt::write_all(&mut write, chunk));
-                if read == 0 || written.is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Box::new(read))
-    }
-}
-
 /// The code of what was not tried because others have just failed.
 const NEXT_HOP_DOWN: &str = "smtp.next_hop_down";
-
-/// What is being done when a body cannot be read.
-const READ: &str = "read a body";
-
-/// Bodies up to this size are in the database and in its cache.
-const SMALL: u64 = 128 * 1024;
 
 /// How long a next hop that could not be reached is left alone by what is already waiting for it.
 const DOWN_MS: u64 = 10_000;

@@ -48,6 +48,7 @@ mod queue;
 mod release;
 mod routes;
 mod server;
+mod stored_body;
 mod text;
 mod warning;
 
