@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod corpora;
 mod fuzz;
 mod generate;
 mod peer;

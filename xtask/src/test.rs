@@ -14,7 +14,7 @@ use std::{
 use clap::Args;
 
 use crate::{
-    fuzz, generate,
+    corpora, fuzz, generate,
     run::{Result, cargo, command, exists, succeed, target, variable},
     tidy, tools,
 };
@@ -162,7 +162,7 @@ fn tests() -> Result {
         return Err(format!("there is no {}; run the step `tools`", tools::OPENSSL_4));
     }
     let filter = "not package(chancery-e2e)";
-    succeed(cargo().args([
+    succeed(cargo().env("CHANCERY_CORPUS", corpora::folders()?).args([
         "nextest",
         "run",
         "--workspace",
