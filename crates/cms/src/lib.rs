@@ -39,7 +39,7 @@
 //! same work, and RSA v1.5 substitutes a random key for a bad one (RFC 3218). What is weak is read and named
 //! ([`EnvelopeProblem`], [`Problem`]) and never written; [`SignerReport::is_sound`] is the question to ask.
 //!
-//! RFC 3183 (domain signatures), RFC 3211 (passwords), RFC 3274 (compression), RFC 3370 (old algorithms), RFC 3565 and
+//! RFC 2634 (receipts, labels), RFC 3183 (domain signatures), RFC 3211 (passwords), RFC 3274 (compression), RFC 3370 (old algorithms), RFC 3565 and
 //! 5084 (AES), RFC 8103 (`ChaCha20-Poly1305`), RFC 4055 and 4056 (OAEP, PSS), RFC 5035 (signing certificate), RFC 5753 and
 //! 8418 (key agreement), RFC 9629 and 9936 (ML-KEM), RFC 6211 (algorithm protection), RFC 8419 (Ed25519), RFC 9882
 //! (ML-DSA).
@@ -71,6 +71,7 @@ pub use enveloped::{
 pub use error::{CODES, Error};
 pub use identity::Identifier;
 pub use signed::{
-    DetachedSigner, DetachedVerifier, Problem, SignOptions, SignedReport, SignerKey, SignerReport,
-    open_signed_attached, sign_attached, verify_attached,
+    DetachedSigner, DetachedVerifier, ListExpansion, Problem, Receipt, ReceiptRequest,
+    ReceiptsFrom, SecurityLabel, Services, SignOptions, SignedReport, SignerKey, SignerReport,
+    open_signed_attached, sign_attached, sign_receipt, verify_attached,
 };

@@ -56,6 +56,25 @@ pub(crate) const SIGNATURE_TYPE: &[u8] =
 pub(crate) const DOMAIN_SIGNATURE: &[u8] =
     &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x09, 0x02];
 
+/// id-aa-receiptRequest (RFC 2634 section 2.7).
+pub(crate) const RECEIPT_REQUEST: &[u8] =
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x01];
+/// id-aa-securityLabel (RFC 2634 section 3.2).
+pub(crate) const SECURITY_LABEL: &[u8] =
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x02];
+/// id-aa-mlExpandHistory (RFC 2634 section 4.4).
+pub(crate) const LIST_EXPANSION: &[u8] =
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x03];
+/// id-aa-msgSigDigest (RFC 2634 section 2.6).
+pub(crate) const MESSAGE_SIGNATURE_DIGEST: &[u8] =
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x05];
+/// id-aa-equivalentLabels (RFC 2634 section 3.4).
+pub(crate) const EQUIVALENT_LABELS: &[u8] =
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x09];
+/// id-ct-receipt (RFC 2634 section 2.8).
+pub(crate) const RECEIPT: &[u8] =
+    &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x01];
+
 /// rsaEncryption (RFC 8017 appendix A.1).
 pub(crate) const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 /// id-RSAES-OAEP (RFC 8017 appendix A.2.1).
@@ -128,6 +147,31 @@ pub(crate) fn text(oid: &[u8]) -> String {
     }
 }
 
+/// Returns the numbers with dots, whatever the name.
+pub(crate) fn numbers(oid: &[u8]) -> String {
+    dotted(oid)
+}
+
+/// Returns the content octets of an identifier that is written in numbers with dots (X.690 section 8.19).
+pub(crate) fn from_numbers(text: &str) -> Option<Vec<u8>> {
+    let mut numbers = text.split('.').map(|number| number.parse::<u64>().ok());
+    let (first, second) = (numbers.next()??, numbers.next()??);
+    if first > 2 || first < 2 && second >= 40 || text.len() > MAX_TEXT {
+        return None;
+    }
+    let mut oid = Vec::new();
+    let joined = second.checked_add(first * 40)?;
+    for number in std::iter::once(Some(joined)).chain(numbers) {
+        let number = number?;
+        let groups = (64 - number.leading_zeros()).div_ceil(7).max(1);
+        oid.extend((0..groups).rev().map(|group| {
+            let more = if group > 0 { 0x80 } else { 0 };
+            u8::try_from(number >> (7 * group) & 0x7f).unwrap_or_default() | more
+        }));
+    }
+    Some(oid)
+}
+
 /// Returns the numbers with dots; long or broken identifiers are cut, because the text goes into logs.
 fn dotted(oid: &[u8]) -> String {
     let mut numbers = Vec::new();
@@ -154,6 +198,9 @@ fn dotted(oid: &[u8]) -> String {
 }
 
 const MAX_SHOWN: usize = 40;
+
+/// The longest identifier in use has some sixty characters.
+const MAX_TEXT: usize = 128;
 
 /// Names of what messages contain and we may have to refuse.
 const NAMES: &[(&[u8], &str)] = &[
@@ -182,12 +229,13 @@ const NAMES: &[(&[u8], &str)] = &[
     (SHA384, "sha-384"),
     (SHA512, "sha-512"),
     (COUNTERSIGNATURE, "countersignature"),
+    (RECEIPT, "receipt"),
     (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x0e], "time-stamp"),
 ];
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{from_numbers, text};
 
     #[test]
     fn identifiers_are_printed() {
@@ -198,6 +246,19 @@ mod tests {
             "1.2.840.113549.1.9.16.2.47"
         );
         assert_eq!(text(&[]), "");
+        for numbers in [
+            "2.5.29.14",
+            "1.2.840.113549.1.9.16.2.47",
+            "2.999.1",
+            "0.39",
+            "1.2.3.4",
+            "2.16.840.1.101.2.1.8.3",
+        ] {
+            assert_eq!(text(&from_numbers(numbers).unwrap()), numbers);
+        }
+        for broken in ["", "1", "3.1", "1.40", "1.2.", "1.-2", "a.b", "1.2.99999999999999999999"] {
+            assert_eq!(from_numbers(broken), None, "{broken}");
+        }
         assert!(text(&[0xff; 300]).ends_with("..."));
     }
 }

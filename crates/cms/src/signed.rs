@@ -2,7 +2,9 @@
 
 pub(crate) mod attributes;
 mod counter;
+mod ess;
 mod reader;
+mod receipt;
 mod signer;
 mod signer_info;
 mod verifier;
@@ -14,6 +16,8 @@ use chancery_crypto::{DigestAlgorithm, KeyKind};
 use crate::error::Error;
 use crate::identity::Identifier;
 
+pub use ess::{ListExpansion, ReceiptRequest, ReceiptsFrom, SecurityLabel, Services};
+pub use receipt::{Receipt, sign_receipt};
 pub use signer::{DetachedSigner, SignOptions, SignerKey, sign_attached};
 pub use verifier::{DetachedVerifier, open_signed_attached, verify_attached};
 
@@ -27,7 +31,7 @@ pub struct SignedReport {
     pub certificates: Vec<Vec<u8>>,
     /// All revocation lists in the message, in DER. None of them is validated.
     pub crls: Vec<Vec<u8>>,
-    /// Type of the content: `data`, or an object identifier.
+    /// Type of the content: `data`, `receipt`, or an object identifier.
     pub content_type: String,
     /// How many bytes follow the message; they are ignored and nobody signed them.
     pub trailing_bytes: u64,
@@ -58,6 +62,12 @@ pub struct SignerReport {
     pub capabilities: Vec<String>,
     /// Which certificate the signer wants to be encrypted to (RFC 8551 section 2.5.3). Only signed if `result` is.
     pub encryption_key: Option<Identifier>,
+    /// Receipts, labels and lists (RFC 2634). Only signed if `result` is.
+    pub services: Services,
+    /// The signature itself.
+    pub signature: Vec<u8>,
+    /// The digest of the signed attributes, if there are any and we have the digest algorithm.
+    pub attributes_digest: Option<Vec<u8>>,
     /// Names of the attributes that nobody signed, the first ones: a time stamp, for example.
     pub unsigned_attributes: Vec<String>,
     /// Signatures of others over this signature (RFC 5652 section 11.4). They say nothing about the content but that

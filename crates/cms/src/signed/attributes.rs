@@ -6,6 +6,7 @@ use crate::algorithms::{self, AlgorithmIdentifier};
 use crate::error::Error;
 use crate::identity::Identifier;
 use crate::oid;
+use crate::signed::ess::Services;
 use crate::time;
 use crate::tlv::{Slice, Tlv, element, sequence, set_of, tag};
 
@@ -19,6 +20,16 @@ pub(super) struct Outgoing<'a> {
     pub(super) is_domain_signature: bool,
     /// `IssuerAndSerialNumber` in DER of the certificate to encrypt to.
     pub(super) encryption_key: Option<&'a [u8]>,
+    /// What is signed: `data`, or a receipt.
+    pub(super) content_type: &'a [u8],
+    /// More attributes.
+    pub(super) more: Vec<More>,
+}
+
+/// An attribute by its type, with its value in DER.
+pub(super) struct More {
+    pub(super) id: &'static [u8],
+    pub(super) value: Vec<u8>,
 }
 
 /// Returns the attributes as `SET OF`, the form that is signed (RFC 5652 section 5.4).
@@ -32,7 +43,7 @@ pub(super) fn to_der(outgoing: &Outgoing<'_>) -> Vec<u8> {
     let protection =
         sequence(&[outgoing.digest_identifier, &element(tag::context(1), &[signature])]);
     let mut attributes = vec![
-        attribute(oid::CONTENT_TYPE, &oid::element(oid::DATA)),
+        attribute(oid::CONTENT_TYPE, &oid::element(outgoing.content_type)),
         attribute(
             oid::MESSAGE_DIGEST,
             &element(tag::OCTET_STRING, &[outgoing.message_digest.as_ref()]),
@@ -55,6 +66,7 @@ pub(super) fn to_der(outgoing: &Outgoing<'_>) -> Vec<u8> {
         let preference = element(tag::context(0), &[name.content]);
         attributes.push(attribute(oid::ENCRYPTION_KEY_PREFERENCE, &preference));
     }
+    attributes.extend(outgoing.more.iter().map(|it| attribute(it.id, &it.value)));
     set_of(tag::SET, attributes)
 }
 
@@ -75,6 +87,8 @@ pub(crate) struct Incoming {
     pub(super) encryption_key: Option<Identifier>,
     /// Names of the algorithms in the capabilities attribute.
     pub(super) capabilities: Vec<String>,
+    /// Receipts, labels and lists.
+    pub(super) services: Services,
     protection: Option<Vec<u8>>,
 }
 
@@ -99,6 +113,7 @@ impl Incoming {
             let mut values = fields.expect(tag::SET, "expected an attribute's values")?.children();
             fields.finish()?;
             if !KNOWN.contains(&id) {
+                incoming.services.take(id, values);
                 continue;
             }
             if seen.contains(&id) {

@@ -10,7 +10,8 @@ use crate::algorithms;
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::oid;
-use crate::signed::attributes::{self, Outgoing};
+use crate::signed::attributes::{self, More, Outgoing};
+use crate::signed::ess::{ReceiptRequest, SecurityLabel};
 use crate::tlv::{Slice, element, sequence, set_of, small_integer, tag};
 
 /// A signing key with its certificate, prepared once and used for many messages. Cheap to clone.
@@ -89,11 +90,49 @@ pub struct SignOptions {
     pub domain_signature: bool,
     /// The certificate (DER) that answers shall be encrypted to, if it is not the signer's own.
     pub encryption_certificate: Option<Vec<u8>>,
+    /// How sensitive the content is (RFC 2634 section 3.2); its categories are not written.
+    pub label: Option<SecurityLabel>,
+    /// Asks for signed receipts (RFC 2634 section 2.7).
+    pub receipt_request: Option<ReceiptRequest>,
     /// Whether RSA keys sign with PSS (RFC 4056) in place of PKCS#1 v1.5, which everybody reads. Keys whose certificate
     /// binds them to PSS always do.
     pub rsa_pss: bool,
     /// When it is signed, in seconds since 1970.
     pub signing_time: Option<i64>,
+}
+
+impl SignOptions {
+    /// Returns the attributes of enhanced security services.
+    fn services(&self, kind: &ContentKind<'_>) -> Result<Vec<More>, Error> {
+        let mut attributes = Vec::new();
+        if let Some(label) = &self.label {
+            let label = label.to_der().ok_or(Error::SignedAttributes {
+                reason: "the policy of the label is no object identifier",
+            })?;
+            attributes.push(More { id: oid::SECURITY_LABEL, value: label });
+        }
+        if let Some(request) = &self.receipt_request {
+            attributes.push(More { id: oid::RECEIPT_REQUEST, value: request.to_der() });
+        }
+        if let Some(digest) = kind.confirms {
+            let value = element(tag::OCTET_STRING, &[digest]);
+            attributes.push(More { id: oid::MESSAGE_SIGNATURE_DIGEST, value });
+        }
+        Ok(attributes)
+    }
+}
+
+/// What is signed.
+struct ContentKind<'a> {
+    id: &'static [u8],
+    /// RFC 5652 section 5.1: 1 for id-data with plain certificates and `SignerInfo`s of version 1, 3 for other content.
+    version: u8,
+    /// In a receipt: the digest of the signed attributes that it confirms.
+    confirms: Option<&'a [u8]>,
+}
+
+impl ContentKind<'_> {
+    const DATA: Self = Self { id: oid::DATA, version: 1, confirms: None };
 }
 
 /// Signs content that stays outside.
@@ -139,10 +178,29 @@ impl DetachedSigner {
 
     /// Returns the `ContentInfo` in DER.
     pub fn finish(self) -> Result<Vec<u8>, Error> {
-        self.signed_data(&sequence(&[&oid::element(oid::DATA)]))
+        self.signed_data(&sequence(&[&oid::element(oid::DATA)]), &ContentKind::DATA)
     }
 
-    fn signed_data(mut self, encapsulated: &[u8]) -> Result<Vec<u8>, Error> {
+    /// Returns the `ContentInfo` of a receipt, whose content this is, for a signature with such signed attributes.
+    pub(super) fn finish_receipt(
+        self,
+        receipt: &[u8],
+        message_signature_digest: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let octets = element(tag::OCTET_STRING, &[receipt]);
+        let kind =
+            ContentKind { id: oid::RECEIPT, version: 3, confirms: Some(message_signature_digest) };
+        self.signed_data(
+            &sequence(&[&oid::element(oid::RECEIPT), &element(tag::context(0), &[&octets])]),
+            &kind,
+        )
+    }
+
+    fn signed_data(
+        mut self,
+        encapsulated: &[u8],
+        kind: &ContentKind<'_>,
+    ) -> Result<Vec<u8>, Error> {
         let digests: Vec<Digest> =
             std::mem::take(&mut self.hashers).into_iter().map(Hasher::finish).collect();
         let digest_identifiers =
@@ -154,15 +212,14 @@ impl DetachedSigner {
                 .iter()
                 .find(|digest| digest.algorithm() == *algorithm)
                 .ok_or(Error::SignedAttributes { reason: "a digest is missing" })?;
-            signer_infos.push(self.signer_info(signer, digest, *signature_algorithm)?);
+            signer_infos.push(self.signer_info(signer, digest, *signature_algorithm, kind)?);
             certificates.push(signer.certificate().to_vec());
         }
         certificates.sort_unstable();
         certificates.dedup();
         let certificates = set_of(tag::context(0), certificates);
         let signed_data = sequence(&[
-            // RFC 5652 section 5.1: version 1 for id-data, plain certificates and SignerInfos of version 1.
-            &small_integer(1),
+            &small_integer(kind.version),
             &set_of(tag::SET, digest_identifiers),
             encapsulated,
             &certificates,
@@ -177,6 +234,7 @@ impl DetachedSigner {
         signer: &SignerKey,
         digest: &Digest,
         algorithm: SignatureAlgorithm,
+        kind: &ContentKind<'_>,
     ) -> Result<Vec<u8>, Error> {
         let digest_identifier = algorithms::digest_der(digest.algorithm());
         let signature_identifier = algorithms::signature_der(algorithm)?;
@@ -192,6 +250,8 @@ impl DetachedSigner {
             signature_identifier: &signature_identifier,
             is_domain_signature: self.options.domain_signature,
             encryption_key: encryption_key.as_deref(),
+            content_type: kind.id,
+            more: self.options.services(kind)?,
         });
         let signature = signer.inner.key.sign(algorithm, &attributes)?;
         // What is signed has the tag of SET OF; what is sent is [0] IMPLICIT.
@@ -228,6 +288,6 @@ pub fn sign_attached(
     let mut signer = DetachedSigner::new(signers, extra_certificates, options)?;
     signer.update(content);
     let octets = element(tag::OCTET_STRING, &[content]);
-    signer
-        .signed_data(&sequence(&[&oid::element(oid::DATA), &element(tag::context(0), &[&octets])]))
+    let encapsulated = sequence(&[&oid::element(oid::DATA), &element(tag::context(0), &[&octets])]);
+    signer.signed_data(&encapsulated, &ContentKind::DATA)
 }

@@ -116,6 +116,9 @@ impl SignerInfo {
             result: Ok(()),
             problems: Vec::new(),
             encryption_key: known.and_then(|known| known.encryption_key.clone()),
+            services: known.map(|known| known.services.clone()).unwrap_or_default(),
+            signature: self.signature.clone(),
+            attributes_digest: self.attributes_digest(),
             capabilities: known.map(|known| known.capabilities.clone()).unwrap_or_default(),
             unsigned_attributes: Vec::new(),
             counter_signatures: Vec::new(),
@@ -261,6 +264,12 @@ impl SignerInfo {
         let Some(attributes) = &self.signed_attributes else { return Ok(None) };
         let set = element(tag::SET, &[attributes]);
         Incoming::from_tlv(Slice::new(&set, self.offset).any()?).map(Some)
+    }
+
+    /// Returns the digest of the signed attributes, which a receipt confirms (RFC 2634 section 2.4).
+    fn attributes_digest(&self) -> Option<Vec<u8>> {
+        let attributes = self.sorted_attributes(self.signed_attributes.as_deref()?).ok()?;
+        Some(self.digest().ok()?.digest(&attributes).as_ref().to_vec())
     }
 
     fn sorted_attributes(&self, attributes: &[u8]) -> Result<Vec<u8>, Error> {

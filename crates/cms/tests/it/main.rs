@@ -10,6 +10,8 @@ mod contents;
 #[cfg(test)]
 mod encrypt;
 #[cfg(test)]
+mod ess;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod legacy;
