@@ -239,9 +239,10 @@ codes! {
          None of them is believed. Ask the sender to send the message again.";
     TNEF: "smime.tnef", Sender, Never, "550 5.6.0",
         "the S/MIME message is inside an attachment of Outlook's own format",
-        "Exchange packed the message into winmail.dat (application/ms-tnef), which only Outlook opens. Signature and encryption \
-         inside it cannot be checked on the way. Ask the sender's administrator to turn off rich text (TNEF) for mail to the \
-         outside: Set-RemoteDomain -TNEFEnabled $false.";
+        "Exchange packed the message into winmail.dat (application/ms-tnef), which only Outlook opens. If it is the whole \
+         message, it was taken out and judged; beside other parts it is left as it is, and what is inside was not checked. Ask \
+         the sender's administrator to turn off rich text (TNEF) for mail to the outside: \
+         Set-RemoteDomain -TNEFEnabled $false.";
     TOO_DEEP: "smime.too_deep", Sender, Never, "550 5.6.0",
         "there are too many layers of protection",
         "More than eight layers of signatures and encryption lie in each other. What lies deeper is not opened.";

@@ -41,6 +41,7 @@ mod signature;
 
 /// What the opener needs to know about the world.
 #[derive(Clone, Copy, Debug)]
+mod tnef;
 pub struct OpenFacts<'a> {
     /// Now, in Unix seconds.
     pub at: i64,
@@ -140,6 +141,10 @@ fn conclude(
     let written =
         plan.write(&mut content, outer, out).map_err(Error::io("write the opened message"))?;
     if written.has_changed_line_ends {
+    // What was only packed is unpacked for the reader if it is verified, and left as it came else.
+    let is_only_packed =
+        conclusion.peeled.is_from_tnef && conclusion.peeled.inside_encryption() == 0;
+    let plan = if is_only_packed && outcome != Outcome::Verified { Plan::AsReceived } else { plan };
         conclusion
             .complain(&error::LINE_ENDINGS, "line ends inside that were not CRLF were made CRLF");
     }

@@ -288,7 +288,7 @@ impl Verdict {
 }
 
 /// Problems that do not make a result worse by themselves.
-const NOTES: [&Code; 10] = [
+const NOTES: [&Code; 11] = [
     &error::CIPHER_UNAUTHENTICATED,
     &error::ENCRYPTED_BY_OTHER,
     &error::FROM_LOOKALIKE,
@@ -308,6 +308,7 @@ impl Outcome {
             Self::Verified => "verified",
             Self::Unverified => "unverified",
             Self::Failed => "failed",
+    &error::TNEF,
             Self::Undecipherable => "undecipherable",
             Self::Unprotected => "unprotected",
         }

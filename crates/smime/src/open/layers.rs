@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use chancery_cms::SignedReport;
+use chancery_cms::{Receipt, SignedReport};
 use chancery_fault::Code;
 use chancery_mail::{
     Span,
@@ -37,6 +37,10 @@ pub(super) struct Peeled<'m> {
     pub(super) is_partial: bool,
     /// What is protected then, and what is not.
     pub(super) partial: Option<PartialVerdict>,
+    /// What the message confirms, if it is a signed receipt.
+    pub(super) receipt: Option<Receipt>,
+    /// True if it was packed in Outlook's own format.
+    pub(super) is_from_tnef: bool,
     /// Multiparts around the only part, that were taken off.
     frames: usize,
     /// True if mail programs may see another structure than the one that was verified.
@@ -82,6 +86,8 @@ pub(super) fn peel<'m>(
         problems: Vec::new(),
         is_partial: false,
         partial: None,
+        receipt: None,
+        is_from_tnef: false,
         frames: 0,
         is_ambiguous: false,
     };
@@ -111,18 +117,21 @@ impl<'m> Peeled<'m> {
             return Ok(Step::Bottom(at));
         }
         if at.head.is_multipart() {
-            return self.multipart(at);
+            return self.multipart(at, spools);
         }
         let form = at.head.form();
         if !form.is_cms() {
             let part = at.head.part();
+            self.note_elsewhere(part);
             if parts::is_tnef(part) {
                 let body = Span {
                     start: at.head.body.saturating_sub(at.entity.span.start),
                     end: at.entity.span.len(),
                 };
                 let part = Part { body, ..part.clone() };
-                self.note_tnef(&mut at.entity, std::iter::once(&part))?;
+                if let Some(spool) = self.unpack_tnef(&mut at.entity, &part, spools)? {
+                    return inner(spool);
+                }
             }
             self.names.push(name_of(form, &at.head));
             return Ok(Step::Bottom(at));
@@ -150,7 +159,7 @@ impl<'m> Peeled<'m> {
         }
     }
 
-    fn multipart(&mut self, mut at: Content<'m>) -> io::Result<Step<'m>> {
+    fn multipart(&mut self, mut at: Content<'m>, spools: &mut dyn Spools) -> io::Result<Step<'m>> {
         let base = at.entity.span.start;
         let index = at.entity.index()?;
         let root = index.root();
@@ -164,6 +173,13 @@ impl<'m> Peeled<'m> {
             self.frames += 1;
             self.names.push("multipart");
             return narrowed(at, child.whole());
+        }
+        if !is_signed
+            && may_be_framed
+            && let Some(part) = parts::lone_tnef(&index)
+            && let Some(spool) = self.unpack_tnef(&mut at.entity, part, spools)?
+        {
+            return inner(spool);
         }
         let is_relabelled = !is_signed && may_be_framed && parts::is_relabelled(&index);
         if !is_signed && !is_relabelled {
@@ -335,7 +351,7 @@ impl<'m> Peeled<'m> {
     }
 
     /// Counts a frame that protects nothing.
-    fn is_framed_too_often(&mut self) -> bool {
+    pub(super) fn is_framed_too_often(&mut self) -> bool {
         self.frames += 1;
         let is_too_deep = self.frames > MAX_FRAMES;
         if is_too_deep {

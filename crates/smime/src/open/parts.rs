@@ -14,8 +14,9 @@ use crate::{
     error,
     open::{
         layers::{Content, Layer, Peeled},
-        signature,
+        signature, tnef,
     },
+    spool::{Spool, Spools},
     verdict::{PartialVerdict, Problem},
 };
 
@@ -42,6 +43,9 @@ enum Sealed {
 impl Peeled<'_> {
     /// Looks for protected parts beside others: they are no protection of the message.
     pub(super) fn look_for_parts(&mut self, at: &mut Content<'_>, index: &Index) -> io::Result<()> {
+        for part in index.parts() {
+            self.note_elsewhere(part);
+        }
         let found = PartsFound::of(index);
         self.note_tnef(&mut at.entity, found.tnef.iter().filter_map(|number| index.part(*number)))?;
         if self.is_signed_inside() {
@@ -92,6 +96,45 @@ impl Peeled<'_> {
         Ok(())
     }
 
+    /// Notes a part that is only a pointer: what the reader is shown comes from a server, or from other messages (RFC 2046
+    /// sections 5.2.2 and 5.2.3), and no signature here covers it.
+    pub(super) fn note_elsewhere(&mut self, part: &Part) {
+        let kind = &part.content_type;
+        let is_elsewhere = kind.is("message", "external-body") || kind.is("message", "partial");
+        if !is_elsewhere || self.layers.is_empty() {
+            return;
+        }
+        let text =
+            "a part of the message is taken from elsewhere when it is shown; nobody signed that";
+        let problem = Problem::new(&error::PARTIALLY_PROTECTED, text);
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+        self.is_ambiguous = true;
+    }
+
+    /// Takes an S/MIME message out of the format of Outlook, if it is all there is (MS-OXOSMIME); else says that it is
+    /// there.
+    pub(super) fn unpack_tnef(
+        &mut self,
+        entity: &mut Entity<'_>,
+        part: &Part,
+        spools: &mut dyn Spools,
+    ) -> io::Result<Option<Box<dyn Spool>>> {
+        self.note_tnef(entity, std::iter::once(part))?;
+        let has_smime = self.problems.iter().any(|problem| problem.code == error::TNEF.id);
+        if !has_smime || self.is_framed_too_often() {
+            return Ok(None);
+        }
+        let mut spool = spools.fresh()?;
+        let is_whole = tnef::unpack(body(entity, part)?, &mut spool)?;
+        self.is_from_tnef |= is_whole;
+        if is_whole {
+            self.names.push("winmail.dat");
+        }
+        Ok(is_whole.then_some(spool))
+    }
+
     /// Notes mail in the format of Outlook that has S/MIME inside, which nothing but Outlook can open.
     pub(super) fn note_tnef<'p>(
         &mut self,
@@ -101,11 +144,12 @@ impl Peeled<'_> {
         for part in parts.take(MAX_SEALED) {
             let mut start = Vec::new();
             body(entity, part)?.take(TNEF_START).read_to_end(&mut start)?;
-            if start.starts_with(&TNEF_SIGNATURE) && mentions_smime(&start) {
-                self.problems.push(Problem::new(
-                    &error::TNEF,
-                    "an attachment winmail.dat of Outlook has the S/MIME message inside",
-                ));
+            if start.starts_with(&tnef::SIGNATURE) && mentions_smime(&start) {
+                let text = "an attachment winmail.dat of Outlook has the S/MIME message inside";
+                let problem = Problem::new(&error::TNEF, text);
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
                 return Ok(());
             }
         }
@@ -155,6 +199,14 @@ pub(super) fn lone(index: &Index) -> Option<&Part> {
         form => form.is_cms() && is_mail(child),
     };
     (is_protected && !index.is_truncated()).then_some(child)
+}
+
+/// Returns the part in Outlook's own format, if there is nothing to read beside it: Exchange puts an empty text before it.
+pub(super) fn lone_tnef(index: &Index) -> Option<&Part> {
+    let is_empty = |part: &&Part| part.content_type.kind == "text" && part.body.len() <= MAX_EMPTY;
+    let mut others = index.children(index.root()).filter(|part| !is_empty(part));
+    let (part, None) = (others.next()?, others.next()) else { return None };
+    (is_tnef(part) && !index.is_truncated()).then_some(part)
 }
 
 /// Returns true if a multipart has the two parts of a multipart/signed, and only calls itself something else.
@@ -268,6 +320,9 @@ fn section(index: &Index, number: usize) -> String {
     places.join(".")
 }
 
+/// Line ends only.
+const MAX_EMPTY: u64 = 2;
+
 /// CMS parts looked into; honest messages have one.
 const MAX_SEALED: usize = 8;
 
@@ -276,6 +331,3 @@ const MAX_NAMED: usize = 16;
 
 /// The class of the message and the names of attachments stand near the start.
 const TNEF_START: u64 = 64 * 1024;
-
-/// MS-OXTNEF section 2.1.3.2.
-const TNEF_SIGNATURE: [u8; 4] = [0x78, 0x9f, 0x3e, 0x22];

@@ -184,6 +184,69 @@ fn java_utils_mail_smime_8_outlook_leaves_the_protocol_out() {
     }
 }
 
+/// Returns a part with a TNEF stream whose only attachment this is, of a clear-signed or an opaque message.
+fn packed(class: &str, attachment: &[u8]) -> String {
+    let attribute = |level: u8, id: u32, data: &[u8]| {
+        let sum = data.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+        let length = u32::try_from(data.len()).unwrap();
+        [&[level][..], &id.to_le_bytes(), &length.to_le_bytes(), data, &sum.to_le_bytes()].concat()
+    };
+    let bytes = [
+        vec![0x78, 0x9f, 0x3e, 0x22, 1, 0],
+        attribute(1, 0x0007_8008, format!("{class}\0").as_bytes()),
+        attribute(2, 0x0006_9002, &[0; 14]),
+        attribute(2, 0x0006_800f, attachment),
+        attribute(2, 0x0001_8010, b"smime.p7m\0"),
+    ]
+    .concat();
+    format!(
+        "Content-Type: application/ms-tnef; name=\"winmail.dat\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+        base64_simd::STANDARD.encode_to_string(bytes)
+    )
+}
+
+#[test]
+fn smime_that_exchange_packed_is_taken_out_and_judged() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let trust = vec![acme.anchor()];
+    let clear = openssl.sign(&acme, &["-binary"], ENTITY);
+    let bare = |entity: Vec<u8>| {
+        let text = String::from_utf8(entity).unwrap();
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        base64_simd::STANDARD.decode_to_vec(body.replace("\r\n", "")).unwrap()
+    };
+    let der = bare(openssl.sign(&acme, &["-binary", "-nodetach"], ENTITY));
+    let sealed = bare(openssl.encrypt(&globex, &["-aes-256-gcm"], &clear));
+    let frame = |part: &str| {
+        format!(
+            "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n\r\n\r\n--o\r\n{part}--o--\r\n"
+        )
+    };
+    let clear_part = packed("IPM.Note.SMIME.MultipartSigned", &clear);
+    for part in [
+        clear_part.clone(),
+        frame(&clear_part),
+        packed("IPM.Note.SMIME", &der),
+        packed("IPM.Note.SMIME", &sealed),
+    ] {
+        let opened = open_as(&globex, &mail(part.as_bytes()), &trust);
+        assert_eq!(opened.verdict.result, Outcome::Verified, "{:#?}", opened.verdict);
+        assert!(opened.verdict.form.contains("winmail.dat > "), "{}", opened.verdict.form);
+        assert!(opened.codes().contains(&"smime.tnef"));
+        assert!(opened.bytes.ends_with(ENTITY), "{}", opened.text());
+    }
+    // A signature that is wrong stays where it is, and so does what lies beside a text.
+    let wrong = String::from_utf8(clear).unwrap().replacen("hello", "jello", 1);
+    let wrong = packed("IPM.Note.SMIME.MultipartSigned", wrong.as_bytes());
+    let opened = open_as(&globex, &mail(wrong.as_bytes()), &trust);
+    assert_eq!(opened.verdict.result, Outcome::Failed, "{:#?}", opened.verdict);
+    assert_eq!(opened.delivered, Delivered::AsReceived);
+    let beside = frame(&clear_part).replacen("--o\r\n\r\n\r\n", "--o\r\n\r\nsend money\r\n", 1);
+    let opened = open_as(&globex, &mail(beside.as_bytes()), &trust);
+    assert_eq!(opened.verdict.result, Outcome::Unprotected, "{:#?}", opened.verdict);
+    assert_eq!((opened.codes(), opened.delivered), (vec!["smime.tnef"], Delivered::AsReceived));
+}
+
 /// The beginning of a TNEF stream with a message class (MS-OXTNEF section 2.1.3.2).
 fn tnef(class: &str) -> String {
     let mut bytes = vec![0x78, 0x9f, 0x3e, 0x22, 1, 0, 1, 8, 0x80, 7, 0];

@@ -316,6 +316,29 @@ fn html_that_calls_home_inside_of_encryption_is_reported() {
 }
 
 #[test]
+fn what_is_fetched_from_elsewhere_is_signed_by_nobody() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let pointer = "Content-Type: message/external-body; access-type=URL; URL=\"http://evil.example/\"\r\n\r\n\
+         Content-Type: text/html\r\nContent-ID: <1@acme.example>\r\n\r\n";
+    let partial = "Content-Type: message/partial; id=\"1@acme.example\"; number=1; total=2\r\n\r\nSubject: a\r\n\r\nb\r\n";
+    let mixed = |part: &str| {
+        format!(
+            "Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n\r\nhello\r\n--m\r\n{part}\r\n--m--\r\n"
+        )
+    };
+    for entity in [pointer.to_owned(), partial.to_owned(), mixed(pointer), mixed(partial)] {
+        let message =
+            from("joerg@acme.example", &openssl.sign(&acme, &["-binary"], entity.as_bytes()));
+        let opened = open_as(&globex, &message, &vec![acme.anchor()]);
+        assert_eq!(opened.verdict.result, Outcome::Unverified, "{entity}: {:#?}", opened.verdict);
+        assert!(opened.codes().contains(&"smime.partially_protected"), "{:?}", opened.codes());
+        // Without a signature it is nobody's business.
+        let plain = open_as(&globex, &from("joerg@acme.example", entity.as_bytes()), &vec![]);
+        assert_eq!((plain.verdict.result, plain.codes().len()), (Outcome::Unprotected, 0));
+    }
+}
+
+#[test]
 fn a_signature_that_cannot_be_checked_is_not_called_wrong() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let message = from("joerg@acme.example", &openssl.sign(&acme, &["-nocerts"], &text("hello")));
