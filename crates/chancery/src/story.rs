@@ -101,6 +101,7 @@ fn title(decision: &DecisionView) -> String {
         "inbound-policy" => "the policy decided (incoming)".to_owned(),
         "protect" => "signed and encrypted".to_owned(),
         "sign" => "signed".to_owned(),
+        "receipt" => "a signed receipt was asked for".to_owned(),
         "verdict" => "opened and judged".to_owned(),
         "delivery" => "delivery attempted".to_owned(),
         "queue.drop" => "given up by an administrator".to_owned(),
@@ -119,6 +120,7 @@ fn lines(decision: &DecisionView) -> Vec<String> {
         "sign" => sign(facts),
         "verdict" => verdict(facts),
         "delivery" => delivery(facts),
+        "receipt" => receipt(facts),
         "queue.drop" | "queue.release" | "queue.retry" => act(facts),
         _ => vec![facts.to_string()],
     }
@@ -163,6 +165,15 @@ fn sign(facts: &Value) -> Vec<String> {
         text(facts, "signer")
     );
     vec![by, header]
+}
+
+fn receipt(facts: &Value) -> Vec<String> {
+    let to: Vec<&str> = list(facts, "to").filter_map(Value::as_str).collect();
+    let what = match facts.get("why").and_then(Value::as_str) {
+        Some(why) => format!("not answered: {why}"),
+        None => format!("answered to {}", to.join(", ")),
+    };
+    vec![format!("{}: {what}", text(facts, "recipient"))]
 }
 
 fn act(facts: &Value) -> Vec<String> {
@@ -235,6 +246,12 @@ fn verdict(facts: &Value) -> Vec<String> {
             lines.push(format!("  path: {}", path.join(" → ")));
         }
         lines.push(format!("  trust: {}: {}", text(signer, "trust"), text(signer, "why")));
+        let services = signer.get("services").unwrap_or(&Value::Null);
+        lines.extend(list(services, "labels").map(|it| format!("  label: {}", text(it, "text"))));
+        if let Some(request) = services.get("receipt_request") {
+            let to: Vec<&str> = list(request, "to").filter_map(Value::as_str).collect();
+            lines.push(format!("  wants a signed receipt to {}", to.join(", ")));
+        }
     }
     lines.extend(
         list(facts, "problems")

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Seek, Write};
 
-use chancery_cms::{EnvelopedWriter, Recipient, SignOptions, sign_attached};
+use chancery_cms::{EnvelopedWriter, Recipient, sign_attached};
 use chancery_mail::{Span, transfer::Base64Encoder};
 
 use crate::{
@@ -31,11 +31,7 @@ pub fn sign_opaque<R: Read + Seek>(
     let mut content = Limited { bytes: Vec::new(), limit };
     let reencoded_parts = sturdy::write(&mut entity, &head, &header.bytes, &mut content)?;
     let (keys, chain) = signing.signer.for_cms();
-    let options = SignOptions {
-        domain_signature: signing.signer.is_domain(),
-        signing_time: Some(signing.signing_time),
-        ..SignOptions::default()
-    };
+    let options = signing.signer.options(signing.signing_time);
     let der = sign_attached(&content.bytes, keys, chain, &options).map_err(Error::Cms)?;
     let digest = chancery_cms::DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
 

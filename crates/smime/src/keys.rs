@@ -1,6 +1,8 @@
 //! Keys in the form that protecting and opening use many times: prepared once, checked once.
 
-use chancery_cms::{DecryptionKey, Recipient, RsaPadding, SignerKey};
+use chancery_cms::{
+    DecryptionKey, ReceiptRequest, Recipient, RsaPadding, SecurityLabel, SignOptions, SignerKey,
+};
 use chancery_crypto::PrivateKey;
 use chancery_pki::Certificate;
 
@@ -44,6 +46,7 @@ pub struct Signer {
     chain: Vec<Vec<u8>>,
     fingerprint: String,
     is_domain: bool,
+    wishes: Wishes,
 }
 
 /// One recipient's encryption certificate, ready for use.
@@ -127,13 +130,28 @@ impl KeyTransport {
     }
 }
 
+/// What a signer marks a message with, and asks for (RFC 2634).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// How sensitive it is; readers that know the label's policy obey it.
+    pub label: Option<SecurityLabel>,
+    /// Asks those who get it for a signed receipt. Its identifier names one message, so such a signer signs one.
+    pub receipt_request: Option<ReceiptRequest>,
+}
+
 impl Signer {
     /// Prepares a signer; `chain` holds the certificates above it (DER) that receivers may lack.
     pub fn new(key: PrivateKey, certificate: &[u8], chain: &[Vec<u8>]) -> Result<Self> {
         let fingerprint = own_fingerprint(certificate)?;
         let key = SignerKey::new(key, certificate)
             .map_err(|error| Error::OwnKey { why: error.to_string() })?;
-        Ok(Self { key: [key], chain: chain.to_vec(), fingerprint, is_domain: true })
+        Ok(Self {
+            key: [key],
+            chain: chain.to_vec(),
+            fingerprint,
+            is_domain: true,
+            wishes: Wishes::default(),
+        })
     }
 
     /// Returns the certificate (DER).
@@ -151,6 +169,23 @@ impl Signer {
     #[must_use]
     pub fn of_person(self) -> Self {
         Self { is_domain: false, ..self }
+    }
+
+    /// Marks what is signed from now on with a label, and asks for receipts (RFC 2634).
+    #[must_use]
+    pub fn wishing(self, wishes: Wishes) -> Self {
+        Self { wishes, ..self }
+    }
+
+    /// Returns how it signs at this time, in Unix seconds, for a bare CMS structure.
+    pub fn options(&self, signing_time: i64) -> SignOptions {
+        SignOptions {
+            domain_signature: self.is_domain,
+            signing_time: Some(signing_time),
+            label: self.wishes.label.clone(),
+            receipt_request: self.wishes.receipt_request.clone(),
+            ..SignOptions::default()
+        }
     }
 
     /// Returns true if its signatures are an organisation's.

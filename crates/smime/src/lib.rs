@@ -96,6 +96,7 @@ mod line_ends;
 mod open;
 mod outer;
 mod protect;
+mod receipt;
 mod sign;
 mod spool;
 mod trust;
@@ -105,14 +106,18 @@ pub use choice::{Choice, choose};
 pub use desk::{encrypt_in_place, sign_opaque};
 pub use error::{CODES, Error, Result};
 pub use header::{HeaderConfidentiality, HeaderForm};
-pub use keys::{Capabilities, ContentAlgorithm, KeyTransport, OpeningKey, RecipientKey, Signer};
+pub use keys::{
+    Capabilities, ContentAlgorithm, KeyTransport, OpeningKey, RecipientKey, Signer, Wishes,
+};
 pub use open::{Delivered, OpenFacts, Opened, open};
 pub use outer::{OuterHeaders, OuterSubject};
 pub use protect::{InPlace, Protected, ProtectedRecipient, Protection, protect, protect_in_place};
+pub use receipt::{Answer, Asked, check_receipt, claimed_services};
 pub use sign::{Signed, Signing, sign};
 pub use spool::{MemorySpools, Spool, Spools};
 pub use trust::{Anchor, NoTrust, Trust};
 pub use verdict::{
-    EncryptedBy, EncryptionVerdict, HeaderVerdict, Outcome, PartialVerdict, Problem,
-    ProtectionKind, SignerTrust, SignerVerdict, Verdict,
+    EncryptedBy, EncryptionVerdict, HeaderVerdict, LabelVerdict, ListVerdict, Outcome,
+    PartialVerdict, Problem, ProtectionKind, ReceiptVerdict, RequestVerdict, ServicesVerdict,
+    SignerTrust, SignerVerdict, Verdict,
 };

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Seek, Write};
 
+use chancery_cms::{Receipt, SignerReport};
 use chancery_fault::Code;
 use chancery_mail::{
     Span,
@@ -13,10 +14,12 @@ use crate::{
     error::{self, Error, Result},
     header::HeaderForm,
     keys::OpeningKey,
+    receipt::Asked,
     spool::Spools,
     trust::Trust,
     verdict::{
-        HeaderVerdict, Outcome, Problem, ProtectionKind, SignerTrust, SignerVerdict, Verdict,
+        HeaderVerdict, Outcome, Problem, ProtectionKind, ReceiptVerdict, SignerTrust,
+        SignerVerdict, Verdict,
     },
 };
 
@@ -38,10 +41,10 @@ mod layers;
 mod parts;
 mod remote;
 mod signature;
+mod tnef;
 
 /// What the opener needs to know about the world.
 #[derive(Clone, Copy, Debug)]
-mod tnef;
 pub struct OpenFacts<'a> {
     /// Now, in Unix seconds.
     pub at: i64,
@@ -58,6 +61,8 @@ pub struct Opened {
     pub delivered: Delivered,
     /// The `Received` fields of the outer header, which a recovered original does not have; for loop detection.
     pub outer_trace: Vec<u8>,
+    /// Requests for signed receipts, if the message is verified (RFC 2634 section 2.7).
+    pub asked: Vec<Asked>,
 }
 
 /// What [`open`] wrote to `out`.
@@ -124,7 +129,8 @@ fn conclude(
         let authors = conclusion.outer_authors.clone().unwrap_or_default();
         let signers = conclusion.signers(&authors);
         let verdict = conclusion.verdict(Outcome::Undecipherable, &authors, signers);
-        return Ok(Opened { verdict, delivered: Delivered::Nothing, outer_trace });
+        let asked = Vec::new();
+        return Ok(Opened { verdict, delivered: Delivered::Nothing, outer_trace, asked });
     };
     let (plan, authors) =
         conclusion.plan(&mut content).map_err(Error::io("read the opened message"))?;
@@ -135,25 +141,41 @@ fn conclude(
     let is_withheld = outcome != Outcome::Verified && conclusion.must_withhold(&content.head);
     let (outcome, plan) =
         if is_withheld { (Outcome::Undecipherable, Plan::Nothing) } else { (outcome, plan) };
+    // What was only packed is unpacked for the reader if it is verified, and left as it came else.
+    let is_only_packed =
+        conclusion.peeled.is_from_tnef && conclusion.peeled.inside_encryption() == 0;
+    let plan = if is_only_packed && outcome != Outcome::Verified { Plan::AsReceived } else { plan };
     if !is_withheld && outcome != Outcome::Verified {
         conclusion.look_for_efail(&mut content).map_err(Error::io("read the opened message"))?;
     }
     let written =
         plan.write(&mut content, outer, out).map_err(Error::io("write the opened message"))?;
     if written.has_changed_line_ends {
-    // What was only packed is unpacked for the reader if it is verified, and left as it came else.
-    let is_only_packed =
-        conclusion.peeled.is_from_tnef && conclusion.peeled.inside_encryption() == 0;
-    let plan = if is_only_packed && outcome != Outcome::Verified { Plan::AsReceived } else { plan };
         conclusion
             .complain(&error::LINE_ENDINGS, "line ends inside that were not CRLF were made CRLF");
     }
     let encrypted_by = conclusion.encrypted_by(outcome, &authors, &content.head);
+    let asked = conclusion.asked(outcome, &authors);
     let mut verdict = conclusion.verdict(outcome, &authors, signers);
     if let Some(encryption) = &mut verdict.encryption {
         encryption.by = encrypted_by;
     }
-    Ok(Opened { verdict, delivered: written.delivered, outer_trace })
+    Ok(Opened { verdict, delivered: written.delivered, outer_trace, asked })
+}
+
+/// Returns all signatures of a message, as far as its layers open, and what it confirms if it is a receipt.
+pub(crate) fn peel_signatures(
+    mut entity: Entity<'_>,
+    keys: &[OpeningKey],
+    spools: &mut dyn Spools,
+) -> Result<(Vec<SignerReport>, Option<Receipt>)> {
+    let head = entity.head().map_err(Error::io("read the message"))?;
+    let peeled = layers::peel(Content { entity, head }, keys, spools)?;
+    let reports = peeled.layers.into_iter().filter_map(|layer| match layer {
+        Layer::Signed(report) => report,
+        Layer::Encrypted(_) | Layer::PartlySigned(_) => None,
+    });
+    Ok((reports.flat_map(|report| report.signers).collect(), peeled.receipt))
 }
 
 /// What a verdict is made of.
@@ -245,6 +267,43 @@ impl<'c, 'm> Conclusion<'c, 'm> {
         Ok(may_replace.then_some((span, authors)))
     }
 
+    /// Returns the requests for receipts of those who are believed: of the innermost signature, over the content itself
+    /// (RFC 2634 section 2.2). Takes the reports out of that layer.
+    fn asked(&mut self, outcome: Outcome, authors: &[Mailbox]) -> Vec<Asked> {
+        // A receipt asks for none (RFC 2634 section 2.1).
+        if outcome != Outcome::Verified || self.peeled.receipt.is_some() {
+            return Vec::new();
+        }
+        let right = self.peeled.layers.iter().filter_map(|layer| match layer {
+            Layer::Signed(report) | Layer::PartlySigned(report) => report.as_ref(),
+            Layer::Encrypted(_) => None,
+        });
+        let lists: Vec<bool> = right
+            .flat_map(|report| report.signers.iter().filter(|signer| signer.result.is_ok()))
+            .flat_map(|signer| &signer.services.list_expansions)
+            .map(|list| list.changes_receipts)
+            .collect();
+        let inside = self.peeled.inside_encryption();
+        let innermost =
+            self.peeled.layers.iter_mut().skip(inside).rev().find_map(|layer| match layer {
+                Layer::Signed(report) => report.as_mut(),
+                Layer::Encrypted(_) | Layer::PartlySigned(_) => None,
+            });
+        let Some(report) = innermost else { return Vec::new() };
+        let verdicts = self.judge.signers(report, authors, true);
+        let signers = std::mem::take(&mut report.signers).into_iter().zip(verdicts);
+        signers
+            .filter(|(signer, verdict)| {
+                is_good_for_from(verdict) && signer.services.receipt_request.is_some()
+            })
+            .map(|(signature, _)| Asked {
+                signature,
+                is_from_list: !lists.is_empty(),
+                is_changed_by_list: lists.contains(&true),
+            })
+            .collect()
+    }
+
     /// Judges the signers of all layers, the innermost first.
     fn signers(&self, authors: &[Mailbox]) -> Vec<SignerVerdict> {
         let inside = self.peeled.inside_encryption();
@@ -294,6 +353,7 @@ impl<'c, 'm> Conclusion<'c, 'm> {
             encryption,
             header: self.header,
             partial: self.peeled.partial,
+            receipt: self.peeled.receipt.as_ref().map(ReceiptVerdict::of),
             problems: self.peeled.problems,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek, Write};
 
-use chancery_cms::{ContentCipher, DetachedSigner, EnvelopedWriter, Recipient, SignOptions};
+use chancery_cms::{ContentCipher, DetachedSigner, EnvelopedWriter, Recipient};
 use chancery_crypto::{DigestAlgorithm, Hasher};
 use chancery_mail::{Span, transfer::Base64Encoder};
 use serde::Serialize;
@@ -121,11 +121,7 @@ fn write_protected(
         return Err(Error::NoRecipient);
     }
     let (keys, chain) = protection.signer.for_cms();
-    let options = SignOptions {
-        domain_signature: protection.signer.is_domain(),
-        signing_time: Some(protection.signing_time),
-        ..SignOptions::default()
-    };
+    let options = protection.signer.options(protection.signing_time);
     let signature = DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
     let micalg = micalg(&signature);
     let mut header = outer.to_vec();

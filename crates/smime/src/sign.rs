@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Seek, Write};
 
-use chancery_cms::{DetachedSigner, SignOptions};
+use chancery_cms::DetachedSigner;
 use serde::Serialize;
 
 pub(crate) mod sturdy;
@@ -62,11 +62,7 @@ pub fn sign<R: Read + Seek>(
         return Err(Error::HeaderTooLarge);
     }
     let (keys, chain) = signing.signer.for_cms();
-    let options = SignOptions {
-        domain_signature: signing.signer.is_domain(),
-        signing_time: Some(signing.signing_time),
-        ..SignOptions::default()
-    };
+    let options = signing.signer.options(signing.signing_time);
     let signature = DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
     let digest = micalg(&signature);
     let boundary = boundary(signing.boundary_seed);

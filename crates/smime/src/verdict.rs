@@ -6,6 +6,10 @@ use serde::Serialize;
 
 use crate::{error, header::HeaderForm};
 
+pub use services::{LabelVerdict, ListVerdict, ReceiptVerdict, RequestVerdict, ServicesVerdict};
+
+mod services;
+
 /// What opening a message found out; its JSON form is stable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -25,6 +29,9 @@ pub struct Verdict {
     pub header: HeaderVerdict,
     /// What is protected if only a part of the message is.
     pub partial: Option<PartialVerdict>,
+    /// What the message confirms, if it is a signed receipt (RFC 2634 section 2.8).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptVerdict>,
     /// Everything that is wrong or worth knowing, in the order it was found.
     pub problems: Vec<Problem>,
 }
@@ -127,6 +134,9 @@ pub struct SignerVerdict {
     pub speaks_for_from: bool,
     /// The reason for `trust` and `speaks_for_from` in words.
     pub why: String,
+    /// What the signer asks for, and marks the message with (RFC 2634). As true as the signature.
+    #[serde(skip_serializing_if = "ServicesVerdict::is_empty")]
+    pub services: ServicesVerdict,
 }
 
 /// What the path of a signer's certificate says.
@@ -298,6 +308,7 @@ const NOTES: [&Code; 11] = [
     &error::MICALG,
     &error::RELABELLED,
     &error::SENDER_DIFFERS,
+    &error::TNEF,
     &error::WEAK_ENCRYPTION,
 ];
 
@@ -308,7 +319,6 @@ impl Outcome {
             Self::Verified => "verified",
             Self::Unverified => "unverified",
             Self::Failed => "failed",
-    &error::TNEF,
             Self::Undecipherable => "undecipherable",
             Self::Unprotected => "unprotected",
         }

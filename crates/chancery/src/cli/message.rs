@@ -15,6 +15,8 @@ pub enum Message {
     Decrypt(Decrypt),
     /// Say who signed a message and whether it is what they signed; exit status 0 means verified
     Verify(Verify),
+    /// Answer a request for a signed receipt; only a verified message is answered
+    Receipt(Receipt),
     /// Show the structure of a message as a tree, without any key
     Show(Show),
     /// Write a key with its certificates as PKCS#12, for Thunderbird, Outlook and other mail programs to import
@@ -48,6 +50,20 @@ pub struct KeyFiles {
     pub passphrase_file: Option<PathBuf>,
 }
 
+/// What a signer marks a message with, and asks for.
+#[derive(Debug, Args)]
+pub struct Wishes {
+    /// Ask those who get the message to send a signed receipt to this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub request_receipt: Option<String>,
+    /// Ask only these addresses for a receipt
+    #[arg(long, value_name = "ADDRESS", requires = "request_receipt")]
+    pub receipt_from: Vec<String>,
+    /// Security label: object identifier of its policy, then classification and mark, such as 1.3.6.1.4.1.99.1:secret:"eyes only"
+    #[arg(long, value_name = "POLICY[:CLASS[:MARK]]")]
+    pub label: Option<String>,
+}
+
 /// Options of `message sign`.
 #[derive(Debug, Args)]
 pub struct Sign {
@@ -66,6 +82,32 @@ pub struct Sign {
     /// Put the content into the signature; only S/MIME programs can read it
     #[arg(long)]
     pub opaque: bool,
+    /// Labels and receipts
+    #[command(flatten)]
+    pub wishes: Wishes,
+}
+
+/// Options of `message receipt`.
+#[derive(Debug, Args)]
+pub struct Receipt {
+    /// Files
+    #[command(flatten)]
+    pub files: Files,
+    /// Your address, at which you got the message
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: String,
+    /// Your private key, to sign the receipt and to open the message: PEM or PKCS#12 [default: the organisation's]
+    #[arg(long, value_name = "KEY")]
+    pub signer: Option<PathBuf>,
+    /// The rest of the key
+    #[command(flatten)]
+    pub key: KeyFiles,
+    /// Certificates between the signer's and the authority's, for readers who lack them
+    #[arg(long, value_name = "FILE")]
+    pub chain: Option<PathBuf>,
+    /// Authorities to believe, for every address they certify [default: the partners' in the installation's book]
+    #[arg(long, value_name = "CERT")]
+    pub anchor: Vec<PathBuf>,
 }
 
 /// Options of `message encrypt`.
@@ -95,6 +137,9 @@ pub struct Encrypt {
     /// Leave Subject and other fields of the header readable outside
     #[arg(long)]
     pub show_header: bool,
+    /// Labels and receipts, if it is signed
+    #[command(flatten)]
+    pub wishes: Wishes,
 }
 
 /// Content ciphers.
@@ -135,6 +180,9 @@ pub struct Verify {
     /// With --bare: the signed content, if it is not inside of the signature
     #[arg(long, value_name = "FILE", requires = "bare")]
     pub content: Option<PathBuf>,
+    /// The message is a signed receipt: say too whether it is for this message, as it was sent
+    #[arg(long, value_name = "FILE", conflicts_with = "bare")]
+    pub original: Option<PathBuf>,
     /// Your private key, if the message is encrypted too: PEM or PKCS#12
     #[arg(long, value_name = "KEY")]
     pub key: Option<PathBuf>,

@@ -4,6 +4,7 @@ mod bare;
 mod export;
 mod files;
 mod keys;
+mod services;
 mod show;
 mod verdict;
 
@@ -37,6 +38,7 @@ pub(super) fn run(config: Option<&Path>, command: Message, output: Output) -> Re
         Message::Decrypt(options) => decrypt(config, &options, output),
         Message::Verify(options) if options.files.bare => bare::verify(config, &options, output),
         Message::Verify(options) => verify(config, &options, output),
+        Message::Receipt(options) => services::receipt(config, &options),
         Message::Show(options) => show::run(&options, output),
         Message::ExportKey(options) => export::run(&options),
     }
@@ -45,6 +47,7 @@ pub(super) fn run(config: Option<&Path>, command: Message, output: Output) -> Re
 fn sign(config: Option<&Path>, options: &Sign, output: Output) -> Result {
     let signer =
         keys::signer(options.signer.as_deref(), &options.key, options.chain.as_deref(), config)?;
+    let signer = services::wishing(signer, &options.wishes)?;
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let mut sink = Sink::like(&options.files, &input)?;
     let seed = seed()?;
@@ -66,8 +69,10 @@ fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
     let is_signed = options.sign || options.signer.is_some();
     let signer = if is_signed {
         let file = options.signer.as_deref();
-        Some(keys::signer(file, &options.key, options.chain.as_deref(), config)?)
+        let signer = keys::signer(file, &options.key, options.chain.as_deref(), config)?;
+        Some(services::wishing(signer, &options.wishes)?)
     } else {
+        services::needs_signer(&options.wishes)?;
         None
     };
     let mut input = Input::canonical(options.files.file.as_deref())?;
@@ -170,6 +175,9 @@ fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
     } else {
         opened(&mut input, &keys, &believed, &mut std::io::sink())?.verdict
     };
+    if let Some(original) = &options.original {
+        services::check(&mut input, original, &keys)?;
+    }
     drop(input);
     if is_stdout_taken(&options.files) {
         note(verdict::text(&verdict).trim_end());

@@ -8,7 +8,7 @@ use crate::{
     error,
     open::{OpenFacts, signature},
     trust::{Anchor, Trust},
-    verdict::{Problem, SignerTrust, SignerVerdict},
+    verdict::{Problem, ServicesVerdict, SignerTrust, SignerVerdict},
 };
 
 /// Judges signers by the caller's anchors, at the caller's time.
@@ -85,6 +85,7 @@ impl Judge<'_> {
             partner: found.anchor.map(|anchor| anchor.name),
             speaks_for_from: found.speaks,
             why: found.why,
+            services: ServicesVerdict::of(&signer.services),
         }
     }
 

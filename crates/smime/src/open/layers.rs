@@ -381,6 +381,11 @@ impl<'m> Peeled<'m> {
                 }
                 Ok(Step::Bottom(at))
             }
+            Ok(report) if report.content_type != "data" => {
+                self.note_content(&report.content_type, &mut spool)?;
+                self.layers.push(Layer::Signed(Some(report)));
+                Ok(Step::Bottom(at))
+            }
             Ok(report) => {
                 let is_good = signature::is_good(&report);
                 self.layers.push(Layer::Signed(Some(report)));
@@ -401,6 +406,33 @@ impl<'m> Peeled<'m> {
                 Ok(Step::Bottom(at))
             }
         }
+    }
+
+    /// Notes signed content that is no MIME (RFC 8551 section 2.4.1 has mail sign `data` only): a receipt, or something that
+    /// no mail program shows.
+    fn note_content(&mut self, kind: &str, content: &mut Box<dyn Spool>) -> io::Result<()> {
+        if kind != "receipt" {
+            let text = format!("what is signed is no mail but content of the type {kind}");
+            self.complain(&error::SIGNATURE_MALFORMED, text);
+            self.is_ambiguous = true;
+            return Ok(());
+        }
+        content.rewind()?;
+        let mut der = Vec::new();
+        content.take(MAX_RECEIPT).read_to_end(&mut der)?;
+        match Receipt::from_der(&der) {
+            Ok(receipt) => {
+                self.names.push("receipt");
+                self.receipt = Some(receipt);
+            }
+            Err(error) => {
+                self.complain(
+                    &error::SIGNATURE_MALFORMED,
+                    format!("the receipt cannot be read: {error}"),
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Returns the number of the first layer inside of all encryption; what is signed there, is signed as it is shown.
@@ -471,6 +503,9 @@ fn name_of(form: Form, head: &Head) -> &'static str {
 
 /// Sign, encrypt, sign is three; gateways and lists may add some. Each costs a private key operation at most.
 const MAX_LAYERS: usize = 8;
+
+/// A receipt has an identifier and a signature; post-quantum ones have some kilobytes.
+const MAX_RECEIPT: u64 = 64 * 1024;
 
 /// Frames around protected mail that are taken off: a list's and a gateway's.
 const MAX_FRAMES: usize = 2;

@@ -24,6 +24,8 @@ mod openssl;
 #[cfg(test)]
 mod protect;
 #[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod sign;
 #[cfg(test)]
 mod signers;

@@ -333,6 +333,55 @@ fn show_draws_what_can_be_seen_without_a_key() {
     );
 }
 
+#[test]
+fn a_receipt_is_asked_for_given_and_compared_at_the_desk() {
+    let desk = Desk::new();
+    let words = "sign --signer alice.p12 --passphrase-file passphrase --request-receipt alice@acme.example \
+                 --receipt-from bob@acme.example --label 1.3.6.1.4.1.99.1:secret:eyes-only";
+    let signed = desk.done(words, LETTER);
+    desk.write("signed.eml", &signed);
+    let tree = desk.done("show", &signed);
+    for line in [
+        "label: secret by policy 1.3.6.1.4.1.99.1, marked \"eyes-only\"",
+        "wants a receipt from bob@acme.example to alice@acme.example",
+    ] {
+        assert!(tree.contains(line), "{line} in {tree}");
+    }
+    let answer =
+        "receipt signed.eml --anchor ca.pem --signer bob.p12 --passphrase-file passphrase --from";
+    let receipt = desk.done(&format!("{answer} bob@acme.example"), "");
+    assert!(
+        receipt.contains("smime-type=signed-receipt") && receipt.contains("To: alice@acme.example")
+    );
+    desk.write("receipt.eml", &receipt);
+    let verified = desk.message("verify receipt.eml --anchor ca.pem --original signed.eml", "");
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert!(verified.stderr.contains("the receipt is for this message"), "{verified:?}");
+    // OpenSSL finds the same.
+    desk.ssl(&[&[
+        "cms",
+        "-verify_receipt",
+        "receipt.eml",
+        "-in",
+        "signed.eml",
+        "-CAfile",
+        "ca.pem",
+    ]]);
+    // A receipt for another message, an answer by somebody else, and a message that is not what was signed.
+    desk.write("other.eml", &desk.done(words, LETTER));
+    for (words, why) in [
+        ("verify receipt.eml --anchor ca.pem --original other.eml".to_owned(), "another request"),
+        (format!("{answer} eve@acme.example"), "only others shall answer"),
+    ] {
+        let refused = desk.message(&words, "");
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{refused:?}");
+    }
+    desk.write("signed.eml", &signed.replace("noon", "nine"));
+    let refused = desk.message(&format!("{answer} bob@acme.example"), "");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+}
+
 /// Returns the commands of the guide for mutt, by the names of their settings.
 fn muttrc() -> impl Fn(&str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

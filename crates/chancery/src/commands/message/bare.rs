@@ -4,8 +4,8 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use chancery_cms::{
-    ContentCipher, DetachedSigner, DetachedVerifier, EnvelopedWriter, SignOptions, SignedReport,
-    open_enveloped, open_signed_attached, sign_attached,
+    ContentCipher, DetachedSigner, DetachedVerifier, EnvelopedWriter, SignedReport, open_enveloped,
+    open_signed_attached, sign_attached,
 };
 use chancery_pki::{Certificate, Purpose, path};
 use chancery_smime::{ContentAlgorithm, RecipientKey, Spools as _};
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::files::{Input, Sink, TemporarySpools, read_small, spool_failed};
 use super::keys::{self, Believed};
-use super::{MAX_OPAQUE, cipher};
+use super::{MAX_OPAQUE, cipher, services};
 use crate::cli::message::{Decrypt, Encrypt, Sign, Verify};
 use crate::failure::{Failure, Result};
 use crate::installation::now_ms;
@@ -23,12 +23,9 @@ use crate::output::{Output, note, plain};
 pub(super) fn sign(config: Option<&Path>, options: &Sign) -> Result {
     let (file, chain) = (options.signer.as_deref(), options.chain.as_deref());
     let signer = keys::signer(file, &options.key, chain, config)?;
+    let signer = services::wishing(signer, &options.wishes)?;
     let (key, chain) = signer.for_cms();
-    let how = SignOptions {
-        domain_signature: signer.is_domain(),
-        signing_time: Some(now_ms() / 1000),
-        ..SignOptions::default()
-    };
+    let how = signer.options(now_ms() / 1000);
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let cannot = |error| Failure::of("cannot sign the content", &error);
     let der = if options.opaque {

@@ -8,7 +8,7 @@ use chancery_mail::index::Part;
 use chancery_mail::transfer::Decoder;
 use chancery_mail::{Index, IndexBuilder, Span};
 use chancery_pki::Certificate;
-use chancery_smime::Spools as _;
+use chancery_smime::{ServicesVerdict, Spools as _};
 use serde::Serialize;
 
 use super::files::{CrlfWriter, Input, TemporarySpools, spool_failed};
@@ -70,6 +70,9 @@ struct Signer {
     digest: Option<&'static str>,
     signing_time: Option<i64>,
     fits: bool,
+    /// Labels, requests for receipts, mailing lists.
+    #[serde(skip_serializing_if = "ServicesVerdict::is_empty")]
+    services: ServicesVerdict,
     problems: Vec<String>,
 }
 
@@ -188,18 +191,30 @@ fn attached(source: &mut dyn Source, part: &Part, depth: usize, node: &mut Node)
         .map(|(identifier, key_management)| Recipient { identifier, key_management })
         .collect();
     let mut content = TemporarySpools.fresh()?;
+    let mut is_mail = true;
     let result = match inspected.content_type.as_str() {
         "signed-data" => chancery_cms::open_signed_attached(decoded(source, part)?, &mut content)
-            .map(|report| layer.signed(&report)),
+            .map(|report| {
+                layer.signed(&report);
+                is_mail = report.content_type == "data";
+                if !is_mail {
+                    layer
+                        .problems
+                        .push(format!("what is signed is no mail but a {}", report.content_type));
+                }
+            }),
         "compressed-data" => {
             let limit = ExpansionLimit::default();
             chancery_cms::open_compressed(decoded(source, part)?, limit, &mut content).map(|_| ())
+        }
+        "digested-data" => {
+            chancery_cms::open_digested(decoded(source, part)?, &mut content).map(|_| ())
         }
         _ => Ok(()),
     };
     if let Err(error) = result {
         layer.problems.push(error.to_string());
-    } else if content.seek(SeekFrom::End(0))? > 0 {
+    } else if is_mail && content.seek(SeekFrom::End(0))? > 0 {
         layer.parts.push(tree(&mut content, depth + 1)?);
     }
     node.parts.push(layer);
@@ -234,6 +249,7 @@ impl Node {
                 digest: signer.digest.map(chancery_crypto::DigestAlgorithm::name),
                 signing_time: signer.signing_time,
                 fits: signer.result.is_ok(),
+                services: ServicesVerdict::of(&signer.services),
                 problems,
             });
         }
@@ -296,6 +312,9 @@ fn draw(root: &Node, text: &mut String) {
                 "- signer {name}: {fits} ({algorithm} {digest}){}",
                 at.unwrap_or_default()
             ));
+            for service in signer.services.lines() {
+                line(&format!("  {service}"));
+            }
             for problem in &signer.problems {
                 line(&format!("  ! {problem}"));
             }

@@ -17,6 +17,12 @@ pub(super) fn text(verdict: &Verdict) -> String {
     for signer in &verdict.signers {
         line("signer", &signer_line(signer));
         line("", &signer.why);
+        for service in signer.services.lines() {
+            line("", &service);
+        }
+    }
+    if let Some(receipt) = &verdict.receipt {
+        line("receipt", &format!("for the request {}", receipt.identifier));
     }
     if let Some(encryption) = &verdict.encryption {
         let weak = if encryption.is_weak { ", weak" } else { "" };
