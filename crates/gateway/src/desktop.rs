@@ -9,7 +9,10 @@ use chancery_mail::content_type::TransferEncoding;
 use chancery_mail::form::{self, Form as MailForm};
 use chancery_mail::index::{self, Index, Part};
 use chancery_mail::transfer::Decoder;
-use chancery_policy::Form;
+use chancery_policy::{Form, Label};
+use chancery_smime::{ServicesVerdict, Spools, claimed_services};
+
+use crate::error::Result;
 
 /// Returns how a message is protected.
 pub(crate) fn form<R: Read + Seek>(index: &Index, message: &mut R) -> io::Result<Form> {
@@ -24,6 +27,33 @@ pub(crate) fn form<R: Read + Seek>(index: &Index, message: &mut R) -> io::Result
         // Text around an inline armour is in clear, so it counts as nothing.
         _ => Ok(Form::Plain),
     }
+}
+
+/// Returns the security labels that the sender's own program signed; whether the signature is right is not looked at, as
+/// the sender is one of ours and could write any label.
+pub(crate) fn labels<R: Read + Seek>(
+    form: Form,
+    message: &mut R,
+    spools: &mut dyn Spools,
+) -> Result<Vec<Label>> {
+    if form != Form::SmimeSigned {
+        return Ok(Vec::new());
+    }
+    message.rewind()?;
+    let services = claimed_services(message, spools)?;
+    Ok(services.iter().flat_map(labels_of).collect())
+}
+
+/// Returns the labels of one signer as the policy sees them.
+pub(crate) fn labels_of(services: &ServicesVerdict) -> Vec<Label> {
+    let labels = services.labels.iter().map(|label| Label::Readable {
+        policy: label.policy.clone(),
+        classification: label.classification,
+        mark: label.mark.clone().unwrap_or_default(),
+    });
+    let is_label = |name: &&&str| name.contains("label");
+    let unreadable = services.unreadable.iter().filter(is_label).map(|_| Label::Unreadable);
+    labels.chain(unreadable).collect()
 }
 
 /// Looks into the CMS structure of a message.

@@ -6,7 +6,7 @@ use chancery_fault::Code;
 use chancery_mail::form::{self, Form as MailForm};
 use chancery_mail::{Address, HeaderBlock, address, authentication_results};
 use chancery_policy::{
-    Arrival, ArrivalEncryption, ArrivalResult, InboundDecision, InboundTreatment, Message,
+    Arrival, ArrivalEncryption, ArrivalResult, InboundDecision, InboundTreatment, Label, Message,
     Sensitivity, inbound_decide,
 };
 use chancery_smime::{
@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::metrics::Counter;
 use crate::plan::{Draft, Subject, is_hold};
 use crate::release::Releasable;
-use crate::{codes, warning};
+use crate::{codes, desktop, receipts, warning};
 
 /// Plans the message for its inside recipients.
 pub(crate) fn plan(
@@ -50,7 +50,10 @@ pub(crate) fn plan(
         let decision = decision(subject, &opened, &inside, recipient);
         draft.record("inbound-policy", &decision);
         match decision.treatment() {
-            InboundTreatment::Deliver => plainly.push(recipient.id),
+            InboundTreatment::Deliver => {
+                plainly.push(recipient.id);
+                receipts::answer(subject, &opened, recipient, draft)?;
+            }
             InboundTreatment::DeliverWithWarning => {
                 warning_code = warning_code.or(stopping_code(&decision));
                 warned.push(recipient.id);
@@ -111,8 +114,8 @@ fn header_inside(opened: &mut Opened, content: &mut Spool) -> Result<Vec<u8>> {
 }
 
 /// Spools of the store: small ones in memory, large ones in files without a name.
-struct DiskSpools<'a> {
-    store: &'a Store,
+pub(crate) struct DiskSpools<'a> {
+    pub(crate) store: &'a Store,
 }
 
 impl Spools for DiskSpools<'_> {
@@ -149,10 +152,17 @@ fn decision(
         size: subject.message.size,
         form: subject.form,
         sensitivity: Sensitivity::of_fields(values("sensitivity").into_iter().map(|it| it.text)),
+        labels: &labels(verdict),
         released: recipient.code.as_deref().is_some_and(is_hold),
         header: &values,
     };
     inbound_decide(&subject.gateway.policy(), &arrival, &message)
+}
+
+/// Returns the labels of signatures that are right.
+fn labels(verdict: &Verdict) -> Vec<Label> {
+    let right = verdict.signers.iter().filter(|signer| signer.signature_ok);
+    right.flat_map(|signer| desktop::labels_of(&signer.services)).collect()
 }
 
 fn arrival_encryption(verdict: &Verdict) -> ArrivalEncryption {

@@ -45,6 +45,7 @@ mod notices;
 mod outward;
 mod plan;
 mod queue;
+mod receipts;
 mod release;
 mod routes;
 mod server;

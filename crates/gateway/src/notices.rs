@@ -268,29 +268,43 @@ impl Parties {
 
     /// Makes the rows of the notice.
     fn accept(&self, gateway: &Gateway, notice: &Notice) -> Result<(NewMessage, NewBody)> {
-        let now_ms = self.date * 1000;
-        let patience = i64::try_from(
-            gateway.settings.queue.expire.max(gateway.settings.queue.hold_expire).as_millis(),
-        )
-        .unwrap_or(i64::MAX);
-        let is_ours = gateway.settings.is_ours(self.to.domain());
-        let message = NewMessage {
-            received_at_ms: now_ms,
-            expires_at_ms: now_ms.saturating_add(patience),
-            direction: if is_ours { Direction::Inbound } else { Direction::Outbound },
-            listener: LISTENER.to_owned(),
-            body_type: if notice.smtputf8 { BodyType::EightBit } else { BodyType::SevenBit },
-            smtputf8: notice.smtputf8,
-            message_id: Some(self.id.clone()),
-            recipients: vec![NewRecipient {
-                address: self.to.to_string(),
-                notify: Some("NEVER".to_owned()),
-                orcpt: None,
-            }],
-            ..NewMessage::default()
-        };
-        Ok((message, gateway.store.new_body(&notice.message)?))
+        let rows = to_anybody(gateway, &self.to, self.id.clone(), &notice.message)?;
+        Ok(if notice.smtputf8 { with_utf8(rows) } else { rows })
     }
+}
+
+fn with_utf8((message, body): (NewMessage, NewBody)) -> (NewMessage, NewBody) {
+    (NewMessage { body_type: BodyType::EightBit, smtputf8: true, ..message }, body)
+}
+
+/// Makes the rows of a message of ours from the null sender, in ASCII.
+pub(crate) fn to_anybody(
+    gateway: &Gateway,
+    to: &Address,
+    message_id: String,
+    text: &[u8],
+) -> Result<(NewMessage, NewBody)> {
+    let now_ms = gateway.now_ms();
+    let patience = i64::try_from(
+        gateway.settings.queue.expire.max(gateway.settings.queue.hold_expire).as_millis(),
+    )
+    .unwrap_or(i64::MAX);
+    let is_ours = gateway.settings.is_ours(to.domain());
+    let message = NewMessage {
+        received_at_ms: now_ms,
+        expires_at_ms: now_ms.saturating_add(patience),
+        direction: if is_ours { Direction::Inbound } else { Direction::Outbound },
+        listener: LISTENER.to_owned(),
+        body_type: BodyType::SevenBit,
+        message_id: Some(message_id),
+        recipients: vec![NewRecipient {
+            address: to.to_string(),
+            notify: Some("NEVER".to_owned()),
+            orcpt: None,
+        }],
+        ..NewMessage::default()
+    };
+    Ok((message, gateway.store.new_body(text)?))
 }
 
 fn claim_waiting(gateway: &Gateway, message: MessageId) -> Option<Waiting> {

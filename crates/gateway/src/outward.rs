@@ -78,6 +78,7 @@ fn decision(
             sensitivity: Sensitivity::of_fields(
                 values("sensitivity").into_iter().map(|it| it.text),
             ),
+            labels: &subject.labels,
             released: recipient.code.as_deref() == Some(chancery_policy::HELD_BY_RULE.id),
             header: &values,
         },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chancery_fault::{Code, Coded as _};
 use chancery_mail::{Address, HeaderBlock, index, trace};
-use chancery_policy::{FieldValue, Form};
+use chancery_policy::{FieldValue, Form, Label};
 use chancery_store::{
     DecisionRecord, Held, Lease, Made, Message, MessageId, Outcome, Planned, Recipient, Refused,
     Settle,
@@ -116,6 +116,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) index: index::Index,
     /// How the sender's own mail program protected the message.
     pub(crate) form: Form,
+    /// The security labels that the sender's own mail program signed.
+    pub(crate) labels: Vec<Label>,
     pub(crate) now_ms: i64,
 }
 
@@ -233,7 +235,9 @@ pub(crate) fn prepare(
     let mut body = gateway.store.body(&message.body)?;
     let index = read_index(&mut body)?;
     let form = desktop::form(&index, &mut body)?;
-    let subject = Subject { gateway, message, index, form, now_ms };
+    let mut spools = inward::DiskSpools { store: &gateway.store };
+    let labels = desktop::labels(form, &mut body, &mut spools)?;
+    let subject = Subject { gateway, message, index, form, labels, now_ms };
     let mut draft = Draft::new(message.id, now_ms);
     let mut inside = Vec::new();
     let mut outside: BTreeMap<String, Vec<&Recipient>> = BTreeMap::new();

@@ -24,11 +24,30 @@ pub struct Message<'a> {
     pub form: Form,
     /// What its `Sensitivity` field says; see [`Sensitivity::of_fields`].
     pub sensitivity: Sensitivity,
+    /// The security labels that its signers put on it.
+    pub labels: &'a [Label],
     /// Whether an administrator has released it (`chancery queue release`): it is past every demand to `hold`. A
     /// demand to `protect` stays.
     pub released: bool,
     /// Returns the values of all fields with this name, unfolded and decoded (RFC 2047).
     pub header: &'a dyn Fn(&str) -> Vec<FieldValue>,
+}
+
+/// A security label in a signature (RFC 2634 section 3). On mail of our own users it is what their program wrote; on mail
+/// from outside it counts only if the signature is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// One that can be read.
+    Readable {
+        /// The policy as an object identifier with dots.
+        policy: String,
+        /// 0 unmarked, 1 unclassified, 2 restricted, 3 confidential, 4 secret, 5 top secret, others by the policy.
+        classification: Option<u64>,
+        /// The privacy mark, or nothing.
+        mark: String,
+    },
+    /// One that cannot be read.
+    Unreadable,
 }
 
 /// The value of one header field.

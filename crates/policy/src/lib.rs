@@ -34,6 +34,7 @@
 //!         size: 10_000,
 //!         form: Form::Plain,
 //!         sensitivity: Sensitivity::Normal,
+//!         labels: &[],
 //!         released: false,
 //!         header: &|_| Vec::new(),
 //!     },
@@ -68,12 +69,14 @@ pub use decision::{
     refuses_envelope,
 };
 pub use document::{Mistake, Severity};
-pub use facts::{Destination, Envelope, Facts, FieldValue, Form, Message, PartnerKey, Sensitivity};
+pub use facts::{
+    Destination, Envelope, Facts, FieldValue, Form, Label, Message, PartnerKey, Sensitivity,
+};
 pub use inbound::{
     Arrival, ArrivalEncryption, ArrivalResult, InboundDecision, InboundTreatment, inbound_decide,
 };
 pub use reference::{KEYS, reference_markdown};
 pub use rules::{
-    DesktopProtected, EncryptionBy, InboundAction, InboundPolicy, OutboundPolicy, Policy,
+    DesktopProtected, EncryptionBy, InboundAction, InboundPolicy, OutboundPolicy, Policy, Receipts,
     UnusablePartnerKey,
 };

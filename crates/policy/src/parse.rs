@@ -6,7 +6,8 @@ use crate::facts::Sensitivity;
 use crate::pattern::{DomainPattern, Glob, address_glob};
 use crate::rules::{
     Conditions, Desktop, DesktopProtected, Directions, EncryptionBy, HeaderCondition,
-    InboundAction, InboundPolicy, OutboundPolicy, Policy, Rule, UnusablePartnerKey,
+    InboundAction, InboundPolicy, LabelCondition, OutboundPolicy, Policy, Receipts, Rule,
+    UnusablePartnerKey,
 };
 
 impl Policy {
@@ -83,6 +84,10 @@ fn read_inbound(table: &Table<'_>, inbound: &mut InboundPolicy) {
     if let Some(value) = table.value("encryption-by") {
         let words = [("signer", EncryptionBy::Signer), ("anybody", EncryptionBy::Anybody)];
         set(&mut inbound.encryption_by, value.choice(&words));
+    }
+    if let Some(value) = table.value("receipts") {
+        let words = [("never", Receipts::Never), ("verified", Receipts::Verified)];
+        set(&mut inbound.receipts, value.choice(&words));
     }
     if let Some(domains) = table.value("require-protection-from") {
         inbound.require_protection_from =
@@ -161,6 +166,7 @@ fn read_conditions(table: &Table<'_>) -> Conditions {
     when.headers = many(table, "header", read_header);
     when.sensitivity = many(table, "sensitivity", |value| value.choice(SENSITIVITIES));
     when.desktop = many(table, "desktop", |value| value.choice(DESKTOPS));
+    when.labels = many(table, "label", read_label);
     if let (Some(over), Some(under)) = (when.size_over, when.size_under)
         && over.saturating_add(1) >= under
     {
@@ -240,6 +246,28 @@ fn read_header(value: &Value<'_>) -> Option<HeaderCondition> {
     Some(HeaderCondition { name: name.to_owned(), matches })
 }
 
+fn read_label(value: &Value<'_>) -> Option<LabelCondition> {
+    let table = value.table("a label condition", &["policy", "at-least", "mark"])?;
+    let policy = table.value("policy").map(|value| {
+        value.parse("an object identifier such as \"1.3.6.1.4.1.99.1\"", |text| {
+            let is_number =
+                |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+            (text.contains('.') && text.split('.').all(is_number)).then(|| text.to_owned())
+        })
+    });
+    let at_least = table.value("at-least").map(|value| value.choice(CLASSES));
+    let marks = many(&table, "mark", |value| {
+        value.parse("a pattern such as \"*eyes only*\"", |text| {
+            (text.len() <= LONGEST_PATTERN && !text.chars().any(char::is_control))
+                .then(|| Glob::new(text))
+        })
+    });
+    // A condition with a mistake must not become one that fits everything.
+    let policy = policy.map_or(Some(None), |policy| policy.map(Some))?;
+    let at_least = at_least.map_or(Some(None), |least| least.map(Some))?;
+    Some(LabelCondition { policy, at_least, marks })
+}
+
 fn warn_if_unreachable(table: &Table<'_>, earlier: &[Rule], rule: &Rule) {
     let all = earlier.iter().filter(|other| other.when.is_unconditional());
     let mut taken = Directions { inbound: false, internal: false, outbound: false };
@@ -307,6 +335,7 @@ const INBOUND_KEYS: &[&str] = &[
     "unprotected",
     "require-protection-from",
     "encryption-by",
+    "receipts",
 ];
 const RULE_KEYS: &[&str] = &["name", "when", "then", "reason"];
 const WHEN_KEYS: &[&str] = &[
@@ -320,6 +349,7 @@ const WHEN_KEYS: &[&str] = &[
     "header",
     "sensitivity",
     "desktop",
+    "label",
 ];
 
 const DEMANDS: &[(&str, Demand)] = &[
@@ -344,6 +374,16 @@ const SENSITIVITIES: &[(&str, Sensitivity)] = &[
 ];
 const DESKTOPS: &[(&str, Desktop)] =
     &[("none", Desktop::None), ("signed", Desktop::Signed), ("encrypted", Desktop::Encrypted)];
+
+/// RFC 2634 section 3.2; policies have others, which are numbers over 5 and so above "top-secret".
+const CLASSES: &[(&str, u64)] = &[
+    ("unmarked", 0),
+    ("unclassified", 1),
+    ("restricted", 2),
+    ("confidential", 3),
+    ("secret", 4),
+    ("top-secret", 5),
+];
 
 /// Every rule is tried for every recipient, so their number is a cost.
 const MOST_RULES: usize = 1_000;

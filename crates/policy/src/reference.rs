@@ -115,6 +115,13 @@ pub const KEYS: &[KeyDoc] = &[
         "\"reject\"",
     ),
     key(
+        "inbound.receipts",
+        "`never` or `verified`",
+        "\"never\"",
+        "Whether requests for signed receipts (RFC 2634) are answered, with the organisation's key and from the null sender. With `verified`, a verified message that is delivered gets one for each recipient who is asked, to addresses in the domains of its From. A receipt says that the gateway found the signature right; nobody has read the message by then.",
+        "\"verified\"",
+    ),
+    key(
         "rule.name",
         "text on one line",
         "",
@@ -199,6 +206,13 @@ pub const KEYS: &[KeyDoc] = &[
         "",
         "What the sender's own program has done. With `desktop = \"none\"` and `then = \"reject\"` the policy requires that users protect their mail themselves.",
         "\"none\"",
+    ),
+    key(
+        "rule.when.label",
+        "table `{ policy, at-least, mark }` or a list of them",
+        "",
+        "A security label (RFC 2634) in a signature: `policy` is the object identifier of its policy, `at-least` the lowest classification that fits (`unmarked`, `unclassified`, `restricted`, `confidential`, `secret`, `top-secret`), `mark` a pattern or a list of them for its privacy mark; what is left out is not looked at, and `{}` fits any label. One label and one table that fit are enough; equivalent labels count. On outgoing mail it is the label that the user's own program signed. On incoming mail labels of wrong signatures do not count. A label that cannot be read fits if the rule says `protect`, `hold` or `reject`.",
+        "{ policy = \"1.3.6.1.4.1.99.1\", at-least = \"confidential\" }",
     ),
 ];
 

@@ -2,7 +2,7 @@
 
 use crate::decision::Demand;
 use crate::document::Mistake;
-use crate::facts::{Envelope, Form, Message, Sensitivity};
+use crate::facts::{Envelope, Form, Label, Message, Sensitivity};
 use crate::pattern::{DomainPattern, Glob};
 
 /// A policy file that was read without a mistake.
@@ -51,6 +51,8 @@ pub struct InboundPolicy {
     pub encrypted_to_others: InboundAction,
     /// Whose encryption meets a demand for protection.
     pub encryption_by: EncryptionBy,
+    /// Whose requests for signed receipts are answered.
+    pub receipts: Receipts,
     /// Domains whose mail must arrive encrypted and verified.
     pub(crate) require_protection_from: Vec<DomainPattern>,
     /// Encrypted to us, and it cannot be opened.
@@ -68,6 +70,15 @@ pub enum EncryptionBy {
     Anybody,
     /// Only one that the signer vouches for.
     Signer,
+}
+
+/// Whose requests for signed receipts are answered (RFC 2634 section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipts {
+    /// Nobody's.
+    Never,
+    /// Those of verified messages that are delivered.
+    Verified,
 }
 
 /// What to do with an incoming message that is not as it should be.
@@ -106,6 +117,7 @@ pub(crate) struct Conditions {
     pub(crate) headers: Vec<HeaderCondition>,
     pub(crate) sensitivity: Vec<Sensitivity>,
     pub(crate) desktop: Vec<Desktop>,
+    pub(crate) labels: Vec<LabelCondition>,
 }
 
 /// The ways a message can go; a rule that names none is about outgoing mail.
@@ -141,6 +153,17 @@ pub(crate) struct HeaderCondition {
     pub(crate) name: String,
     /// Empty: any value.
     pub(crate) matches: Vec<Glob>,
+}
+
+/// A security label that the signer must have put on the message (RFC 2634 section 3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LabelCondition {
+    /// The policy as an object identifier with dots; none for any.
+    pub(crate) policy: Option<String>,
+    /// The lowest classification that fits.
+    pub(crate) at_least: Option<u64>,
+    /// Empty: any mark, or none.
+    pub(crate) marks: Vec<Glob>,
 }
 
 /// What the user's own mail program did.
@@ -201,6 +224,7 @@ impl Default for InboundPolicy {
             bad_signature: InboundAction::DeliverWithWarning,
             encrypted_to_others: InboundAction::Hold,
             encryption_by: EncryptionBy::Signer,
+            receipts: Receipts::Never,
             require_protection_from: Vec::new(),
             undecipherable: InboundAction::Hold,
             unknown_signer: InboundAction::Deliver,
@@ -277,7 +301,8 @@ impl Conditions {
             && self.size_under.is_none()
             && self.headers.is_empty()
             && self.sensitivity.is_empty()
-            && self.desktop.is_empty();
+            && self.desktop.is_empty()
+            && self.labels.is_empty();
         if is_settled { Fit::Yes } else { Fit::Unknown }
     }
 
@@ -342,6 +367,12 @@ impl Conditions {
         if !self.desktop.is_empty() && !self.desktop.contains(&desktop) {
             return Some(format!("desktop: this message has {}", desktop.as_str()));
         }
+        if !self.labels.is_empty() && !LabelCondition::any_fits(&self.labels, message, then) {
+            return Some(match message.labels.len() {
+                0 => "label: this message has none".to_owned(),
+                count => format!("label: none of {count} fits"),
+            });
+        }
         self.headers.iter().find_map(|condition| condition.mismatch(message, then))
     }
 
@@ -362,7 +393,25 @@ impl Conditions {
             headers: Vec::new(),
             sensitivity: Vec::new(),
             desktop: Vec::new(),
+            labels: Vec::new(),
         }
+    }
+}
+
+impl LabelCondition {
+    /// Returns true if one label meets one condition. What cannot be read fits a demand that is careful, as it does for
+    /// headers.
+    fn any_fits(conditions: &[Self], message: &Message<'_>, then: Demand) -> bool {
+        let is_careful = matches!(then, Demand::Hold | Demand::Protect | Demand::Reject);
+        message.labels.iter().any(|label| match label {
+            Label::Unreadable => is_careful,
+            Label::Readable { policy, classification, mark } => conditions.iter().any(|it| {
+                it.policy.as_ref().is_none_or(|wanted| wanted == policy)
+                    && it.at_least.is_none_or(|least| classification.is_some_and(|it| it >= least))
+                    && (it.marks.is_empty()
+                        || it.marks.iter().any(|glob| glob.matches(mark.trim())))
+            }),
+        })
     }
 }
 

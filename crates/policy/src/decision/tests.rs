@@ -16,6 +16,7 @@ fn message<'a>(form: Form) -> Message<'a> {
         size: 10_000,
         form,
         sensitivity: Sensitivity::Normal,
+        labels: &[],
         released: false,
         header: &|_| Vec::new(),
     }

@@ -1,7 +1,7 @@
 //! What happens to mail from outside, case by case.
 
 use super::*;
-use crate::facts::Sensitivity;
+use crate::facts::{Label, Sensitivity};
 
 fn message<'a>(form: Form) -> Message<'a> {
     Message {
@@ -10,6 +10,7 @@ fn message<'a>(form: Form) -> Message<'a> {
         size: 10_000,
         form,
         sensitivity: Sensitivity::Normal,
+        labels: &[],
         released: false,
         header: &|_| Vec::new(),
     }
@@ -123,6 +124,52 @@ fn an_encryption_counts_by_who_made_it() {
                 decision.reasons().iter().any(|reason| reason.text.contains("its signer"));
             assert_eq!(is_explained, expected == held && encryption != ArrivalEncryption::None);
         }
+    }
+}
+
+#[test]
+fn a_rule_asks_for_the_label_in_the_signature() {
+    let label = |policy: &str, classification: Option<u64>, mark: &str| Label::Readable {
+        policy: policy.to_owned(),
+        classification,
+        mark: mark.to_owned(),
+    };
+    let secret = [label("1.2.3", Some(4), "Eyes Only")];
+    let (mild, bare) = ([label("1.2.3", Some(1), "")], [label("1.2.3", None, "")]);
+    let two = [label("1.2.9", Some(0), ""), label("1.2.3", Some(60_000), "")];
+    let odd = [Label::Unreadable];
+    let matches = |when: &str, labels: &[Label], then: &str| {
+        let policy = policy(&format!(
+            "[[rule]]\nwhen = {{ direction = \"inbound\", label = {when} }}\nthen = \"{then}\""
+        ));
+        let message = Message { labels, ..message(Form::Plain) };
+        let case = arrival(ArrivalResult::Unprotected, &[]);
+        inbound_decide(&policy, &case, &message).rule().is_some()
+    };
+    let confidential = "{ policy = \"1.2.3\", at-least = \"confidential\" }";
+    for (when, labels, fits) in [
+        (confidential, &secret[..], true),
+        (confidential, &two, true),
+        (confidential, &mild, false),
+        (confidential, &bare, false),
+        (confidential, &odd, true),
+        (confidential, &[], false),
+        ("{}", &bare, true),
+        ("{}", &[], false),
+        ("{ policy = \"1.2.4\" }", &secret, false),
+        ("{ mark = \"*eyes*\" }", &secret, true),
+        ("{ mark = [\"x\", \"y\"] }", &secret, false),
+        ("[{ policy = \"1.2.4\" }, { policy = \"1.2.9\" }]", &two, true),
+    ] {
+        assert_eq!(matches(when, labels, "reject"), fits, "{when} {labels:?}");
+    }
+    // What cannot be read opens no door.
+    assert!(!matches(confidential, &odd, "pass"));
+    for wrong in
+        ["{ policy = \"secret\" }", "{ at-least = \"very\" }", "{ classification = 3 }", "[]"]
+    {
+        let text = format!("version = 1\n[[rule]]\nwhen = {{ label = {wrong} }}\nthen = \"hold\"");
+        assert!(Policy::parse(&text, "policy.toml").is_err(), "{wrong}");
     }
 }
 

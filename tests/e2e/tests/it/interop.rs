@@ -88,6 +88,14 @@ impl Initech {
         with_crlf(&self.openssl.demand(&words, entity.as_bytes()))
     }
 
+    /// Signs a MIME entity and asks for a receipt.
+    fn sign_asking(&self, entity: &str, to: &str) -> String {
+        let (signer, key) = (word(&self.identity.signing), word(&self.identity.signing_key));
+        let words = ["cms", "-sign", "-crlfeol", "-signer", &signer, "-inkey", &key];
+        let asking = ["-receipt_request_all", "-receipt_request_to", to];
+        with_crlf(&self.openssl.demand(&[&words[..], &asking].concat(), entity.as_bytes()))
+    }
+
     /// Encrypts a MIME entity; `recipient` and options about it go last.
     fn encrypt(&self, entity: &str, options: &[&str], recipient: &[&str]) -> String {
         let words =
@@ -212,6 +220,49 @@ fn we_open_what_openssl_sends() {
         assert!(results.iter().any(|result| result.contains("smime=pass")), "{mark}: {results:?}");
         assert!(!delivered.contains("forged"), "a result that bears our name is ours alone");
     }
+}
+
+#[test]
+fn a_receipt_is_given_where_the_policy_says_so_and_openssl_believes_it() {
+    let mail = |mark: &str, entity: &str| {
+        format!(
+            "From: dave@initech.example\r\nTo: alice@acme.example\r\nMessage-ID: <{mark}@initech.example>\r\n{entity}"
+        )
+    };
+    let organisation = Lone::start(|gateway| {
+        gateway.set_policy("version = 1\n[inbound]\nreceipts = \"verified\"\n");
+    });
+    let initech = Initech::new();
+    initech.meet(&organisation);
+    let text = format!("Content-Type: text/plain\r\n\r\n{SECRET}\r\n");
+    let foreign = mail("foreign", &initech.sign_asking(&text, "victim@globex.example"));
+    let changed = mail("changed", &initech.sign_asking(&text, "dave@initech.example"))
+        .replace(SECRET, "something else");
+    let asking = mail("asking", &initech.sign_asking(&text, "dave@initech.example"));
+    for message in [&foreign, &changed, &asking] {
+        let answer = organisation.receive("dave@initech.example", message);
+        assert!(answer.starts_with("250"), "{answer}");
+    }
+    let sent = organisation.internet.received_for("dave@initech.example");
+    assert_eq!(sent.from, "", "nobody answers a receipt");
+    let (ca, _) = files_of_card(&initech.openssl, &organisation.gateway.card());
+    let inside = initech.open(&sent.text(), &ca);
+    let at = inside.find("From: alice@acme.example").expect("the receipt is wrapped");
+    let receipt = initech.openssl.file("receipt.eml", &inside[at..]);
+    let original = initech.openssl.file("original.eml", &asking);
+    let (receipt, original) = (word(&receipt), word(&original));
+    initech.openssl.demand(
+        &["cms", "-verify_receipt", &receipt, "-in", &original, "-CAfile", &ca, "-purpose", "any"],
+        b"",
+    );
+    organisation.mailboxes.received("changed@initech.example");
+    organisation.mailboxes.received("foreign@initech.example");
+    let receipts = organisation.internet.accepted().len();
+    assert_eq!(receipts, 1, "neither a stranger nor a changed message is answered");
+    let story = organisation.gateway.demand(&["explain", "foreign@initech.example"]);
+    assert!(story.contains("no address in the domain of From asks"), "{story}");
+    let story = organisation.gateway.demand(&["explain", "asking@initech.example"]);
+    assert!(story.contains("alice@acme.example: answered to dave@initech.example"), "{story}");
 }
 
 #[test]
