@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use base64_simd::{AsOut as _, STANDARD, STANDARD_NO_PAD};
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// Writes base64 in lines of 76 characters that end in CRLF.
 #[derive(Debug)]
@@ -130,8 +130,13 @@ impl<R: Read> Base64Decoder<R> {
                 other => break other?,
             }
         };
-        let piece = self.input.get(..length).unwrap_or_default();
+        let mut piece = self.input.get(..length).unwrap_or_default();
         self.has_ended |= length == 0;
+        // Cut off first: padding is in every text's last piece, which would not decode with it.
+        if let Some(padding) = memchr(b'=', piece) {
+            piece = piece.get(..padding).unwrap_or_default();
+            self.has_ended = true;
+        }
         self.output.clear();
         self.taken = 0;
         let carried = self.symbols.len();
@@ -139,14 +144,7 @@ impl<R: Read> Base64Decoder<R> {
         // Nearly always there is nothing else between the line ends; if there is, look at each byte.
         if !decode_groups(&mut self.symbols, &mut self.output) {
             self.symbols.truncate(carried);
-            for &byte in piece {
-                if is_symbol(byte) {
-                    self.symbols.push(byte);
-                } else if byte == b'=' {
-                    self.has_ended = true;
-                    break;
-                }
-            }
+            self.symbols.extend(piece.iter().copied().filter(|byte| is_symbol(*byte)));
             decode_groups(&mut self.symbols, &mut self.output);
         }
         if self.has_ended {
