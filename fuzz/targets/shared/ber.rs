@@ -51,7 +51,36 @@ pub fn changed(message: &[u8], dice: &mut Dice) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Returns the message with definite lengths and strings in one piece; none if it is no BER.
+#[allow(dead_code, reason = "one of the two targets asks for it")]
+pub fn definite(message: &[u8]) -> Option<Vec<u8>> {
+    let (mut node, used) = parse(message, MAX_DEPTH)?;
+    node.make_definite();
+    let mut out = Vec::with_capacity(message.len());
+    node.write(&mut out);
+    out.extend_from_slice(message.get(used..)?);
+    Some(out)
+}
+
 impl Node {
+    fn make_definite(&mut self) {
+        self.is_indefinite = false;
+        let Body::Nodes(nodes) = &mut self.body else { return };
+        nodes.iter_mut().for_each(Node::make_definite);
+        // A universal type in pieces that is neither SEQUENCE nor SET.
+        if self.tag & 0xc0 == 0 && !matches!(self.tag & 0x1f, 0x10 | 0x11) {
+            let mut whole = Vec::new();
+            for node in nodes {
+                match &node.body {
+                    Body::Bytes(bytes) => whole.extend_from_slice(bytes),
+                    Body::Nodes(_) => return,
+                }
+            }
+            self.tag &= !0x20;
+            self.body = Body::Bytes(whole);
+        }
+    }
+
     fn count(&self) -> usize {
         match &self.body {
             Body::Bytes(_) => 1,
