@@ -152,3 +152,45 @@ const DECODED: usize = 3;
 
 /// No address has longer parts.
 const MAX_RUN: usize = 320;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn own() -> Address {
+        Address::parse("eve@evil.example").unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn no_decoration_hides_an_address(
+            before in "[ |{}()<>'.,;:!*_\"\\\\\\[\\]~/\u{200b}\u{202e}\u{2013}-]{0,8}|[a-z .]{0,8} ",
+            after in "[ |{}()<>'.,;:!*_\"\\\\\\[\\]~/\u{200b}\u{202e}\u{2013}-]{0,8}| [a-z @]{0,8}",
+            around in "[ \u{200b}\u{a0}'\"]{0,2}",
+            at in "[@\u{ff20}\u{fe6b}]|\\(at\\)",
+        ) {
+            let text = format!("{before}boss{around}{at}{around}acme.example{after}");
+            let found: Vec<String> =
+                other_addresses(&text, &own()).iter().map(ToString::to_string).collect();
+            prop_assert!(found.contains(&"boss@acme.example".to_owned()), "{:?} {:?}", text, found);
+        }
+
+        #[test]
+        fn what_shows_no_address_is_left_alone(
+            words in "[A-Za-z0-9 .,()'\u{fc}|/&-]{0,40}",
+            place in "[a-z]{1,9}",
+        ) {
+            prop_assert_eq!(other_addresses(&words, &own()), vec![]);
+            // At a place, which is no domain.
+            prop_assert_eq!(other_addresses(&format!("{words} @ {place}"), &own()), vec![]);
+            prop_assert_eq!(other_addresses(&format!("{words} eve@evil.example"), &own()), vec![]);
+        }
+
+        #[test]
+        fn rubbish_never_panics(text in "\\PC{0,60}|[@. a()\u{200b}=?-]{0,60}") {
+            prop_assert!(other_addresses(&text, &own()).len() <= MAX_MISLEADING);
+        }
+    }
+}
