@@ -7,6 +7,7 @@ mod sink;
 pub mod smime;
 mod swaks;
 mod tap;
+mod terminal;
 mod unix;
 
 pub use dialogue::{Dialogue, stuffed};
@@ -15,6 +16,7 @@ pub use postfix::{Filter, Postfix, Role};
 pub use sink::{Accepted, Answer, Script, SmtpSink, Stage};
 pub use swaks::{Swaks, swaks, swaks_at_file};
 pub use tap::Tap;
+pub use terminal::Terminal;
 pub use unix::serve_socket_file;
 
 use std::process::{Command, Output, Stdio};

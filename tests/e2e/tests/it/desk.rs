@@ -16,7 +16,7 @@ use chancery_e2e::{
 pub(crate) const LETTER: &str = "From: Alice <alice@acme.example>\nTo: bob@acme.example\nSubject: Secret plans\n\
     Date: Sun, 22 Nov 2026 04:00:00 +0000\nMessage-ID: <1@acme.example>\n\nHello Bob, meet me at noon.\n";
 pub(crate) const TEXT: &str = "Hello Bob, meet me at noon.";
-const PASSPHRASE: &str = "correct horse";
+pub(crate) const PASSPHRASE: &str = "correct horse";
 
 /// A person's folder, with an authority and two people that OpenSSL made.
 pub(crate) struct Desk {

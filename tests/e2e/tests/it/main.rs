@@ -18,6 +18,7 @@ mod journeys;
 mod keys;
 mod matrix;
 mod metrics;
+mod mutt;
 mod relay;
 mod time;
 mod world;

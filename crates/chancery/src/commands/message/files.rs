@@ -76,30 +76,40 @@ impl Read for Input {
 
 impl Seek for Input {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.source.seek(to)
+        let at = self.source.seek(to)?;
+        self.progress.stand_at(at);
+        Ok(at)
     }
 }
 
-/// Tells a person at a terminal how far a large message is.
+/// Tells a person at a terminal how far a large message is. It may be read more than once: to find its parts, and to
+/// work on them.
 struct Progress {
     length: u64,
-    read: u64,
+    /// Where reading is.
+    at: u64,
+    /// Where it is shown next.
     next: u64,
     is_shown: bool,
+    /// True once something stands on the terminal.
+    is_drawn: bool,
 }
 
 impl Progress {
     fn new(length: u64) -> Self {
         let is_shown = length >= MIN_SHOWN && io::stderr().is_terminal();
-        Self { length, read: 0, next: STEP, is_shown }
+        Self { length, at: 0, next: STEP, is_shown, is_drawn: false }
+    }
+
+    fn stand_at(&mut self, at: u64) {
+        (self.at, self.next) = (at, at + STEP);
     }
 
     fn advance(&mut self, bytes: u64) {
-        self.read += bytes;
-        if self.is_shown && self.read >= self.next {
-            self.next = self.read + STEP;
-            // A large message may be read more than once: to find its parts, and to work on them.
-            let text = format!("\rread {} MB of {} MB", self.read / MB, self.length / MB);
+        self.at += bytes;
+        if self.is_shown && self.at >= self.next {
+            (self.next, self.is_drawn) = (self.at + STEP, true);
+            let text = format!("\rread {} MB of {} MB\x1b[K", self.at / MB, self.length / MB);
             let _ok = io::stderr().write_all(text.as_bytes());
         }
     }
@@ -107,7 +117,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.is_shown && self.read >= STEP {
+        if self.is_drawn {
             // The line is cleared, so that what is said next stands alone.
             let _ok = io::stderr().write_all(b"\r\x1b[K");
         }
