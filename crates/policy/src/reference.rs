@@ -102,10 +102,10 @@ pub const KEYS: &[KeyDoc] = &[
     ),
     key(
         "inbound.encryption-by",
-        "`signer` or `anybody`",
-        "\"signer\"",
-        "Whose encryption meets a demand for protection. Whoever can read a signed message on its way can encrypt it to you. With `signer` only an encryption counts that the signer vouches for: by header protection (`hp=\"cipher\"`, RFC 9788), as Chancery and some mail programs write it, or by a signature around the ciphertext (triple wrapping). With `anybody` one counts too of which nobody says who made it, as of most mail programs. Mail whose signer says that it was sent readable never counts.",
+        "`anybody` or `signer`",
         "\"anybody\"",
+        "Whose encryption meets a demand for protection. Whoever can read a signed message on its way can encrypt it to you. With `anybody` every encryption to you counts, also that of ordinary mail programs, which do not say who encrypted. With `signer` only one counts that the signer vouches for: by header protection (`hp=\"cipher\"`, RFC 9788), as Chancery and some mail programs write it, or by a signature around the ciphertext (triple wrapping). Mail whose signer says that it was sent readable never counts.",
+        "\"signer\"",
     ),
     key(
         "inbound.unprotected",

@@ -223,7 +223,7 @@ impl Default for InboundPolicy {
         Self {
             bad_signature: InboundAction::DeliverWithWarning,
             encrypted_to_others: InboundAction::Hold,
-            encryption_by: EncryptionBy::Signer,
+            encryption_by: EncryptionBy::Anybody,
             receipts: Receipts::Never,
             require_protection_from: Vec::new(),
             undecipherable: InboundAction::Hold,

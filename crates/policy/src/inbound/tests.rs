@@ -106,7 +106,7 @@ fn an_encryption_counts_by_who_made_it() {
     let rule = "[[rule]]\nwhen = { direction = \"inbound\" }\nthen = \"protect\"";
     for (text, encryption, expected) in [
         ("", ArrivalEncryption::BySigner, InboundTreatment::Deliver),
-        ("", ArrivalEncryption::ByUnknown, held),
+        ("", ArrivalEncryption::ByUnknown, InboundTreatment::Deliver),
         ("", ArrivalEncryption::ByOther, held),
         ("encryption-by = \"signer\"", ArrivalEncryption::ByUnknown, held),
         ("encryption-by = \"anybody\"", ArrivalEncryption::ByUnknown, InboundTreatment::Deliver),
