@@ -111,11 +111,12 @@ fn encoding_of(entity: &mut Entity<'_>, part: &Part) -> io::Result<Encoding> {
     Ok(if is_same { Encoding::Keep } else { Encoding::QuotedPrintable })
 }
 
-/// Returns true if every program writes the text in this way: where to break a line, and whether to escape `From ` or a
-/// dot, is taste, and relays that encode anew have another one.
+/// Returns true if every program writes the text in this way: where to break a line, whether one may be as long as the
+/// limit, and whether to escape `From ` or a dot, is taste, and relays that encode anew have another one.
 fn is_settled(quoted: &str) -> bool {
     quoted.lines().all(|line| {
-        !line.ends_with('=')
+        line.len() < QUOTED_LINE
+            && !line.ends_with('=')
             && !line.contains('\t')
             && !line.starts_with("=46rom")
             && !line.starts_with("=2E")
@@ -333,12 +334,15 @@ const MAX_LINE: usize = 78;
 /// RFC 2045 section 6.8.
 const BASE64_LINE: usize = 76;
 
+/// The longest line of quoted-printable (RFC 2045 section 6.7); some programs keep its last place for a soft line break.
+const QUOTED_LINE: usize = 76;
+
 /// Text is made quoted-printable in memory; larger texts become base64, which is a stream.
 const MAX_QUOTED: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use super::Scan;
+    use super::{QUOTED_LINE, Scan, is_settled};
 
     fn scan(text: &[u8], step: usize) -> (bool, bool) {
         let mut scan = Scan::default();
@@ -373,6 +377,12 @@ mod tests {
                 assert_eq!(scan(text.as_bytes(), step).0, is_fragile, "{text:?} by {step}");
             }
         }
+    }
+
+    #[test]
+    fn a_line_that_some_programs_would_break_is_not_settled() {
+        assert!(is_settled(&"x".repeat(QUOTED_LINE - 1)));
+        assert!(!is_settled(&"x".repeat(QUOTED_LINE)));
     }
 
     #[test]
