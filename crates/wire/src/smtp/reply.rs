@@ -5,6 +5,8 @@ use std::fmt;
 
 use chancery_fault::Code;
 
+mod ascii;
+
 /// An enhanced status code: class, subject, detail (RFC 3463).
 pub type Enhanced = (u8, u16, u16);
 
@@ -73,7 +75,7 @@ impl Reply {
 
     /// Appends the reply as it goes over the wire.
     ///
-    /// The text may come from anywhere, so control characters become spaces and what is not ASCII becomes `?`; lines
+    /// The text may come from anywhere, so control characters become spaces and what is not ASCII is spelled in it; lines
     /// are cut to the limit of RFC 5321 section 4.5.3.1.5.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         let mut lines = self.lines().peekable();
@@ -91,11 +93,12 @@ impl Reply {
                 out.push(end);
             }
         }
-        out.extend(line.chars().take(MAX_TEXT).map(|c| match c {
-            c if c.is_ascii_control() => b' ',
-            c if c.is_ascii() => c as u8,
-            _ => b'?',
-        }));
+        let start = out.len();
+        for character in line.chars().take(MAX_TEXT) {
+            ascii::spelled(character, out);
+        }
+        // A character may be spelled with several.
+        out.truncate(start.saturating_add(MAX_TEXT).min(out.len()));
         out.extend_from_slice(b"\r\n");
     }
 }
@@ -254,7 +257,8 @@ mod tests {
         assert_eq!(written(&Reply::new(250, (2, 1, 0), "ok")), "250 2.1.0 ok\r\n");
         assert_eq!(written(&Reply::plain(250, "a\nb")), "250-a\r\n250 b\r\n");
         assert_eq!(written(&Reply::plain(354, "")), "354 \r\n");
-        assert_eq!(written(&Reply::new(550, (5, 1, 1), "x\ry\tü\0")), "550 5.1.1 x y ? \r\n");
+        assert_eq!(written(&Reply::new(550, (5, 1, 1), "x\ry\tü\0")), "550 5.1.1 x y ue \r\n");
+        assert!(written(&Reply::plain(250, "ß".repeat(2_000))).len() <= 512);
         assert!(written(&Reply::plain(250, "x".repeat(2_000))).len() <= 512);
     }
 
