@@ -109,6 +109,14 @@ impl Session for Client {
         name.clone_into(&mut self.helo);
     }
 
+    fn refused(&mut self, code: &'static Code) {
+        if self.transaction.as_ref().is_some_and(|it| it.body.is_some()) {
+            self.gateway.metrics.add(Counter::Refused, 1);
+        }
+        self.gateway.metrics.failure(code.id);
+        tracing::info!(door = self.door.name(), peer = %self.peer, code = code.id, "ended or refused by the protocol");
+    }
+
     async fn tls_established(&mut self, info: &TlsInfo) {
         self.tls = Some(info.clone());
         self.user = None;

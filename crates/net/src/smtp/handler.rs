@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use chancery_fault::Code;
 use chancery_wire::smtp::{MailFrom, RcptTo, Reply};
 
 use crate::listener::Peer;
@@ -24,6 +25,12 @@ pub trait Session: Send {
     /// The client said its name (EHLO, HELO or LHLO). If a transaction was open, `reset` follows.
     fn hello(&mut self, name: &str) {
         let _ = name;
+    }
+
+    /// The protocol itself refused what the client does: a message that breaks a rule or a limit, or a client that takes
+    /// too long. The reply is on its way; if a transaction was open, `reset` follows.
+    fn refused(&mut self, code: &'static Code) {
+        let _ = code;
     }
 
     /// TLS is up; what was said before no longer counts (RFC 3207 section 4.2).

@@ -321,11 +321,12 @@ impl Session {
         self.started.get_or_insert(now).saturating_add(self.config.session_timeout_ms)
     }
 
-    /// Ends the session because the client was silent or too slow, or because it has lasted long enough.
-    pub fn time_out(&mut self, now: u64) {
+    /// Ends the session because the client was silent or too slow, or because it has lasted long enough; returns which.
+    pub fn time_out(&mut self, now: u64) -> &'static Code {
         let is_over = now >= self.end(now);
         let code = if is_over { &codes::SESSION_TOO_LONG } else { &codes::TIMEOUT };
         self.close(&Reply::from_code(code, ""));
+        code
     }
 
     /// Ends the session as soon as that is polite: at once, or after the message that is coming in.

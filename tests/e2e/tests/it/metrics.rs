@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chancery_e2e::{
+    chancery::section,
     message::{self, fields},
     peers::{Answer, Dialogue, Script, Stage},
     wait,
@@ -130,6 +131,38 @@ fn a_known_set_of_messages_gives_known_numbers() {
             ("chancery_queue_recipients{state=\"queued\"}", 0.0),
             ("chancery_queue_recipients{state=\"held\"}", 1.0),
             ("chancery_queue_oldest_seconds", 0.0),
+        ],
+    );
+}
+
+#[test]
+fn clients_that_take_too_long_and_mail_that_breaks_the_protocol_are_counted() {
+    let acme = Lone::start(|gateway| {
+        gateway.configure(|configuration| {
+            let limits = section(configuration, "limits");
+            limits.insert("command-timeout".into(), "3s".into());
+            limits.insert("data-timeout".into(), "3s".into());
+        });
+    });
+    // One is silent before its first command, one in the middle of a message.
+    let mut silent = Dialogue::greeted(acme.gateway.inside());
+    assert!(silent.reply().starts_with("421 4.4.2"));
+    let mut slow = Dialogue::greeted(acme.gateway.inside());
+    for command in ["MAIL FROM:<alice@acme.example>", "RCPT TO:<carol@acme.example>"] {
+        assert!(slow.say(command).starts_with("250"), "{command}");
+    }
+    assert!(slow.say("DATA").starts_with("354"));
+    slow.send("Subject: slow\r\n");
+    assert!(slow.reply().starts_with("421 4.4.2"));
+    let nul = format!("X: \0\r\n{}", message::plain(ALICE, "carol@acme.example", "nul-"));
+    assert!(acme.send(&["carol@acme.example"], &nul).starts_with("550 5.6.0"));
+    shown(
+        &acme,
+        &[
+            ("chancery_failures_total{code=\"smtp.timeout\"}", 2.0),
+            ("chancery_failures_total{code=\"smtp.nul\"}", 1.0),
+            ("chancery_refused_total", 2.0),
+            ("chancery_accepted_total", 0.0),
         ],
     );
 }

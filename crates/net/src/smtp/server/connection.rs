@@ -135,7 +135,11 @@ impl<'a, H: Handler> Connection<'a, H, H::Session> {
                 self.is_open = false;
                 self.machine.finish(replies(&answer));
             }
-            Event::Discard(_) | Event::Reset => self.reset().await,
+            Event::Discard(code) => {
+                self.session.refused(code);
+                self.reset().await;
+            }
+            Event::Reset => self.reset().await,
             Event::Hello { name, .. } => {
                 self.session.hello(name);
                 self.reset().await;
@@ -187,7 +191,7 @@ impl<'a, H: Handler> Connection<'a, H, H::Session> {
         if now >= self.machine.end(now) {
             // A client that always has more to say never lets the timer below be looked at. The other deadlines are
             // for that timer alone: what has come in is not lost because we were slow to look.
-            self.machine.time_out(now);
+            self.session.refused(self.machine.time_out(now));
             return Ok(true);
         }
         let timer = match &mut self.timer {
@@ -211,7 +215,7 @@ impl<'a, H: Handler> Connection<'a, H, H::Session> {
                 () = &mut timer.sleep => {
                     let now = clock.monotonic_ms();
                     if now >= deadline {
-                        self.machine.time_out(now);
+                        self.session.refused(self.machine.time_out(now));
                         return Ok(true);
                     }
                     *timer = Timer::new(clock.as_ref(), now, deadline);
