@@ -131,7 +131,8 @@ async fn play(
     let verdict = world.verdict().await?;
     let decision = world.acme_decision(&id)?;
     story.show(&message, &seen.wire, &seen.delivered, &verdict, &decision);
-    let problems = checks::all(&message, &seen.wire, &seen.delivered, &verdict);
+    let receiver = world.globex.hostname();
+    let problems = checks::all(&message, &seen.wire, &seen.delivered, &verdict, receiver);
     if let Some(directory) = &options.out {
         write_out(directory, &message, &seen, &verdict)?;
         story.say(&format!(

@@ -2,13 +2,23 @@
 
 use std::collections::HashSet;
 
-use chancery_mail::HeaderBlock;
+use chancery_mail::{HeaderBlock, authentication_results};
 use serde_json::Value;
 
 /// Returns what is wrong; nothing if all is well.
-pub(super) fn all(sent: &[u8], wire: &[u8], delivered: &[u8], verdict: &Value) -> Vec<String> {
+///
+/// A result that the message brought along and that names the receiving host is a forgery, which is taken off on the
+/// way (RFC 8601 section 5).
+pub(super) fn all(
+    sent: &[u8],
+    wire: &[u8],
+    delivered: &[u8],
+    verdict: &Value,
+    receiver: &str,
+) -> Vec<String> {
     let mut problems = Vec::new();
-    problems.extend(differs(sent, delivered));
+    let forged = authentication_results::forged(sent, receiver);
+    problems.extend(differs(&authentication_results::without(sent, &forged), delivered));
     problems.extend(leaks(sent, wire));
     for (key, expected) in [("result", "verified"), ("protection", "signed+encrypted")] {
         let found = verdict.get(key).and_then(Value::as_str).unwrap_or("nothing");
@@ -106,6 +116,19 @@ mod tests {
         let delivered =
             [b"Received: by x\r\n\tfor y\r\nAuthentication-Results: x; none\r\n", SENT].concat();
         assert_eq!(differs(SENT, &delivered), None);
+    }
+
+    #[test]
+    fn a_result_that_the_message_brought_along_is_no_difference() {
+        let verdict = serde_json::json!({"result": "verified", "protection": "signed+encrypted"});
+        let forged = [b"Authentication-Results: x; smime=pass\r\n", SENT].concat();
+        let others = [b"Authentication-Results: y; spf=pass\r\n", SENT].concat();
+        let delivered = |rest: &[u8]| [b"Authentication-Results: x; smime=none\r\n", rest].concat();
+        let problems =
+            |sent: &[u8], delivered: &[u8]| all(sent, b"\r\n", delivered, &verdict, "x").len();
+        assert_eq!(problems(&forged, &delivered(SENT)), 0);
+        assert_eq!(problems(&others, &delivered(&others)), 0);
+        assert_eq!(problems(&others, &delivered(SENT)), 1, "what others found must stay");
     }
 
     #[test]

@@ -274,6 +274,11 @@ impl Site {
         })
     }
 
+    /// Returns the name under which its gateway writes results.
+    pub(super) fn hostname(&self) -> &str {
+        &self.installation.settings.hostname
+    }
+
     fn card(&mut self) -> Result<String> {
         let store = self.installation.store()?;
         let identity = self.installation.identity(&store)?;
