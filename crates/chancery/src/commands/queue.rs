@@ -1,6 +1,6 @@
 //! `chancery queue`: see and steer what waits.
 
-use chancery_store::{MessageId, MessageView, QueueFilter, QueueRow, Selection, Store};
+use chancery_store::{MessageId, MessageView, QueueFilter, QueueRow, Recipient, Selection, Store};
 use serde::Serialize;
 
 use super::block_on;
@@ -103,24 +103,28 @@ enum Change {
 #[derive(Serialize)]
 struct Changed {
     recipients: Vec<String>,
+    /// The messages that they are of.
+    messages: Vec<String>,
 }
 
 fn change(store: &Store, pick: &Pick, output: Output, done: &str, change: Change) -> Result {
-    let mut messages = Vec::new();
+    let state = if matches!(change, Change::Release) { "held" } else { "queued" };
+    let mut picked: Vec<Recipient> = Vec::new();
     if pick.all {
-        let state = if matches!(change, Change::Release) { "held" } else { "queued" };
         let filter = QueueFilter {
             state: Some(state.to_owned()),
             limit: usize::MAX >> 1,
             ..QueueFilter::default()
         };
-        messages.extend(store.list(&filter)?.into_iter().map(|row| row.recipient.message));
-        messages.dedup();
+        picked.extend(store.list(&filter)?.into_iter().map(|row| row.recipient));
     } else {
         for text in &pick.messages {
-            messages.push(find(store, text)?.message.id);
+            picked.extend(find(store, text)?.recipients);
         }
     }
+    let mut messages: Vec<MessageId> = picked.iter().map(|recipient| recipient.message).collect();
+    messages.sort_unstable();
+    messages.dedup();
     let selection = Selection::Messages(messages);
     let changed = block_on(async {
         Ok(match change {
@@ -129,8 +133,18 @@ fn change(store: &Store, pick: &Pick, output: Output, done: &str, change: Change
             Change::Retry => store.retry(selection, act("chancery queue retry")).await?,
         })
     })?;
-    let shown = Changed { recipients: changed.iter().map(ToString::to_string).collect() };
-    output.show(&shown, || format!("{done}: {}", counted(changed.len(), "recipient")))?;
+    let is_changed = |recipient: &&Recipient| changed.contains(&recipient.id);
+    let mut of: Vec<MessageId> = picked.iter().filter(is_changed).map(|it| it.message).collect();
+    of.sort_unstable();
+    of.dedup();
+    let shown = Changed {
+        recipients: changed.iter().map(ToString::to_string).collect(),
+        messages: of.iter().map(ToString::to_string).collect(),
+    };
+    output.show(&shown, || {
+        let (recipients, of) = (counted(changed.len(), "recipient"), counted(of.len(), "message"));
+        format!("{done}: {recipients} of {of}")
+    })?;
     if done == "released" && !changed.is_empty() {
         note(
             "a rule that demands protection holds again what still has no key: see `chancery queue list`",
