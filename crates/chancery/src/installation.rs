@@ -37,7 +37,8 @@ impl Installation {
 
     /// Opens the store.
     pub fn store(&self) -> Result<Store> {
-        Ok(Store::open(&self.settings.data, Options::default())?)
+        let reserve = self.settings.limits.disk_reserve;
+        Ok(Store::open(&self.settings.data, Options { reserve, ..Options::default() })?)
     }
 
     /// Reads the policy.

@@ -177,6 +177,8 @@ pub struct Limits {
     pub session_timeout: Duration,
     /// Most faulty commands of one session.
     pub errors: usize,
+    /// Octets of the disk that new mail may not have; `None` for the usual.
+    pub disk_reserve: Option<u64>,
 }
 
 /// How long and how often delivery is tried.

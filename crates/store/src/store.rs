@@ -23,6 +23,7 @@ pub struct Store {
     pub(crate) memory: Arc<Memory>,
     pub(crate) ids: Arc<Ids>,
     pub(crate) data_version: Arc<AtomicI64>,
+    reserve: Option<u64>,
 }
 
 /// How to open a store.
@@ -34,6 +35,8 @@ pub struct Options {
     pub organisation: i64,
     /// How long to wait for another process that holds the database.
     pub busy_timeout: Duration,
+    /// The octets of the disk that new mail may not have; `None` for 100 MB, or a tenth of a small disk.
+    pub reserve: Option<u64>,
     /// The most pages of 4 KiB the database may have; `None` for what the disk has.
     pub max_pages: Option<u32>,
     /// Where a test makes the store fail.
@@ -47,6 +50,7 @@ impl Default for Options {
             organisation: 1,
             // A command that changes a few rows holds the database for milliseconds, a checkpoint for a second.
             busy_timeout: Duration::from_secs(5),
+            reserve: None,
             max_pages: None,
             fail_points: FailPoints::default(),
         }
@@ -58,7 +62,7 @@ impl Store {
     pub fn open(directory: &Path, options: Options) -> Result<Self> {
         let layout =
             Arc::new(Layout::open(directory, options.create, options.fail_points.clone())?);
-        let ids = Arc::new(Ids::default());
+        let (ids, reserve) = (Arc::new(Ids::default()), options.reserve);
         let database = Arc::new(Database::open(Arc::clone(&layout), options, Arc::clone(&ids))?);
         layout.sync().doing("sync the data directory")?;
         let version = database.first_version();
@@ -69,6 +73,7 @@ impl Store {
             memory: Arc::default(),
             ids,
             data_version: Arc::new(AtomicI64::new(version)),
+            reserve,
         })
     }
 
@@ -89,10 +94,11 @@ impl Store {
     pub fn check_room(&self, size: u64) -> Result<()> {
         let doing = "accept a message";
         let (free, total) = self.layout.room().doing(doing)?;
-        if has_room(free, total, size) {
+        let reserve = self.reserve.unwrap_or_else(|| usual_reserve(total));
+        if has_room(free, reserve, size) {
             return Ok(());
         }
-        let why = format!("{} MB are free, and {} MB are kept", free >> 20, reserve(total) >> 20);
+        let why = format!("{} MB are free, and {} MB are kept", free >> 20, reserve >> 20);
         Err(Error::Full { doing, why })
     }
 
@@ -157,13 +163,13 @@ impl Store {
 }
 
 /// A message and its protected copy, which is half as large again, are on the disk at the same time.
-fn has_room(free: u64, total: u64, size: u64) -> bool {
+fn has_room(free: u64, reserve: u64, size: u64) -> bool {
     let wanted = size.saturating_add(size / 2).saturating_add(size);
-    free >= reserve(total).saturating_add(wanted)
+    free >= reserve.saturating_add(wanted)
 }
 
 /// Returns the octets that new mail may not have: 100 MB, or a tenth of a small disk.
-fn reserve(total: u64) -> u64 {
+fn usual_reserve(total: u64) -> u64 {
     (total / 10).min(100 << 20)
 }
 
@@ -174,6 +180,7 @@ mod tests {
     #[test]
     fn the_last_room_is_for_mail_that_is_here() {
         const MB: u64 = 1 << 20;
+        let has_room = |free, total, size| has_room(free, usual_reserve(total), size);
         assert!(has_room(200 * MB, 50_000 * MB, 40 * MB), "100 kept, 40 + 60 wanted");
         assert!(!has_room(200 * MB - 1, 50_000 * MB, 40 * MB));
         assert!(has_room(3 * MB, 10 * MB, MB / 10), "a tenth of a small disk");

@@ -322,7 +322,9 @@ fn read_limits(source: &Source<'_>) -> Option<Limits> {
     let data_timeout = timeout(source, "limits.data-timeout");
     let session_timeout = timeout(source, "limits.session-timeout");
     let errors = source.count("limits.errors", 1_000);
+    let disk_reserve = source.written("limits.disk-reserve").and_then(|value| value.size());
     Some(Limits {
+        disk_reserve,
         message_size: message_size?,
         recipients: recipients?,
         connections: connections?,

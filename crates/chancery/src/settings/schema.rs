@@ -259,6 +259,15 @@ pub const KEYS: &[KeyDoc] = &[
         owner: "gateway",
     },
     KeyDoc {
+        path: "limits.disk-reserve",
+        kind: "size",
+        unit: "kB, MB, GB, KiB, MiB, GiB",
+        default: "",
+        doc: "So much of the disk under `data` stays free: mail that would take of it is refused for now (`store.full`), because what is in the queue needs room to get out. Without it: 100 MiB, or a tenth of a small disk.",
+        example: "\"1GB\"",
+        owner: "store",
+    },
+    KeyDoc {
         path: "limits.errors",
         kind: "whole number",
         unit: "faulty commands",

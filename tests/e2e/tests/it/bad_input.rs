@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use chancery_e2e::{
-    chancery::Gateway,
+    chancery::{Gateway, section},
     faults::FileFaults,
     message::{self, SECRET},
     peers::{Answer, Dialogue, OpenSsl, Script, SmtpSink, Stage},
@@ -334,6 +334,32 @@ fn a_next_hop_that_dies_anywhere_gets_the_mail_in_the_end() {
     assert_eq!(
         organisation.internet.received_for("erin@initech.example").recipients,
         ["erin@initech.example"]
+    );
+}
+
+#[test]
+fn the_last_of_the_disk_is_for_mail_that_is_here_already() {
+    let mut acme = Lone::start(|_| {});
+    let to = "dave@initech.example";
+    let later = Answer::Reply("451 4.2.1 mailbox busy");
+    acme.internet.behave(Script::default().always(Stage::Recipient, later));
+    assert!(acme.send(&[to], &message::plain(ALICE, to, "waits-")).starts_with("250"));
+    // No disk has so much: from now on all of it is kept.
+    acme.gateway.stop();
+    acme.gateway.configure(|configuration| {
+        let limits = section(configuration, "limits");
+        limits.insert("disk-reserve".into(), "100000000GB".into());
+    });
+    acme.gateway.start();
+    let answer = acme.send(&[to], &message::plain(ALICE, to, "late-"));
+    assert!(answer.starts_with("452 4.3.1") && answer.contains("store.full"), "{answer}");
+    // What is in the queue goes out, with everything that has to be written for it.
+    acme.internet.behave(Script::default());
+    acme.internet.received("waits-@");
+    assert_eq!(acme.internet.accepted().len(), 1);
+    let numbers = acme.gateway.metric_values();
+    assert!(
+        numbers.get("chancery_failures_total{code=\"store.full\"}").is_some_and(|it| *it >= 1.0)
     );
 }
 
