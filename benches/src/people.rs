@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use chancery_cms::{DecryptionKey, Recipient, RsaPadding, SignerKey};
 use chancery_crypto::{KeyKind, PrivateKey};
 use chancery_pki::{Organisation, issue};
-use chancery_smime::{Anchor, Capabilities, OpeningKey, RecipientKey, Signer};
+use chancery_smime::{Anchor, Capabilities, OpeningKey, RecipientKey, Signer, Statement};
 
 use crate::Result;
 
@@ -71,7 +71,7 @@ impl Person {
     }
 
     pub(crate) fn recipient_key(&self) -> Result<RecipientKey> {
-        Ok(RecipientKey::new(&self.recipient, Capabilities::ours())?)
+        Ok(RecipientKey::new(&self.recipient, &[Statement::card(Capabilities::ours(), AT)])?)
     }
 
     pub(crate) fn opening_key(&self) -> Result<OpeningKey> {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use chancery_crypto::PrivateKey;
 use chancery_smime::{
-    Anchor, Capabilities, ContentAlgorithm, HeaderConfidentiality, InPlace, MemorySpools, OpenFacts, Opened, OpeningKey, Outcome,
+    Anchor, ContentAlgorithm, HeaderConfidentiality, InPlace, MemorySpools, OpenFacts, Opened, OpeningKey, Outcome,
     Protection, RecipientKey, Signer, Signing, open, protect_in_place, sign,
 };
 use libfuzzer_sys::fuzz_target;
@@ -33,7 +33,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
     let key = || PrivateKey::from_pkcs8_der(include_bytes!("../keys/ec.pkcs8")).expect("a key");
     Keys {
         signer: Signer::new(key(), certificate, &[]).expect("a pair"),
-        recipient: RecipientKey::new(certificate, Capabilities::default()).expect("a certificate"),
+        recipient: RecipientKey::new(certificate, &[]).expect("a certificate"),
         opening: vec![OpeningKey::new(key(), certificate).expect("a pair")],
     }
 });

@@ -54,6 +54,7 @@ pub fn settings(from: &settings::Settings) -> Result<Settings> {
             deliveries: from.queue.workers.saturating_mul(4),
             deliveries_per_route: from.queue.workers,
         },
+        ciphers: from.ciphers.clone(),
         metrics: from.metrics.listen,
         name_servers: from.dns.servers.clone(),
     })

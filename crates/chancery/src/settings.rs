@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chancery_policy::Mistake;
+use chancery_smime::Permitted;
 
 pub use address::{Cidr, Host, HostPort, NextHop};
 pub use socket::{ListenAddress, Server};
@@ -69,6 +70,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long and how often delivery is tried.
     pub queue: Queue,
+    /// The content ciphers that may be used; never empty.
+    pub ciphers: Permitted,
     /// How names are looked up.
     pub dns: Dns,
     /// Where metrics can be read.

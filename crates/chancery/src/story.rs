@@ -99,6 +99,7 @@ fn title(decision: &DecisionView) -> String {
     match decision.kind.as_str() {
         "policy" => "the policy decided (outgoing)".to_owned(),
         "inbound-policy" => "the policy decided (incoming)".to_owned(),
+        "learned" => "learned what the sender's software reads".to_owned(),
         "protect" => "signed and encrypted".to_owned(),
         "sign" => "signed".to_owned(),
         "receipt" => "a signed receipt was asked for".to_owned(),
@@ -116,6 +117,7 @@ fn lines(decision: &DecisionView) -> Vec<String> {
     let facts = &decision.facts;
     match decision.kind.as_str() {
         "policy" | "inbound-policy" => policy(facts),
+        "learned" => learned(facts),
         "protect" => protect(facts),
         "sign" => sign(facts),
         "verdict" => verdict(facts),
@@ -186,26 +188,49 @@ fn act(facts: &Value) -> Vec<String> {
 }
 
 fn protect(facts: &Value) -> Vec<String> {
+    let choice = facts.get("choice").unwrap_or(&Value::Null);
     let mut lines = vec![
         format!(
             "for {} ({})",
             text(facts, "partner"),
             counted(facts.get("addresses").map_or(0, count), "recipient")
         ),
-        format!("cipher {}: {}", text(facts, "cipher"), text(facts, "why")),
-        format!(
-            "signed with {} by the certificate {}",
-            text(facts, "digest"),
-            text(facts, "signer")
-        ),
+        format!("cipher {}: {}", text(facts, "cipher"), text(choice, "why")),
     ];
-    lines.extend(list(facts, "recipients").map(|it| {
-        format!(
+    if let Some(warning) = choice.get("warning").and_then(Value::as_str) {
+        lines.push(format!("warning: {warning}"));
+    }
+    for it in list(choice, "recipients") {
+        lines.push(format!(
             "encrypted to the certificate {} ({})",
             text(it, "fingerprint"),
             text(it, "key_management")
-        )
-    }));
+        ));
+        let reasons = list(it, "reasons").filter_map(Value::as_str);
+        lines.extend(reasons.map(|reason| format!("  because {reason}")));
+    }
+    lines.push(format!(
+        "signed with {} by the certificate {}",
+        text(facts, "digest"),
+        text(facts, "signer")
+    ));
+    lines
+}
+
+fn learned(facts: &Value) -> Vec<String> {
+    let names = |name| list(facts, name).filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+    let mut lines = vec![format!("about {}", text(facts, "address"))];
+    for (name, what) in
+        [("capabilities", "it says that it reads"), ("observed", "it encrypted with")]
+    {
+        let names = names(name);
+        if !names.is_empty() {
+            lines.push(format!("{what} {names}"));
+        }
+    }
+    if let Some(certificate) = facts.get("certificate").and_then(Value::as_str) {
+        lines.push(format!("it has a new certificate to encrypt to: {certificate}"));
+    }
     lines
 }
 

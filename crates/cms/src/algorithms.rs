@@ -1,5 +1,6 @@
 //! Algorithm identifiers: from DER to what we have, and back. Here: digests and signatures.
 
+pub(crate) mod capabilities;
 pub(crate) mod content;
 pub(crate) mod keys;
 

@@ -60,6 +60,7 @@ mod oid;
 mod time;
 mod tlv;
 
+pub use algorithms::capabilities::capability_names;
 pub use compressed::{CompressedReport, ExpansionLimit, open_compressed};
 pub use content_info::Bag;
 pub use digested::{DigestedReport, open_digested};

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::metrics::Counter;
 use crate::plan::{Draft, Subject, is_hold};
 use crate::release::Releasable;
-use crate::{codes, desktop, receipts, warning};
+use crate::{codes, desktop, learn, receipts, warning};
 
 /// Plans the message for its inside recipients.
 pub(crate) fn plan(
@@ -36,6 +36,7 @@ pub(crate) fn plan(
     let mut opened = open(subject, &mut content)?;
     let inside = header_inside(&mut opened, &mut content)?;
     draft.record("verdict", &opened.verdict);
+    learn::from_verdict(subject, &opened.verdict, draft)?;
     if matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. }) {
         draft.count(Counter::Opened, 1);
     }

@@ -41,6 +41,7 @@ mod endpoint;
 mod error;
 mod intake;
 mod inward;
+mod learn;
 mod notices;
 mod outward;
 mod plan;

@@ -7,7 +7,9 @@ use chancery_policy::{
     ClearKind, ClearPermit, Decision, Destination, Facts, Message, PartnerKey, Sensitivity,
     Treatment, decide,
 };
-use chancery_smime::{OuterHeaders, OuterSubject, Protection, Signing, choose, protect, sign};
+use chancery_smime::{
+    Choice, OuterHeaders, OuterSubject, Protection, Signing, choose, protect, sign,
+};
 use chancery_store::{Recipient, RecipientId};
 use serde::Serialize;
 
@@ -93,7 +95,7 @@ struct ProtectRecord<'a> {
     partner: &'a str,
     /// Recipients of the message; those of the encryption are in what follows.
     addresses: usize,
-    why: &'static str,
+    choice: &'a Choice,
     #[serde(flatten)]
     protected: &'a chancery_smime::Protected,
 }
@@ -109,8 +111,7 @@ fn protect_for(
     let partners = gateway.partners();
     let Some(partner) = partners.partner(domain) else { return Ok(()) };
     let keys: Vec<_> = partner.encryption_keys(subject.now_ms / 1000).collect();
-    let capabilities: Vec<_> = keys.iter().map(|key| key.capabilities()).collect();
-    let choice = choose(&capabilities);
+    let choice = choose(&keys, &gateway.settings.ciphers);
     let seed = gateway.identity.boundary_seed(&format!("{} {domain}", subject.message.id));
     let protection = Protection {
         signer: gateway.identity.signer(),
@@ -131,7 +132,7 @@ fn protect_for(
         &ProtectRecord {
             partner: partner.organisation(),
             addresses: recipients.len(),
-            why: choice.why,
+            choice: &choice,
             protected: &protected,
         },
     );

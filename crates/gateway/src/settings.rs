@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chancery_mail::Address;
 use chancery_net::smtp::{Route, TlsPolicy};
+use chancery_smime::Permitted;
 
 /// Everything the gateway needs to know about its organisation and its surroundings.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Retries and patience.
     pub queue: Queue,
+    /// The content ciphers that may be used.
+    pub ciphers: Permitted,
     /// Where the metrics are served.
     pub metrics: Option<SocketAddr>,
     /// Name servers; empty for those of the system.

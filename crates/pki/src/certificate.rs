@@ -206,6 +206,11 @@ impl Certificate {
         self.0.extensions.authority_key_id.as_deref()
     }
 
+    /// Returns the DER of `SMIMECapabilities`, which say what the subject's software reads (RFC 4262), if they are there.
+    pub fn smime_capabilities(&self) -> Option<&[u8]> {
+        self.0.extensions.smime_capabilities.as_deref()
+    }
+
     pub(crate) fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }

@@ -39,6 +39,8 @@ pub(crate) struct Extensions {
     pub(crate) name_constraints: Option<NameConstraints>,
     /// A policy rule is present that only the full policy engine could evaluate; says which.
     pub(crate) policy_demand: Option<&'static str>,
+    /// The DER of `SMIMECapabilities` (RFC 4262), not looked at.
+    pub(crate) smime_capabilities: Option<Vec<u8>>,
     pub(crate) subject_key_id: Option<Vec<u8>>,
     /// Object identifiers of critical extensions that we do not process.
     pub(crate) unknown_critical: Vec<String>,
@@ -183,6 +185,11 @@ impl Extensions {
             INHIBIT_ANY_POLICY => {
                 u32::from_der(value)?;
             }
+            // A hint (RFC 4262 section 2: should not be critical); whoever uses it reads it.
+            SMIME_CAPABILITIES => {
+                self.smime_capabilities = Some(value.to_vec());
+                self.note_critical(oid, critical);
+            }
             _ => self.note_critical(oid, critical),
         }
         Ok(())
@@ -260,4 +267,7 @@ const INHIBIT_ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.2
 const ANY_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+/// smimeCapabilities (RFC 4262 section 2).
+pub(crate) const SMIME_CAPABILITIES: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.15");
 const EMAIL_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4");

@@ -55,6 +55,8 @@ pub struct Profile {
     pub policies: Vec<String>,
     /// Where the revocation list is found.
     pub crl_urls: Vec<String>,
+    /// Object identifiers of the ciphers that the subject's software reads, the best first (RFC 4262).
+    pub reads: Vec<String>,
 }
 
 impl Organisation {
@@ -118,18 +120,7 @@ pub fn ca(
     at: i64,
     serial: [u8; 20],
 ) -> Result<Certificate, Error> {
-    let profile = Profile {
-        subject: organisation.subject("mail CA")?,
-        alternative_names: Vec::new(),
-        key_usage: Some(KeyUsage::KEY_CERT_SIGN.and(KeyUsage::CRL_SIGN)),
-        extended_key_usage: Vec::new(),
-        authority: Some(Some(0)),
-        not_before: at - LEEWAY,
-        not_after: at + 10 * YEAR,
-        policies: Vec::new(),
-        crl_urls: Vec::new(),
-    };
-    self_signed(&profile, key, serial)
+    self_signed(&authority_profile(organisation.subject("mail CA")?, at), key, serial)
 }
 
 /// Issues the certificate with which the gateway signs for all domains of the organisation: 2 years.
@@ -164,8 +155,9 @@ pub fn organisation_encryption(
         kind if kind.is_ec() => KeyUsage::KEY_AGREEMENT,
         kind => return Err(Error::request(format!("a key of kind {kind} cannot encrypt"))),
     };
-    let profile =
+    let mut profile =
         gateway_profile(organisation, "mail encryption", CONFIDENTIALITY_AUTHORITY, usage, at)?;
+    profile.reads = READS.map(str::to_owned).to_vec();
     certificate(&profile, authority, key, serial)
 }
 
@@ -201,9 +193,10 @@ pub fn tls_server(
         extended_key_usage: vec![ExtendedKeyUsage::ServerAuth],
         authority: None,
         not_before: at - LEEWAY,
-        not_after: at + 2 * YEAR,
+        not_after: at + TERM,
         policies: Vec::new(),
         crl_urls: Vec::new(),
+        reads: Vec::new(),
     };
     self_signed(&profile, key, serial)
 }
@@ -241,6 +234,21 @@ pub fn self_signed(
     encode::certificate(profile, None, key, key.public_key(), serial)
 }
 
+fn authority_profile(subject: DistinguishedName, at: i64) -> Profile {
+    Profile {
+        subject,
+        alternative_names: Vec::new(),
+        key_usage: Some(KeyUsage::KEY_CERT_SIGN.and(KeyUsage::CRL_SIGN)),
+        extended_key_usage: Vec::new(),
+        authority: Some(Some(0)),
+        not_before: at - LEEWAY,
+        not_after: at + 10 * YEAR,
+        policies: Vec::new(),
+        crl_urls: Vec::new(),
+        reads: Vec::new(),
+    }
+}
+
 fn gateway_profile(
     organisation: &Organisation,
     role: &str,
@@ -255,9 +263,10 @@ fn gateway_profile(
         extended_key_usage: vec![ExtendedKeyUsage::EmailProtection],
         authority: None,
         not_before: at - LEEWAY,
-        not_after: at + 2 * YEAR,
+        not_after: at + TERM,
         policies: Vec::new(),
         crl_urls: Vec::new(),
+        reads: Vec::new(),
     })
 }
 
@@ -268,5 +277,17 @@ fn limited(name: &str) -> String {
 
 /// A partner's clock may be behind ours; an hour covers what is seen in practice.
 const LEEWAY: i64 = 3600;
+/// How long the certificates of gateways and TLS servers are valid: two years, in seconds.
+pub const TERM: i64 = 2 * YEAR;
 /// 365 days.
 const YEAR: i64 = 365 * 86_400;
+
+/// What Chancery reads and other programs may write to it (RFC 5084, 8103, 3565): AES-256-GCM, ChaCha20-Poly1305,
+/// AES-128-GCM, AES-256-CBC, AES-128-CBC.
+const READS: [&str; 5] = [
+    "2.16.840.1.101.3.4.1.46",
+    "1.2.840.113549.1.9.16.3.18",
+    "2.16.840.1.101.3.4.1.6",
+    "2.16.840.1.101.3.4.1.42",
+    "2.16.840.1.101.3.4.1.2",
+];

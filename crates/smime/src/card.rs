@@ -26,6 +26,7 @@ mod tests;
 
 pub use checks::Checks;
 pub use document::Capabilities;
+pub(crate) use document::time_text;
 pub use error::{CODES, Error};
 
 /// What a card says. A value of this type that came from [`Card::read`] was checked.
@@ -69,6 +70,8 @@ impl Card {
     /// Writes and signs a card, and reads it back as a partner would, so that no card leaves that would be refused.
     pub fn write(contents: &Contents, signer: &Signer) -> Result<String, Error> {
         let card = Self::of(contents.clone());
+        // A card lists the certificates itself, and has no others around it.
+        let signer = &signer.silent();
         let json = document::encode(&card)?;
         let (keys, chain) = signer.for_cms();
         let signed_with = Certificate::from_der(signer.certificate())
@@ -208,8 +211,8 @@ impl Card {
              Only the signed block counts; these lines are not read.\n",
             self.organisation(),
             self.domains().join(" "),
-            document::time_text(self.issued),
-            document::time_text(self.expires),
+            time_text(self.issued),
+            time_text(self.expires),
             self.fingerprint(),
         )
     }

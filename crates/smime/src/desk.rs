@@ -7,10 +7,11 @@ use chancery_cms::{EnvelopedWriter, Recipient, sign_attached};
 use chancery_mail::{Span, transfer::Base64Encoder};
 
 use crate::{
+    capability::ContentAlgorithm,
     entity::{Entity, Head, Place, is_content_field},
     error::{Error, Result},
     header::payload::{self, push_line},
-    keys::{ContentAlgorithm, RecipientKey},
+    keys::RecipientKey,
     protect::{self, Counted, InPlace},
     sign::{Signed, Signing, reading, sturdy, writing},
 };
@@ -79,9 +80,8 @@ pub fn encrypt_in_place<R: Read + Seek>(
     let mut out = Counted { sink: out, written: 0 };
     out.write_all(&header.outside).map_err(encrypting)?;
     out.write_all(protect::wire_header(cipher).as_bytes()).map_err(encrypting)?;
-    let mut envelope =
-        EnvelopedWriter::new(Base64Encoder::new(out), protect::cipher(cipher), &recipients)
-            .map_err(Error::Cms)?;
+    let mut envelope = EnvelopedWriter::new(Base64Encoder::new(out), cipher.into(), &recipients)
+        .map_err(Error::Cms)?;
     envelope.write_all(&header.inside).map_err(encrypting)?;
     let body = Span { start: head.body, end: entity.span.end };
     io::copy(&mut entity.patched(body, header.display), &mut envelope).map_err(encrypting)?;

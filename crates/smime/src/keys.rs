@@ -1,43 +1,18 @@
 //! Keys in the form that protecting and opening use many times: prepared once, checked once.
 
+use std::sync::Arc;
+
 use chancery_cms::{
-    DecryptionKey, ReceiptRequest, Recipient, RsaPadding, SecurityLabel, SignOptions, SignerKey,
+    DecryptionKey, ReceiptRequest, Recipient, SecurityLabel, SignOptions, SignerKey,
 };
 use chancery_crypto::PrivateKey;
 use chancery_pki::Certificate;
 
-use crate::error::{Error, Result};
-
-/// What a recipient's software reads, from its card or its certificate.
-///
-/// The default is what every S/MIME 3.1 and later program reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Content ciphers, in the recipient's order of liking.
-    pub content: Vec<ContentAlgorithm>,
-    /// Ways of RSA key transport; certificates with elliptic keys use ECDH whatever is said here.
-    pub key_transport: Vec<KeyTransport>,
-}
-
-/// A content cipher that we write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentAlgorithm {
-    /// AES-256-CBC in enveloped-data (RFC 8551 section 2.7).
-    Aes256Cbc,
-    /// AES-256-GCM in authEnveloped-data (RFC 5083, RFC 5084).
-    Aes256Gcm,
-}
-
-/// A way to carry the content key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyTransport {
-    /// Ephemeral-static ECDH (RFC 5753).
-    Ecdh,
-    /// RSAES-OAEP with SHA-256 (RFC 3560).
-    RsaOaepSha256,
-    /// RSAES-PKCS1-v1_5, which everything reads.
-    RsaPkcs1v15,
-}
+use crate::{
+    capability::{ContentAlgorithm, KeyTransport},
+    choice::{Reading, RecipientChoice, Statement},
+    error::{Error, Result},
+};
 
 /// Our organisation's signing key, ready for use.
 #[derive(Clone, Debug)]
@@ -47,15 +22,17 @@ pub struct Signer {
     fingerprint: String,
     is_domain: bool,
     wishes: Wishes,
+    /// The certificate that answers shall be encrypted to, if readers have to be told.
+    encryption: Option<Vec<u8>>,
 }
 
 /// One recipient's encryption certificate, ready for use.
 #[derive(Clone, Debug)]
 pub struct RecipientKey {
     recipient: Recipient,
-    capabilities: Capabilities,
-    key_transport: KeyTransport,
-    fingerprint: String,
+    reads: Arc<[ContentAlgorithm]>,
+    way: KeyTransport,
+    choice: Arc<RecipientChoice>,
 }
 
 /// One of our keys that opens messages.
@@ -63,71 +40,6 @@ pub struct RecipientKey {
 pub struct OpeningKey {
     key: DecryptionKey,
     fingerprint: String,
-}
-
-impl Default for Capabilities {
-    fn default() -> Self {
-        Self {
-            content: vec![ContentAlgorithm::Aes256Cbc],
-            key_transport: vec![KeyTransport::RsaPkcs1v15],
-        }
-    }
-}
-
-impl Capabilities {
-    /// Reads the words of a partner card; unknown words are ignored, because newer peers may say more.
-    pub fn parse<'a>(
-        content: impl IntoIterator<Item = &'a str>,
-        key_transport: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
-        Self {
-            content: content.into_iter().filter_map(ContentAlgorithm::from_word).collect(),
-            key_transport: key_transport.into_iter().filter_map(KeyTransport::from_word).collect(),
-        }
-    }
-
-    /// Returns what this software reads.
-    pub fn ours() -> Self {
-        Self {
-            content: vec![ContentAlgorithm::Aes256Gcm, ContentAlgorithm::Aes256Cbc],
-            key_transport: vec![
-                KeyTransport::RsaOaepSha256,
-                KeyTransport::Ecdh,
-                KeyTransport::RsaPkcs1v15,
-            ],
-        }
-    }
-}
-
-impl ContentAlgorithm {
-    /// Returns the word used in cards, records and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Aes256Cbc => "aes256-cbc",
-            Self::Aes256Gcm => "aes256-gcm",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Aes256Cbc, Self::Aes256Gcm].into_iter().find(|it| it.as_str() == word)
-    }
-}
-
-impl KeyTransport {
-    /// Returns the word used in cards, records and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ecdh => "ecdh",
-            Self::RsaOaepSha256 => "rsa-oaep-sha256",
-            Self::RsaPkcs1v15 => "rsa-pkcs1v15",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        [Self::Ecdh, Self::RsaOaepSha256, Self::RsaPkcs1v15]
-            .into_iter()
-            .find(|it| it.as_str() == word)
-    }
 }
 
 /// What a signer marks a message with, and asks for (RFC 2634).
@@ -151,6 +63,7 @@ impl Signer {
             fingerprint,
             is_domain: true,
             wishes: Wishes::default(),
+            encryption: None,
         })
     }
 
@@ -177,15 +90,22 @@ impl Signer {
         Self { wishes, ..self }
     }
 
-    /// Returns how it signs at this time, in Unix seconds, for a bare CMS structure.
-    pub fn options(&self, signing_time: i64) -> SignOptions {
-        SignOptions {
-            domain_signature: self.is_domain,
-            signing_time: Some(signing_time),
-            label: self.wishes.label.clone(),
-            receipt_request: self.wishes.receipt_request.clone(),
-            ..SignOptions::default()
+    /// Makes its signatures tell which certificate (DER) to encrypt to, and bring it along (RFC 8551 section 2.5.3), so
+    /// that partners who have an older one take the new one.
+    #[must_use]
+    pub fn announcing(mut self, encryption: &[u8]) -> Self {
+        self.chain.push(encryption.to_vec());
+        self.encryption = Some(encryption.to_vec());
+        self
+    }
+
+    /// Takes [`Signer::announcing`] back, for what is no mail.
+    pub(crate) fn silent(&self) -> Self {
+        let mut silent = self.clone();
+        if let Some(encryption) = silent.encryption.take() {
+            silent.chain.retain(|certificate| *certificate != encryption);
         }
+        silent
     }
 
     /// Returns true if its signatures are an organisation's.
@@ -193,7 +113,19 @@ impl Signer {
         self.is_domain
     }
 
-    /// Returns the key, and the certificates above it, for a bare CMS structure.
+    /// Returns what goes into a signature at this time (Unix seconds).
+    pub fn options(&self, signing_time: i64) -> SignOptions {
+        SignOptions {
+            domain_signature: self.is_domain,
+            encryption_certificate: self.encryption.clone(),
+            signing_time: Some(signing_time),
+            label: self.wishes.label.clone(),
+            receipt_request: self.wishes.receipt_request.clone(),
+            ..SignOptions::default()
+        }
+    }
+
+    /// Returns the key, and the certificates that go along, for a bare CMS structure.
     pub fn for_cms(&self) -> (&[SignerKey], &[Vec<u8>]) {
         (&self.key, &self.chain)
     }
@@ -202,8 +134,9 @@ impl Signer {
 impl RecipientKey {
     /// Prepares a recipient's certificate (DER); fails if its key cannot encrypt.
     ///
+    /// `known` is what is known of the recipient's software; what the certificate itself says of it (RFC 4262) is added.
     /// Whether the certificate is the recipient's, and may be used, is for the caller to check before.
-    pub fn new(certificate: &[u8], capabilities: Capabilities) -> Result<Self> {
+    pub fn new(certificate: &[u8], known: &[Statement]) -> Result<Self> {
         let unusable = |fingerprint: &str, why: String| Error::RecipientCertificate {
             fingerprint: fingerprint.to_owned(),
             why,
@@ -214,30 +147,38 @@ impl RecipientKey {
         let Some(kind) = parsed.public_key().map(chancery_crypto::PublicKey::kind) else {
             return Err(unusable(&fingerprint, "its kind of key is not known".to_owned()));
         };
-        let is_oaep = capabilities.key_transport.contains(&KeyTransport::RsaOaepSha256);
-        let (key_transport, padding) = match (kind.is_rsa(), is_oaep) {
-            (true, true) => (KeyTransport::RsaOaepSha256, RsaPadding::Oaep256),
-            (true, false) => (KeyTransport::RsaPkcs1v15, RsaPadding::Pkcs1v15),
-            (false, _) => (KeyTransport::Ecdh, RsaPadding::default()),
-        };
-        let recipient = Recipient::from_certificate(certificate, padding)
+        let mut known = known.to_vec();
+        known.extend(Statement::of_certificate(&parsed));
+        let reading = Reading::of(&known);
+        let way = reading.key_transport(kind);
+        let recipient = Recipient::from_certificate(certificate, way.padding())
             .map_err(|error| unusable(&fingerprint, error.to_string()))?;
-        Ok(Self { recipient, capabilities, key_transport, fingerprint })
+        let recipient = match way.agreement_digest() {
+            Some(digest) => recipient.deriving_with(digest),
+            None => recipient,
+        };
+        let choice = Arc::new(RecipientChoice::new(&fingerprint, &reading, way));
+        Ok(Self { recipient, reads: reading.content.into(), way, choice })
     }
 
-    /// Returns what the recipient's software reads.
-    pub fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
+    /// Returns true if the recipient is known to read this cipher.
+    pub fn reads(&self, cipher: ContentAlgorithm) -> bool {
+        self.reads.contains(&cipher)
     }
 
     /// Returns how the content key will be carried.
     pub fn key_transport(&self) -> KeyTransport {
-        self.key_transport
+        self.way
+    }
+
+    /// Returns what was believed of the recipient, and why.
+    pub fn choice(&self) -> &RecipientChoice {
+        &self.choice
     }
 
     /// Returns the SHA-256 of the certificate in hexadecimal.
     pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+        &self.choice.fingerprint
     }
 
     /// Returns the recipient for a bare CMS structure.

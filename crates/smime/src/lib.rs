@@ -17,8 +17,8 @@
 //! use chancery_crypto::{KeyKind, PrivateKey};
 //! use chancery_pki::{Organisation, issue};
 //! use chancery_smime::{
-//!     Anchor, Capabilities, MemorySpools, OpenFacts, OpeningKey, Outcome, OuterHeaders, OuterSubject, Protection,
-//!     RecipientKey, Signer, choose, open, protect,
+//!     Anchor, Capabilities, MemorySpools, OpenFacts, OpeningKey, Outcome, OuterHeaders, OuterSubject, Permitted,
+//!     Protection, RecipientKey, Signer, Statement, choose, open, protect,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,11 +38,13 @@
 //!
 //! // Acme's gateway
 //! let signer = Signer::new(acme_key, acme_signing.der(), &[])?;
-//! let recipient = RecipientKey::new(globex_encryption.der(), Capabilities::ours())?;
+//! let known = [Statement::card(Capabilities::ours(), at)];
+//! let recipient = RecipientKey::new(globex_encryption.der(), &known)?;
+//! let choice = choose(&[&recipient], &Permitted::default());
 //! let protection = Protection {
 //!     signer: &signer,
 //!     recipients: &[&recipient],
-//!     cipher: choose(&[recipient.capabilities()]).cipher,
+//!     cipher: choice.cipher,
 //!     signing_time: at,
 //!     boundary_seed: b"something random for each child",
 //! };
@@ -86,6 +88,7 @@ pub mod danger;
 
 pub mod transit;
 
+mod capability;
 mod choice;
 mod desk;
 mod entity;
@@ -102,13 +105,12 @@ mod spool;
 mod trust;
 mod verdict;
 
-pub use choice::{Choice, choose};
+pub use capability::{Capabilities, ContentAlgorithm, KeyTransport};
+pub use choice::{Choice, Permitted, RecipientChoice, Source, Statement, choose};
 pub use desk::{encrypt_in_place, sign_opaque};
 pub use error::{CODES, Error, Result};
 pub use header::{HeaderConfidentiality, HeaderForm};
-pub use keys::{
-    Capabilities, ContentAlgorithm, KeyTransport, OpeningKey, RecipientKey, Signer, Wishes,
-};
+pub use keys::{OpeningKey, RecipientKey, Signer, Wishes};
 pub use open::{Delivered, OpenFacts, Opened, open};
 pub use outer::{OuterHeaders, OuterSubject};
 pub use protect::{InPlace, Protected, ProtectedRecipient, Protection, protect, protect_in_place};

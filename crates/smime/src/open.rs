@@ -39,6 +39,7 @@ mod judge;
 mod kind;
 mod layers;
 mod parts;
+mod preference;
 mod remote;
 mod signature;
 mod tnef;

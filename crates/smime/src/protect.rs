@@ -2,16 +2,17 @@
 
 use std::io::{self, Read, Seek, Write};
 
-use chancery_cms::{ContentCipher, DetachedSigner, EnvelopedWriter, Recipient};
+use chancery_cms::{DetachedSigner, EnvelopedWriter, Recipient};
 use chancery_crypto::{DigestAlgorithm, Hasher};
 use chancery_mail::{Span, transfer::Base64Encoder};
 use serde::Serialize;
 
 use crate::{
+    capability::ContentAlgorithm,
     entity::{Entity, Place},
     error::{Error, Result},
     header::{HeaderConfidentiality, payload},
-    keys::{ContentAlgorithm, RecipientKey, Signer},
+    keys::{RecipientKey, Signer},
     outer::OuterHeaders,
 };
 
@@ -133,14 +134,14 @@ fn write_protected(
         protection.recipients.iter().map(|recipient| recipient.for_cms()).collect();
     let armor = Base64Encoder::new(out);
     let envelope =
-        EnvelopedWriter::new(armor, cipher(protection.cipher), &recipients).map_err(Error::Cms)?;
+        EnvelopedWriter::new(armor, protection.cipher.into(), &recipients).map_err(Error::Cms)?;
     let boundary = boundary(protection.boundary_seed);
     let (envelope, original_bytes) = write_signed(before, content, signature, &boundary, envelope)?;
     let armor = envelope.finish().map_err(Error::Cms)?;
     let wire_bytes = armor.finish().map_err(writing)?.written;
     Ok(Protected {
         cipher: protection.cipher.as_str(),
-        authenticated: protection.cipher == ContentAlgorithm::Aes256Gcm,
+        authenticated: protection.cipher.is_authenticated(),
         recipients: protection
             .recipients
             .iter()
@@ -223,21 +224,11 @@ pub(crate) fn boundary(seed: &[u8]) -> String {
 
 /// Returns the MIME fields of the message on the wire (RFC 8551 sections 3.3 and 3.4).
 pub(crate) fn wire_header(cipher: ContentAlgorithm) -> String {
-    let kind = match cipher {
-        ContentAlgorithm::Aes256Cbc => "enveloped-data",
-        ContentAlgorithm::Aes256Gcm => "authEnveloped-data",
-    };
+    let kind = if cipher.is_authenticated() { "authEnveloped-data" } else { "enveloped-data" };
     format!(
         "MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type={kind};\r\n name=\"smime.p7m\"\r\n\
          Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n"
     )
-}
-
-pub(crate) fn cipher(algorithm: ContentAlgorithm) -> ContentCipher {
-    match algorithm {
-        ContentAlgorithm::Aes256Cbc => ContentCipher::Aes256Cbc,
-        ContentAlgorithm::Aes256Gcm => ContentCipher::Aes256Gcm,
-    }
 }
 
 fn reading(error: io::Error) -> Error {

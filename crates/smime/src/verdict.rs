@@ -137,6 +137,13 @@ pub struct SignerVerdict {
     /// What the signer asks for, and marks the message with (RFC 2634). As true as the signature.
     #[serde(skip_serializing_if = "ServicesVerdict::is_empty")]
     pub services: ServicesVerdict,
+    /// What the signer says that it reads, best first, by name (RFC 8551 section 2.5.2); the first 64.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+    /// The certificate (DER) that it wants to be encrypted to, if it may speak for From and the same anchor vouches for
+    /// that certificate (RFC 8551 section 2.5.3).
+    #[serde(skip)]
+    pub encryption_certificate: Option<Vec<u8>>,
 }
 
 /// What the path of a signer's certificate says.

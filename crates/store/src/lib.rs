@@ -30,6 +30,7 @@ pub mod body;
 pub mod key;
 pub mod metrics;
 pub mod partner;
+pub mod peer;
 pub mod queue;
 
 mod database;

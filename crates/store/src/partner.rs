@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::audit;
 use crate::database::{Db, Write};
 use crate::error::{Error, Result};
+use crate::peer;
 use crate::queue::admin::Act;
 use crate::store::Store;
 
@@ -84,6 +85,9 @@ impl Store {
                     return Ok(false);
                 };
                 delete(write, &fingerprint)?;
+                for domain in &partner.domains {
+                    peer::forget(write, domain)?;
+                }
                 grow_version(write)?;
                 let details = json!({"name": partner.name, "domains": partner.domains});
                 audit::append(write, &act, "partner.remove", &fingerprint, details)?;
@@ -148,7 +152,8 @@ fn delete(write: &Write<'_>, fingerprint: &str) -> Result<()> {
     Ok(())
 }
 
-fn grow_version(write: &Write<'_>) -> Result<()> {
+/// Says that the book of partners, or what is known of their software, has changed.
+pub(crate) fn grow_version(write: &Write<'_>) -> Result<()> {
     let sql = "INSERT INTO version (organisation, name, version) VALUES ($1, 'partner', 1) \
                ON CONFLICT (organisation, name) DO UPDATE SET version = version.version + 1";
     write.run(sql, [write.organisation]).map(|_| ())

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chancery_smime::ContentAlgorithm;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// What to do with a message in a file or a pipe.
@@ -134,6 +135,9 @@ pub struct Encrypt {
     /// The content cipher [default: the best that all recipients are known to read]
     #[arg(long, value_enum)]
     pub cipher: Option<Cipher>,
+    /// Say on standard error why each algorithm was chosen
+    #[arg(long)]
+    pub verbose: bool,
     /// Leave Subject and other fields of the header readable outside
     #[arg(long)]
     pub show_header: bool,
@@ -147,8 +151,27 @@ pub struct Encrypt {
 pub enum Cipher {
     /// Notices every change; read by programs since about 2020
     Aes256Gcm,
+    /// Notices every change; read by few programs
+    #[value(name = "chacha20-poly1305")]
+    ChaCha20Poly1305,
+    /// Notices every change, with a shorter key
+    Aes128Gcm,
     /// Read by everything
     Aes256Cbc,
+    /// Read by everything, with a shorter key
+    Aes128Cbc,
+}
+
+impl From<Cipher> for ContentAlgorithm {
+    fn from(cipher: Cipher) -> Self {
+        match cipher {
+            Cipher::Aes128Cbc => Self::Aes128Cbc,
+            Cipher::Aes128Gcm => Self::Aes128Gcm,
+            Cipher::Aes256Cbc => Self::Aes256Cbc,
+            Cipher::Aes256Gcm => Self::Aes256Gcm,
+            Cipher::ChaCha20Poly1305 => Self::ChaCha20Poly1305,
+        }
+    }
 }
 
 /// Options of `message decrypt`.

@@ -13,19 +13,19 @@ use std::path::Path;
 
 use chancery_crypto::random;
 use chancery_smime::{
-    Choice, ContentAlgorithm, Delivered, HeaderConfidentiality, InPlace, OpenFacts, Opened,
-    OpeningKey, Outcome, Protection, RecipientKey, Signing, choose, encrypt_in_place, open,
-    protect_in_place, sign_opaque,
+    Choice, Delivered, HeaderConfidentiality, InPlace, OpenFacts, Opened, OpeningKey, Outcome,
+    Permitted, Protection, RecipientKey, Signing, choose, encrypt_in_place, open, protect_in_place,
+    sign_opaque,
 };
 use serde::Serialize;
 
-use crate::cli::message::{Cipher, Decrypt, Encrypt, Files, Message, Sign, Verify};
+use crate::cli::message::{Decrypt, Encrypt, Files, Message, Sign, Verify};
 use crate::failure::{Failure, Result};
 use crate::installation::now_ms;
 use crate::output::{Output, note};
 
 use files::{Input, Sink, TemporarySpools};
-use keys::Believed;
+use keys::{Believed, Readers};
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, command: Message, output: Output) -> Result {
@@ -63,9 +63,9 @@ fn sign(config: Option<&Path>, options: &Sign, output: Output) -> Result {
 }
 
 fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
-    let recipients = keys::recipients(&options.to, config)?;
+    let Readers { recipients, permitted } = Readers::find(&options.to, config)?;
     let recipients: Vec<&RecipientKey> = recipients.iter().collect();
-    let choice = cipher(options, &recipients);
+    let choice = cipher(options, &recipients, &permitted);
     let is_signed = options.sign || options.signer.is_some();
     let signer = if is_signed {
         let file = options.signer.as_deref();
@@ -97,36 +97,40 @@ fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
         encrypt_in_place(&mut input, how, &recipients, choice.cipher, &mut sink).map_err(cannot)?;
     }
     sink.finish()?;
-    let made = Encrypted {
-        cipher: choice.cipher.as_str(),
-        why: choice.why,
-        signed: is_signed,
-        recipients: recipients.iter().map(|it| it.fingerprint().to_owned()).collect(),
-    };
-    note(&format!("{}: {}", made.cipher, made.why));
-    report(&options.files, output, &made)
+    for line in reasons(&choice, options.verbose) {
+        note(&line);
+    }
+    report(&options.files, output, &Encrypted { signed: is_signed, choice })
 }
 
 /// What was encrypted.
 #[derive(Serialize)]
 struct Encrypted {
-    cipher: &'static str,
-    why: &'static str,
     signed: bool,
-    recipients: Vec<String>,
+    #[serde(flatten)]
+    choice: Choice,
 }
 
 /// Chooses the content cipher; who names one is believed.
-fn cipher(options: &Encrypt, recipients: &[&RecipientKey]) -> Choice {
-    let why = "named on the command line";
+fn cipher(options: &Encrypt, recipients: &[&RecipientKey], permitted: &Permitted) -> Choice {
     match options.cipher {
-        Some(Cipher::Aes256Gcm) => Choice { cipher: ContentAlgorithm::Aes256Gcm, why },
-        Some(Cipher::Aes256Cbc) => Choice { cipher: ContentAlgorithm::Aes256Cbc, why },
-        None => {
-            let known: Vec<_> = recipients.iter().map(|it| it.capabilities()).collect();
-            choose(&known)
+        Some(cipher) => Choice::named(cipher.into(), recipients),
+        None => choose(recipients, permitted),
+    }
+}
+
+/// Says what was chosen and why, as `chancery explain` does for mail of the gateway.
+fn reasons(choice: &Choice, is_verbose: bool) -> Vec<String> {
+    let mut lines = vec![format!("{}: {}", choice.cipher.as_str(), choice.why)];
+    lines.extend(choice.warning.iter().map(|warning| format!("warning: {warning}")));
+    if is_verbose {
+        for recipient in &choice.recipients {
+            let way = recipient.key_management.as_str();
+            lines.push(format!("to the certificate {} ({way})", recipient.fingerprint));
+            lines.extend(recipient.reasons.iter().map(|reason| format!("  because {reason}")));
         }
     }
+    lines
 }
 
 fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chancery_policy::Mistake;
 use chancery_policy::document::{Document, KeyDoc, Table, Value};
+use chancery_smime::{ContentAlgorithm, Permitted};
 
 use super::check::{self, Listener};
 use super::route;
@@ -148,6 +149,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
             .collect(),
     };
     let log = read_log(source);
+    let ciphers = read_ciphers(source);
     Some(Settings {
         organisation: organisation?,
         domains,
@@ -162,11 +164,25 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
         keys: keys?,
         limits: limits?,
         queue: queue?,
+        ciphers: ciphers?,
         dns,
         metrics,
         log: log?,
         warnings: Vec::new(),
     })
+}
+
+fn read_ciphers(source: &Source<'_>) -> Option<Permitted> {
+    let value = source.value("protection.ciphers")?;
+    let words = ContentAlgorithm::ALL.map(|cipher| (cipher.as_str(), cipher));
+    let items = value.list()?;
+    let ciphers: Vec<ContentAlgorithm> =
+        items.iter().filter_map(|item| item.choice(&words)).collect();
+    if items.is_empty() {
+        let hint = Some("leave it out to permit all".to_owned());
+        value.mistake("no cipher is permitted, so nothing could be encrypted".to_owned(), hint);
+    }
+    Permitted::of(&ciphers)
 }
 
 fn read_domains(source: &Source<'_>, organisation: Option<&str>) -> Vec<String> {

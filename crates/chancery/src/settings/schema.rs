@@ -331,6 +331,15 @@ pub const KEYS: &[KeyDoc] = &[
         owner: "gateway",
     },
     KeyDoc {
+        path: "protection.ciphers",
+        kind: "list of ciphers",
+        unit: "",
+        default: "[\"aes256-gcm\", \"chacha20-poly1305\", \"aes128-gcm\", \"aes256-cbc\", \"aes128-cbc\"]",
+        doc: "The content ciphers that may be used. Of these, the best that all recipients are known to read is taken; for a recipient who is known to read none of them, one of them nevertheless, and `chancery explain` says so. Nothing that a partner says, or somebody in its name, leads to another one.",
+        example: "[\"aes256-gcm\", \"aes256-cbc\"]",
+        owner: "gateway",
+    },
+    KeyDoc {
         path: "dns.servers",
         kind: "list of addresses",
         unit: "",
@@ -378,6 +387,7 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     ("keys", "How the private keys are unsealed"),
     ("limits", "What one client can use up"),
     ("queue", "How long and how often delivery is tried"),
+    ("protection", "How mail is encrypted"),
     ("dns", "How names are looked up"),
     ("metrics", "Where metrics can be read"),
     ("log", "What is logged and how"),

@@ -53,22 +53,6 @@ pub(crate) fn content_cipher_der(cipher: ContentCipher, iv: &[u8]) -> Vec<u8> {
     sequence(&[&oid::element(id), &parameters])
 }
 
-/// Returns what the capabilities attribute says: what we read and like, best first (RFC 8551 section 2.5.2).
-pub(crate) fn smime_capabilities() -> Vec<u8> {
-    let capabilities: Vec<Vec<u8>> = [
-        oid::AES256_GCM,
-        oid::AES128_GCM,
-        oid::CHACHA20_POLY1305,
-        oid::AES256_CBC,
-        oid::AES192_CBC,
-        oid::AES128_CBC,
-    ]
-    .iter()
-    .map(|id| sequence(&[&oid::element(id)]))
-    .collect();
-    sequence(&capabilities.iter().map(Vec::as_slice).collect::<Vec<_>>())
-}
-
 /// Reads a vector that is an octet string of its own.
 fn vector(cipher: ContentCipher, parameters: Tlv<'_>) -> Result<Vec<u8>, Error> {
     if parameters.tag == tag::OCTET_STRING && parameters.content.len() == cipher.iv_len() {

@@ -129,15 +129,17 @@ pub(crate) struct Agreement {
 pub(crate) fn key_agreement<'a>(
     identifier: &AlgorithmIdentifier<'a>,
 ) -> Result<(Agreement, &'a [u8]), Error> {
-    let derivation = SCHEMES
-        .iter()
-        .find(|(scheme, _)| *scheme == identifier.oid)
-        .map(|(_, derivation)| *derivation)
+    let derivation = agreement_scheme(identifier.oid)
         .ok_or_else(|| unsupported("key agreement", identifier.oid))?;
     let parameters = identifier.required("key agreement without a key wrap")?;
     let wrap_identifier = AlgorithmIdentifier::from_tlv(parameters)?;
     let wrap = key_wrap(&wrap_identifier)?;
     Ok((Agreement { derivation, wrap }, wrap_identifier.whole))
+}
+
+/// Returns how the scheme of a key agreement makes its key, if we know the scheme.
+pub(crate) fn agreement_scheme(oid: &[u8]) -> Option<Derivation> {
+    SCHEMES.iter().find(|(scheme, _)| *scheme == oid).map(|(_, derivation)| *derivation)
 }
 
 /// Returns how we agree with a key of this kind: the digest of its strength, AES-256.

@@ -104,6 +104,24 @@ impl Recipient {
         Ok(Self { inner: Arc::new(Inner::Shared { identifier, key, wrap }) })
     }
 
+    /// Derives the key from the agreement with this digest in place of the one of the curve's strength, for partners
+    /// that name it; only NIST curves have the choice, for others and for other digests nothing changes.
+    #[must_use]
+    pub fn deriving_with(mut self, digest: DigestAlgorithm) -> Self {
+        if let Inner::Certified {
+            key,
+            method: Method::Agreement { agreement, algorithm, wrap_identifier },
+            ..
+        } = Arc::make_mut(&mut self.inner)
+            && key.kind().is_ec()
+            && AGREEMENT_DIGESTS.contains(&digest)
+        {
+            agreement.derivation = Derivation::X963(digest);
+            (*algorithm, *wrap_identifier) = keys::key_agreement_der(*agreement);
+        }
+        self
+    }
+
     /// Names the recipient by key identifier in place of issuer and serial number; without a certificate nothing
     /// changes.
     #[must_use]
@@ -267,3 +285,7 @@ fn password_info(password: &[u8], rounds: NonZeroU32, key: &ContentKey) -> Resul
         ],
     ))
 }
+
+/// Digests of the key derivation that are written; SHA-1 and SHA-224 are only read.
+const AGREEMENT_DIGESTS: [DigestAlgorithm; 3] =
+    [DigestAlgorithm::Sha256, DigestAlgorithm::Sha384, DigestAlgorithm::Sha512];

@@ -48,7 +48,7 @@ pub(super) fn to_der(outgoing: &Outgoing<'_>) -> Vec<u8> {
             oid::MESSAGE_DIGEST,
             &element(tag::OCTET_STRING, &[outgoing.message_digest.as_ref()]),
         ),
-        attribute(oid::SMIME_CAPABILITIES, &algorithms::content::smime_capabilities()),
+        attribute(oid::SMIME_CAPABILITIES, &algorithms::capabilities::ours()),
         attribute(oid::SIGNING_CERTIFICATE_V2, &signing_certificate),
         attribute(oid::ALGORITHM_PROTECTION, &protection),
     ];
@@ -160,7 +160,7 @@ impl Incoming {
             oid::MICROSOFT_ENCRYPTION_KEY if self.encryption_key.is_none() => {
                 self.encryption_key = Identifier::from_tlv(value).ok();
             }
-            oid::SMIME_CAPABILITIES => self.capabilities = capabilities(value),
+            oid::SMIME_CAPABILITIES => self.capabilities = algorithms::capabilities::names(value),
             oid::MESSAGE_DIGEST => self.message_digest = content(value, tag::OCTET_STRING)?,
             oid::SIGNING_TIME => self.signing_time = time::from_tlv(value),
             oid::ALGORITHM_PROTECTION => self.protection = Some(value.whole.to_vec()),
@@ -209,19 +209,6 @@ fn encryption_key(value: Tlv<'_>) -> Option<Identifier> {
     Identifier::from_tlv(Slice::new(&name, 0).any().ok()?).ok()
 }
 
-/// Returns the names of the capabilities, the first ones; a broken list decides nothing, so it counts as empty.
-fn capabilities(value: Tlv<'_>) -> Vec<String> {
-    let mut list = value.children();
-    let mut names = Vec::new();
-    while names.len() < MAX_CAPABILITIES
-        && let Ok(capability) = list.expect(tag::SEQUENCE, "expected a capability")
-        && let Ok(id) = capability.children().expect(tag::OID, "expected an algorithm")
-    {
-        names.push(oid::text(id.content));
-    }
-    names
-}
-
 /// Returns the fields of the first `ESSCertID`, which is the signer's own (RFC 5035 section 3).
 fn first_certificate_id(value: Tlv<'_>) -> Result<Slice<'_>, Error> {
     let mut list =
@@ -240,9 +227,6 @@ fn certificate_digest(value: Tlv<'_>) -> Result<CertificateDigest, Error> {
         CertificateDigest::Known(algorithm, digest)
     }))
 }
-
-/// Outlook lists some ten.
-const MAX_CAPABILITIES: usize = 64;
 
 const ISSUER_AND_SERIAL: u8 = tag::context(0);
 const RECIPIENT_KEY: u8 = tag::context(1);

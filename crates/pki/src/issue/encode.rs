@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::extension::{
     AUTHORITY_KEY_ID, BASIC_CONSTRAINTS, BasicConstraints, CERTIFICATE_POLICIES,
     CRL_DISTRIBUTION_POINTS, EXTENDED_KEY_USAGE, ExtendedKeyUsage, KEY_USAGE, KeyUsage,
-    SUBJECT_ALT_NAME, SUBJECT_KEY_ID,
+    SMIME_CAPABILITIES, SUBJECT_ALT_NAME, SUBJECT_KEY_ID,
 };
 use crate::issue::Profile;
 use crate::name::AlternativeName;
@@ -191,7 +191,19 @@ fn extensions(
             &distribution_points(&profile.crl_urls)?,
         )?);
     }
+    if !profile.reads.is_empty() {
+        let list =
+            profile.reads.iter().map(|oid| ObjectIdentifier::new(oid).map(|id| Capability { id }));
+        let list = list.collect::<Result<Vec<_>, _>>()?;
+        extensions.push(extension(SMIME_CAPABILITIES, false, &list)?);
+    }
     Ok(extensions)
+}
+
+/// `SMIMECapability` without parameters (RFC 8551 section 2.5.2).
+#[derive(Sequence)]
+struct Capability {
+    id: ObjectIdentifier,
 }
 
 /// Encodes the bits without trailing zeros, as DER wants of a named bit list.

@@ -56,6 +56,7 @@ fn leaf(name: &str) -> Profile {
         not_after: AT + 86_400,
         policies: Vec::new(),
         crl_urls: Vec::new(),
+        reads: Vec::new(),
     }
 }
 

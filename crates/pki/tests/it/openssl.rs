@@ -210,6 +210,7 @@ fn policies_and_distribution_points_are_written() {
         not_after: AT + 86_400,
         policies: vec!["2.23.140.1.5.1.1".to_owned()],
         crl_urls: vec!["http://crl.acme.example/ca.crl".to_owned()],
+        reads: Vec::new(),
     };
     let certificate = issue::certificate(&profile, &authority, key.public_key(), [5; 20]).unwrap();
     fs::write(issued.folder.path().join("alice.pem"), certificate.to_pem()).unwrap();

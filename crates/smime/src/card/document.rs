@@ -137,7 +137,7 @@ pub(super) fn decode(json: &[u8]) -> Result<Card, Error> {
 }
 
 /// Returns a time as the card writes it.
-pub(super) fn time_text(seconds: i64) -> String {
+pub(crate) fn time_text(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or(0);
     DateTime::from_unix_duration(Duration::from_secs(seconds))
         .map_or_else(|_| DateTime::INFINITY.to_string(), |time| time.to_string())

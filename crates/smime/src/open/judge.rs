@@ -6,7 +6,7 @@ use chancery_pki::{Certificate, Purpose, Rule, Scope, Speaks, path, speaks_for};
 
 use crate::{
     error,
-    open::{OpenFacts, signature},
+    open::{OpenFacts, preference, signature},
     trust::{Anchor, Trust},
     verdict::{Problem, ServicesVerdict, SignerTrust, SignerVerdict},
 };
@@ -65,6 +65,10 @@ impl Judge<'_> {
         };
         let text =
             |get: fn(&Certificate) -> String| certificate.as_ref().map(get).unwrap_or_default();
+        let encryption_certificate =
+            found.anchor.as_ref().filter(|_| found.speaks && signer.is_sound()).and_then(
+                |anchor| preference::certificate(signer, pool, anchor, authors, self.facts.at),
+            );
         SignerVerdict {
             subject: certificate
                 .as_ref()
@@ -86,6 +90,8 @@ impl Judge<'_> {
             speaks_for_from: found.speaks,
             why: found.why,
             services: ServicesVerdict::of(&signer.services),
+            capabilities: signer.capabilities.clone(),
+            encryption_certificate,
         }
     }
 

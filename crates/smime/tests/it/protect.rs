@@ -33,11 +33,7 @@ fn rsa_recipients_get_oaep_only_if_they_say_so() {
     assert_eq!(protected.recipients[0].key_management, "rsa-oaep-sha256");
     assert_eq!(open_as(&globex, &wire, &vec![acme.anchor()]).bytes, MESSAGE);
 
-    let old = chancery_smime::RecipientKey::new(
-        globex.encryption.der(),
-        chancery_smime::Capabilities::default(),
-    )
-    .unwrap();
+    let old = chancery_smime::RecipientKey::new(globex.encryption.der(), &[]).unwrap();
     let signer = acme.signer();
     let protection = Protection {
         signer: &signer,

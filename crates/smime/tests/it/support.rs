@@ -6,8 +6,8 @@ use chancery_crypto::{KeyKind, PrivateKey};
 use chancery_pki::{Certificate, Organisation, issue};
 use chancery_smime::{
     Anchor, Capabilities, ContentAlgorithm, Delivered, MemorySpools, OpenFacts, OpeningKey,
-    OuterHeaders, OuterSubject, Problem, Protected, Protection, RecipientKey, Signer, Trust,
-    Verdict, open, protect,
+    OuterHeaders, OuterSubject, Problem, Protected, Protection, RecipientKey, Signer, Statement,
+    Trust, Verdict, open, protect,
 };
 
 /// An organisation with its keys.
@@ -76,7 +76,8 @@ impl Party {
     }
 
     pub(crate) fn recipient(&self) -> RecipientKey {
-        RecipientKey::new(self.encryption.der(), Capabilities::ours()).unwrap()
+        RecipientKey::new(self.encryption.der(), &[Statement::card(Capabilities::ours(), AT)])
+            .unwrap()
     }
 
     pub(crate) fn opening(&self) -> OpeningKey {

@@ -49,7 +49,10 @@ const VERSION_TABLE: &str =
     "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)";
 
 /// Only ever add to the end.
-const MIGRATIONS: &[Migration] = &[Migration {
-    common: include_str!("schema/0001.sql"),
-    sqlite: include_str!("schema/0001.sqlite.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        common: include_str!("schema/0001.sql"),
+        sqlite: include_str!("schema/0001.sqlite.sql"),
+    },
+    Migration { common: include_str!("schema/0002.sql"), sqlite: "" },
+];

@@ -8,6 +8,7 @@ use crate::body::{self, BodyRef, Memory, NewBody};
 use crate::database::Write;
 use crate::error::{Error, Result};
 use crate::id::{MessageId, RecipientId, child_id};
+use crate::peer::{self, PeerRow};
 use crate::queue::change::{
     Details, advance, apply, free_body, insert_decision, insert_fresh, insert_message,
 };
@@ -40,6 +41,8 @@ pub struct Planned {
     pub notices: Vec<(NewMessage, NewBody)>,
     /// Why; kept for `chancery explain`.
     pub decisions: Vec<DecisionRecord>,
+    /// What the message told about the software of those who signed it.
+    pub peers: Vec<PeerRow>,
 }
 
 /// One child of a message.
@@ -117,6 +120,7 @@ impl Planned {
             dropped: Vec::new(),
             notices: Vec::new(),
             decisions: Vec::new(),
+            peers: Vec::new(),
         }
     }
 }
@@ -147,6 +151,7 @@ pub(crate) struct Writing {
     /// With the places of their bodies among those of the change.
     notices: Vec<(NewMessage, usize)>,
     decisions: Vec<DecisionRecord>,
+    peers: Vec<PeerRow>,
     leases: Arc<Leases>,
     memory: Arc<Memory>,
 }
@@ -168,6 +173,7 @@ impl Writing {
             dropped,
             notices,
             decisions,
+            peers,
         } = plan;
         let children =
             children.into_iter().map(|child| ChildRow::new(message, child, &mut bodies)).collect();
@@ -177,6 +183,7 @@ impl Writing {
             moves: moves(held, portal, bounced, dropped),
             notices: split(notices, &mut bodies),
             decisions,
+            peers,
             leases: Arc::clone(&store.leases),
             memory: Arc::clone(&store.memory),
         };
@@ -202,6 +209,9 @@ impl Writing {
         }
         for decision in &self.decisions {
             insert_decision(write, decision)?;
+        }
+        for peer in &self.peers {
+            peer::learn(write, peer)?;
         }
         Ok(made)
     }

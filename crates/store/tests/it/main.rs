@@ -15,4 +15,6 @@ mod flow;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod support;

@@ -22,7 +22,7 @@ pub(crate) struct Initech {
 }
 
 impl Initech {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_certificates_for(30)
     }
 
@@ -35,7 +35,7 @@ impl Initech {
     }
 
     /// Writes the card that `chancery partner add` takes, with nothing but `openssl cms`.
-    fn card(&self, expires: &str) -> PathBuf {
+    fn card(&self, expires: &str, capabilities: &serde_json::Value) -> PathBuf {
         let pem = |path: &Path| std::fs::read_to_string(path).expect("openssl wrote it");
         let card = json!({
             "version": 1,
@@ -44,7 +44,7 @@ impl Initech {
             "ca": pem(&self.identity.ca),
             "signing": [pem(&self.identity.signing)],
             "encryption": [pem(&self.identity.encryption)],
-            "capabilities": { "content": ["aes256-gcm", "aes256-cbc"], "key_transport": ["rsa-pkcs1", "rsa-oaep-sha256"] },
+            "capabilities": capabilities,
             "reach": { "hosts": [] },
             "issued": "2026-01-01T00:00:00Z",
             "expires": expires,
@@ -97,15 +97,33 @@ impl Initech {
     }
 
     /// Encrypts a MIME entity; `recipient` and options about it go last.
-    fn encrypt(&self, entity: &str, options: &[&str], recipient: &[&str]) -> String {
+    pub(crate) fn encrypt(&self, entity: &str, options: &[&str], recipient: &[&str]) -> String {
         let words =
             [&["cms", "-encrypt", "-crlfeol"][..], options, &["-recip"], recipient].concat();
         with_crlf(&self.openssl.demand(&words, entity.as_bytes()))
     }
 
+    /// Decrypts a wire message.
+    pub(crate) fn decrypt(&self, wire: &str) -> String {
+        let (certificate, key) =
+            (word(&self.identity.encryption), word(&self.identity.encryption_key));
+        let words = ["cms", "-decrypt", "-recip", &certificate, "-inkey", &key];
+        String::from_utf8_lossy(&self.openssl.demand(&words, wire.as_bytes())).into_owned()
+    }
+
+    /// Returns the file of the certificate on the organisation's card.
+    pub(crate) fn encryption_certificate_of(&self, organisation: &Lone) -> String {
+        files_of_card(&self.openssl, &organisation.gateway.card()).1
+    }
+
     /// Becomes a partner of the organisation, as its administrator would make it one.
     fn meet(&self, organisation: &Lone) {
-        self.meet_with(organisation, "2030-01-01T00:00:00Z");
+        self.meet_with(organisation, "2030-01-01T00:00:00Z", &reads());
+    }
+
+    /// Becomes a partner whose card does not say what it reads.
+    pub(crate) fn meet_silently(&self, organisation: &Lone) {
+        self.meet_with(organisation, "2030-01-01T00:00:00Z", &json!({}));
     }
 
     /// Becomes a partner for some days from now on.
@@ -113,16 +131,21 @@ impl Initech {
         let mut date = Command::new("date");
         date.args(["--utc", &format!("--date=+{days} days"), "+%Y-%m-%dT%H:%M:%SZ"]);
         let expires = date.output().expect("there is a date").stdout;
-        self.meet_with(organisation, String::from_utf8_lossy(&expires).trim());
+        self.meet_with(organisation, String::from_utf8_lossy(&expires).trim(), &reads());
     }
 
-    fn meet_with(&self, organisation: &Lone, expires: &str) {
-        let card = self.card(expires);
+    fn meet_with(&self, organisation: &Lone, expires: &str, capabilities: &serde_json::Value) {
+        let card = self.card(expires, capabilities);
         // Without a yes it only shows who it is.
         let shown = organisation.gateway.command(&["partner", "add", &word(&card)]);
         let fingerprint = fingerprint_in(&(shown.stdout + &shown.stderr));
         organisation.gateway.add_partner(&card, &fingerprint);
     }
+}
+
+/// Returns what the card of a modern program says.
+fn reads() -> serde_json::Value {
+    json!({ "content": ["aes256-gcm", "aes256-cbc"], "key_transport": ["rsa-pkcs1", "rsa-oaep-sha256"] })
 }
 
 /// Returns text with CRLF line ends; OpenSSL mixes them.

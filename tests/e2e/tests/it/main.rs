@@ -8,6 +8,7 @@
 
 mod access;
 mod bad_input;
+mod choice;
 mod commands;
 mod crash;
 mod desk;

@@ -4,16 +4,16 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use chancery_cms::{
-    ContentCipher, DetachedSigner, DetachedVerifier, EnvelopedWriter, SignedReport, open_enveloped,
+    DetachedSigner, DetachedVerifier, EnvelopedWriter, SignedReport, open_enveloped,
     open_signed_attached, sign_attached,
 };
 use chancery_pki::{Certificate, Purpose, path};
-use chancery_smime::{ContentAlgorithm, RecipientKey, Spools as _};
+use chancery_smime::{RecipientKey, Spools as _};
 use serde::Serialize;
 
 use super::files::{Input, Sink, TemporarySpools, read_small, spool_failed};
-use super::keys::{self, Believed};
-use super::{MAX_OPAQUE, cipher, services};
+use super::keys::{self, Believed, Readers};
+use super::{MAX_OPAQUE, cipher, reasons, services};
 use crate::cli::message::{Decrypt, Encrypt, Sign, Verify};
 use crate::failure::{Failure, Result};
 use crate::installation::now_ms;
@@ -57,17 +57,17 @@ pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt) -> Result {
         return Err(Failure::usage("--bare makes one layer only")
             .hint("sign first, put the result into a multipart/signed, and encrypt that"));
     }
-    let recipients = keys::recipients(&options.to, config)?;
-    let choice = cipher(options, &recipients.iter().collect::<Vec<_>>());
+    let Readers { recipients, permitted } = Readers::find(&options.to, config)?;
+    let choice = cipher(options, &recipients.iter().collect::<Vec<_>>(), &permitted);
+    for line in reasons(&choice, options.verbose) {
+        note(&line);
+    }
     let recipients: Vec<_> = recipients.iter().map(RecipientKey::for_cms).collect();
-    let content_cipher = match choice.cipher {
-        ContentAlgorithm::Aes256Cbc => ContentCipher::Aes256Cbc,
-        ContentAlgorithm::Aes256Gcm => ContentCipher::Aes256Gcm,
-    };
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let sink = Sink::open(&options.files, false)?;
     let cannot = |error| Failure::of("cannot encrypt the content", &error);
-    let mut envelope = EnvelopedWriter::new(sink, content_cipher, &recipients).map_err(cannot)?;
+    let mut envelope =
+        EnvelopedWriter::new(sink, choice.cipher.into(), &recipients).map_err(cannot)?;
     io::copy(&mut input, &mut envelope).map_err(|error| cannot_write(&error))?;
     drop(input);
     envelope.finish().map_err(cannot)?.finish()

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use chancery_crypto::{PrivateKey, Zeroizing};
 use chancery_gateway::identity::Identity;
-use chancery_gateway::partners::PartnerBook;
+use chancery_gateway::partners::{PartnerBook, statements};
 use chancery_pki::{Certificate, key_file};
-use chancery_smime::{Anchor, Capabilities, OpeningKey, RecipientKey, Signer, Trust};
+use chancery_smime::{Anchor, OpeningKey, Permitted, RecipientKey, Signer, Statement, Trust};
+use chancery_store::Store;
 
 use super::files::read_small;
 use crate::cli::message::KeyFiles;
@@ -19,6 +20,8 @@ use crate::output::plain;
 pub(super) struct Office {
     identity: Identity,
     book: PartnerBook,
+    store: Store,
+    ciphers: Permitted,
 }
 
 impl Office {
@@ -29,7 +32,16 @@ impl Office {
         let identity = installation.identity(&store)?;
         let settings = convert::settings(&installation.settings)?;
         let book = PartnerBook::read(&store, &identity, &settings)?;
-        Ok(Self { identity, book })
+        Ok(Self { identity, book, store, ciphers: settings.ciphers })
+    }
+
+    /// Returns what the mailboxes of a certificate have said in their mail of what they read.
+    fn known_of(&self, certificate: &Certificate) -> Result<Vec<Statement>> {
+        let mut known = Vec::new();
+        for email in certificate.emails().iter().take(MAX_EMAILS) {
+            known.extend(self.store.peer(email)?.iter().flat_map(statements));
+        }
+        Ok(known)
     }
 }
 
@@ -76,45 +88,57 @@ pub(super) fn opening(
     Ok(vec![key.map_err(|error| Failure::of("cannot decrypt", &error))?])
 }
 
-/// Returns the recipients: certificates in files, or addresses in the book of partners.
-pub(super) fn recipients(
-    to: &[impl AsRef<Path>],
-    config: Option<&Path>,
-) -> Result<Vec<RecipientKey>> {
-    let at = now_ms() / 1000;
-    let mut found: Vec<RecipientKey> = Vec::new();
-    let mut office = None;
-    for name in to {
-        let name = name.as_ref();
-        let address = name.to_str().and_then(|text| text.rsplit_once('@'));
-        if let Some((_, domain)) = address.filter(|_| !name.exists()) {
-            if office.is_none() {
-                office = Some(Office::load(config)?);
+/// Who shall be able to read a message, and how it may be encrypted.
+pub(super) struct Readers {
+    pub(super) recipients: Vec<RecipientKey>,
+    pub(super) permitted: Permitted,
+}
+
+impl Readers {
+    /// Finds the recipients: certificates in files, or addresses in the book of partners.
+    ///
+    /// An installation that is named is asked too for what it has learned of the owners of certificates.
+    pub(super) fn find(to: &[impl AsRef<Path>], config: Option<&Path>) -> Result<Self> {
+        let mut office = config.map(|config| Office::load(Some(config))).transpose()?;
+        let mut recipients: Vec<RecipientKey> = Vec::new();
+        for name in to {
+            let name = name.as_ref();
+            let address = name.to_str().and_then(|text| text.rsplit_once('@'));
+            if let Some((_, domain)) = address.filter(|_| !name.exists()) {
+                let office = match &mut office {
+                    Some(office) => office,
+                    missing => missing.insert(Office::load(config)?),
+                };
+                recipients.push(of_partner(&office.book, domain, name)?);
+            } else {
+                recipients.push(of_file(name, office.as_ref())?);
             }
-            let partner = office.as_ref().and_then(|office| office.book.partner(domain));
-            let key = partner.and_then(|partner| partner.encryption_keys(at).next());
-            let key = key.ok_or_else(|| {
-                Failure::no(format!("there is no key for {}", plain(&name.display().to_string())))
-                    .hint("see `chancery partner list`, or give the recipient's certificate in a file")
-            })?;
-            found.push(key.clone());
-            continue;
         }
-        for certificate in certificates(name)?.into_iter().take(1) {
-            if !certificate.is_valid_at(at) {
-                let shown = plain(&name.display().to_string());
-                return Err(Failure::no(format!("the certificate in {shown} is out of its time"))
-                    .hint("ask the recipient for the current one"));
-            }
-            let key = RecipientKey::new(certificate.der(), Capabilities::default());
-            found.push(
-                key.map_err(|error| Failure::of(&plain(&name.display().to_string()), &error))?,
-            );
-        }
+        let mut seen = std::collections::BTreeSet::new();
+        recipients.retain(|key| seen.insert(key.fingerprint().to_owned()));
+        Ok(Self { recipients, permitted: office.map(|it| it.ciphers).unwrap_or_default() })
     }
-    let mut seen = std::collections::BTreeSet::new();
-    found.retain(|key| seen.insert(key.fingerprint().to_owned()));
-    Ok(found)
+}
+
+fn of_partner(book: &PartnerBook, domain: &str, name: &Path) -> Result<RecipientKey> {
+    let at = now_ms() / 1000;
+    let key = book.partner(domain).and_then(|partner| partner.encryption_keys(at).next());
+    key.cloned().ok_or_else(|| {
+        Failure::no(format!("there is no key for {}", plain(&name.display().to_string())))
+            .hint("see `chancery partner list`, or give the recipient's certificate in a file")
+    })
+}
+
+fn of_file(name: &Path, office: Option<&Office>) -> Result<RecipientKey> {
+    let shown = plain(&name.display().to_string());
+    let found = certificates(name)?;
+    // A file without any is refused before.
+    let Some(certificate) = found.first().filter(|it| it.is_valid_at(now_ms() / 1000)) else {
+        return Err(Failure::no(format!("the certificate in {shown} is out of its time"))
+            .hint("ask the recipient for the current one"));
+    };
+    let known = office.map(|office| office.known_of(certificate)).transpose()?.unwrap_or_default();
+    RecipientKey::new(certificate.der(), &known).map_err(|error| Failure::of(&shown, &error))
 }
 
 /// Whom the person at the desk believes.
@@ -234,6 +258,9 @@ fn usage(shown: &str, error: &chancery_pki::Error) -> Failure {
     failure.status = crate::failure::Status::Usage;
     failure
 }
+
+/// A person's certificate has one or two addresses.
+const MAX_EMAILS: usize = 8;
 
 /// The opener tries so many for each signer.
 const MAX_ANCHORS: usize = 16;
