@@ -47,6 +47,9 @@ pub enum Command {
     /// Exchange cards with the organisations you write to
     #[command(subcommand)]
     Partner(Partner),
+    /// See, renew and seal this organisation's own keys
+    #[command(subcommand)]
+    Key(Key),
     /// See and steer the mail that is waiting
     #[command(subcommand)]
     Queue(Queue),
@@ -182,6 +185,56 @@ pub enum Partner {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// What to do with the organisation's own keys.
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// List the keys with their ends
+    List,
+    /// Make new certificates; partners go on without a telephone call, and old keys still open old mail
+    Renew(Renew),
+    /// Destroy the private key of an old certificate; mail encrypted to it can then never be opened again
+    Retire {
+        /// SHA-256 of the certificate, or its first eight letters or more
+        fingerprint: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Seal the private keys under another master key or passphrase
+    Reseal {
+        /// What shall unseal them from then on, as `keys.unseal` says it: FILE or passphrase:FILE [default: a new key in the file in use]
+        #[arg(long, value_name = "FILE|passphrase:FILE")]
+        unseal: Option<String>,
+    },
+}
+
+/// Options of `key renew`.
+#[derive(Debug, Args)]
+pub struct Renew {
+    /// Which certificates [default: signing, encryption and tls]
+    #[arg(value_enum)]
+    pub what: Vec<KeyUse>,
+    /// Keep the private keys and renew only the certificates
+    #[arg(long)]
+    pub same_key: bool,
+    /// Kind of the new keys for mail [default: that of the old ones]
+    #[arg(long, value_enum, conflicts_with = "same_key")]
+    pub key_type: Option<KeyChoice>,
+}
+
+/// What a key of the organisation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeyUse {
+    /// Vouches for the others; its key always stays, because partners have compared its fingerprint
+    Authority,
+    /// Signs mail and the card
+    Signing,
+    /// Opens mail
+    Encryption,
+    /// Secures connections to the listeners
+    Tls,
 }
 
 /// What to do with the queue.

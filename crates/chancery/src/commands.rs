@@ -5,6 +5,7 @@ mod check;
 mod doc;
 mod explain;
 mod init;
+mod key;
 mod message;
 mod partner;
 mod password;
@@ -29,6 +30,7 @@ pub fn run(cli: Cli) -> Result {
         Command::Serve(options) => serve::run(&load()?, &options),
         Command::Check(options) => check::run(cli.config.as_deref(), &options, output),
         Command::Partner(command) => partner::run(&load()?, command, output),
+        Command::Key(command) => key::run(&load()?, command, output),
         Command::Queue(command) => queue::run(&load()?, command, output),
         Command::Explain(options) => explain::run(cli.config.as_deref(), &options, output),
         Command::Message(command) => message::run(cli.config.as_deref(), *command, output),

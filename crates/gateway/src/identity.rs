@@ -1,28 +1,40 @@
 //! The organisation's own keys: made once, sealed at rest, unsealed when the gateway starts.
 
 use chancery_crypto::seal::{self, MasterKey};
-use chancery_crypto::{DigestAlgorithm, Hasher, KeyKind, PrivateKey, Zeroizing, random};
-use chancery_pki::{Certificate, Organisation, issue};
+use chancery_crypto::{DigestAlgorithm, Hasher, PrivateKey, Zeroizing};
+use chancery_pki::Certificate;
 use chancery_smime::{OpeningKey, Signer};
-use chancery_store::key::{KeyPurpose, KeyRow, NewKey};
-use chancery_store::{Act, Store};
+use chancery_store::Store;
+use chancery_store::key::{KeyPurpose, KeyRow};
 
 use crate::error::{Error, Result};
+
+mod renew;
+mod reseal;
+
+pub use renew::Renewal;
 
 /// The keys that protect and open mail.
 #[derive(Debug)]
 pub struct Identity {
+    version: i64,
     signer: Signer,
     opening: Vec<OpeningKey>,
     authority: Certificate,
-    signing: Certificate,
-    encryption: Certificate,
+    /// The one in use, and then those before it.
+    signing: Vec<Certificate>,
+    /// Likewise.
+    encryption: Vec<Certificate>,
     seed: Zeroizing<Vec<u8>>,
 }
 
 /// A key as a person sees it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct KeySummary {
+    /// Its number.
+    pub id: i64,
+    /// What becomes of it.
+    pub state: KeyState,
     /// What it is for.
     pub purpose: KeyPurpose,
     /// Kind of the key.
@@ -31,89 +43,60 @@ pub struct KeySummary {
     pub subject: String,
     /// SHA-256 of the certificate.
     pub fingerprint: String,
+    /// Start of the certificate, in Unix seconds.
+    pub not_before: i64,
     /// End of the certificate, in Unix seconds.
     pub not_after: i64,
 }
 
-impl Identity {
-    /// Makes an authority, a signing key, an encryption key and a TLS key, and stores them sealed.
-    pub async fn create(
-        store: &Store,
-        master: &MasterKey,
-        organisation: &Organisation,
-        hostname: &str,
-        kind: KeyKind,
-        act: &Act,
-    ) -> Result<()> {
-        let at = act.at_ms / 1000;
-        let authority_key = generate(kind, "authority")?;
-        let authority = issue::ca(organisation, &authority_key, at, serial()?)
-            .map_err(|e| cannot("authority", &e))?;
-        let issuer = issue::Authority { key: &authority_key, certificate: &authority };
-        let signing_key = generate(kind, "signing")?;
-        let signing = issue::organisation_signing(
-            organisation,
-            &issuer,
-            signing_key.public_key(),
-            at,
-            serial()?,
-        )
-        .map_err(|e| cannot("signing", &e))?;
-        let encryption_key = generate(kind, "encryption")?;
-        let encryption = issue::organisation_encryption(
-            organisation,
-            &issuer,
-            encryption_key.public_key(),
-            at,
-            serial()?,
-        )
-        .map_err(|e| cannot("encryption", &e))?;
-        // Every TLS library of the last fifteen years takes P-256, and it is the fastest.
-        let tls_key = generate(KeyKind::EcP256, "TLS")?;
-        let tls = issue::tls_server(&[hostname], &tls_key, at, serial()?)
-            .map_err(|e| cannot("TLS", &e))?;
-        for (purpose, key, certificate) in [
-            (KeyPurpose::Ca, &authority_key, &authority),
-            (KeyPurpose::Signing, &signing_key, &signing),
-            (KeyPurpose::Encryption, &encryption_key, &encryption),
-            (KeyPurpose::Tls, &tls_key, &tls),
-        ] {
-            let secret = key.to_pkcs8_der().map_err(|e| cannot(name(purpose), &e))?;
-            let sealed = seal::seal(master, &context(purpose, certificate.der()), &secret)
-                .map_err(|e| cannot(name(purpose), &e))?;
-            let row = NewKey {
-                purpose,
-                certificate: certificate.der().to_vec(),
-                sealed_key: sealed,
-                not_after_ms: certificate.not_after().saturating_mul(1000),
-                active: true,
-            };
-            store.put_key(row, act.clone()).await?;
-        }
-        Ok(())
-    }
+/// What becomes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyState {
+    /// The private key was destroyed; the certificate is a record.
+    Destroyed,
+    /// It is kept to open mail that was encrypted before it was renewed; other keys are kept for nothing.
+    Old,
+    /// It is used for new mail.
+    Used,
+}
 
-    /// Reads and unseals what mail needs; every old encryption key stays good for reading.
-    pub fn unseal(store: &Store, master: &MasterKey) -> Result<Self> {
+impl Identity {
+    /// Reads and unseals what mail needs at this time (Unix seconds); every old encryption key stays good for reading.
+    pub fn unseal(store: &Store, master: &MasterKey, at: i64) -> Result<Self> {
+        // The number first: keys that change meanwhile are then read again, and never overlooked.
+        let version = store.key_version()?;
         let authority = certificate(KeyPurpose::Ca, &active(store, KeyPurpose::Ca)?)?;
         let signing_row = active(store, KeyPurpose::Signing)?;
-        let signing = certificate(KeyPurpose::Signing, &signing_row)?;
+        let signing = certificates(store, KeyPurpose::Signing)?;
         let signing_key = open(master, KeyPurpose::Signing, &signing_row)?;
         let mut hasher = Hasher::new(DigestAlgorithm::Sha256);
         hasher.update(b"chancery boundary seed");
         hasher.update(&signing_key.to_pkcs8_der().map_err(|e| cannot("signing", &e))?);
         let seed = Zeroizing::new(hasher.finish().as_ref().to_vec());
         let chain = [authority.der().to_vec()];
-        let signer = Signer::new(signing_key, signing.der(), &chain)?;
+        let signer = Signer::new(signing_key, &signing_row.certificate, &chain)?;
+        let current = active(store, KeyPurpose::Encryption)?;
+        let encryption = certificates(store, KeyPurpose::Encryption)?;
         let rows = store.keys(KeyPurpose::Encryption)?;
-        let first = rows.first().ok_or_else(|| missing("encryption"))?;
-        let encryption = certificate(KeyPurpose::Encryption, first)?;
         let mut opening = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows.iter().filter(|row| !row.is_destroyed()) {
             let key = open(master, KeyPurpose::Encryption, row)?;
             opening.push(OpeningKey::new(key, &row.certificate)?);
         }
-        Ok(Self { signer, opening, authority, signing, encryption, seed })
+        // As long as partners may still have the certificate before, and some time after.
+        let may_be_known = |old: &Certificate| old.not_after().saturating_add(ANNOUNCED) >= at;
+        let signer = match encryption.get(1) {
+            Some(old) if may_be_known(old) => signer.announcing(&current.certificate),
+            _ => signer,
+        };
+        Ok(Self { version, signer, opening, authority, signing, encryption, seed })
+    }
+
+    /// Returns true if the master key is the one that the keys are sealed under.
+    pub fn is_sealed_under(store: &Store, master: &MasterKey) -> Result<bool> {
+        let row = active(store, KeyPurpose::Ca)?;
+        Ok(seal::open(master, &context(KeyPurpose::Ca, &row.certificate), &row.sealed_key).is_ok())
     }
 
     /// Reads and unseals the TLS key that `create` made: certificate (DER) and key (PKCS#8).
@@ -133,11 +116,19 @@ impl Identity {
         {
             for row in store.keys(purpose)? {
                 let certificate = certificate(purpose, &row)?;
+                let state = match (row.active, row.is_destroyed()) {
+                    (true, _) => KeyState::Used,
+                    (false, true) => KeyState::Destroyed,
+                    (false, false) => KeyState::Old,
+                };
                 list.push(KeySummary {
+                    id: row.id,
+                    state,
                     purpose,
                     kind: certificate.key_kind(),
                     subject: certificate.subject(),
                     fingerprint: certificate.fingerprint_sha256(),
+                    not_before: certificate.not_before(),
                     not_after: certificate.not_after(),
                 });
             }
@@ -160,14 +151,19 @@ impl Identity {
         &self.authority
     }
 
-    /// Returns our signing certificate.
-    pub fn signing(&self) -> &Certificate {
+    /// Returns our signing certificates, the one in use first.
+    pub fn signing(&self) -> &[Certificate] {
         &self.signing
     }
 
-    /// Returns the certificate that others encrypt to.
-    pub fn encryption(&self) -> &Certificate {
+    /// Returns the certificates that others encrypt to, the one in use first; keys that were destroyed have none here.
+    pub fn encryption(&self) -> &[Certificate] {
         &self.encryption
+    }
+
+    /// Returns the number of the keys in the store that this was read from.
+    pub fn version(&self) -> i64 {
+        self.version
     }
 
     /// Returns bytes that the author of a message cannot guess, and that are the same each time for the same name.
@@ -181,6 +177,12 @@ impl Identity {
 
 fn active(store: &Store, purpose: KeyPurpose) -> Result<KeyRow> {
     store.keys(purpose)?.into_iter().find(|row| row.active).ok_or_else(|| missing(name(purpose)))
+}
+
+/// Returns the certificates whose keys are there, the one in use first.
+fn certificates(store: &Store, purpose: KeyPurpose) -> Result<Vec<Certificate>> {
+    let rows = store.keys(purpose)?;
+    rows.iter().filter(|row| !row.is_destroyed()).map(|row| certificate(purpose, row)).collect()
 }
 
 fn certificate(purpose: KeyPurpose, row: &KeyRow) -> Result<Certificate> {
@@ -209,14 +211,6 @@ fn name(purpose: KeyPurpose) -> &'static str {
     }
 }
 
-fn generate(kind: KeyKind, purpose: &'static str) -> Result<PrivateKey> {
-    PrivateKey::generate(kind).map_err(|e| cannot(purpose, &e))
-}
-
-fn serial() -> Result<[u8; 20]> {
-    random::bytes().map_err(|e| cannot("authority", &e))
-}
-
 fn missing(purpose: &'static str) -> Error {
     Error::Key { purpose, reason: "there is none; run `chancery init`".to_owned() }
 }
@@ -224,3 +218,7 @@ fn missing(purpose: &'static str) -> Error {
 fn cannot(purpose: &'static str, error: &dyn chancery_fault::Coded) -> Error {
     Error::Key { purpose, reason: format!("{error} ({})", error.code().id) }
 }
+
+/// How long after the end of an old certificate partners are still told of the new one: 90 days, because mail and cards
+/// are restored from backups.
+const ANNOUNCED: i64 = 90 * 86_400;

@@ -85,7 +85,8 @@ fn open(subject: &Subject<'_>, content: &mut Spool) -> Result<Opened> {
         at: subject.message.received_at_ms / 1000,
         our_domains: &gateway.settings.domains,
     };
-    let keys = gateway.identity.opening_keys();
+    let identity = gateway.identity();
+    let keys = identity.opening_keys();
     let mut spools = DiskSpools { store: &gateway.store };
     let opened =
         chancery_smime::open(&mut received, keys, &*partners, &facts, &mut spools, content)?;

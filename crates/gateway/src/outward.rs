@@ -108,13 +108,14 @@ fn protect_for(
     draft: &mut Draft,
 ) -> Result<()> {
     let gateway = subject.gateway;
+    let identity = gateway.identity();
     let partners = gateway.partners();
     let Some(partner) = partners.partner(domain) else { return Ok(()) };
     let keys: Vec<_> = partner.encryption_keys(subject.now_ms / 1000).collect();
     let choice = choose(&keys, &gateway.settings.ciphers);
-    let seed = gateway.identity.boundary_seed(&format!("{} {domain}", subject.message.id));
+    let seed = identity.boundary_seed(&format!("{} {domain}", subject.message.id));
     let protection = Protection {
-        signer: gateway.identity.signer(),
+        signer: identity.signer(),
         recipients: &keys,
         cipher: choice.cipher,
         signing_time: subject.now_ms / 1000,
@@ -157,9 +158,10 @@ fn release_readable(
         return Ok(());
     }
     let gateway = subject.gateway;
-    let seed = gateway.identity.boundary_seed(&format!("{} sign", subject.message.id));
+    let identity = gateway.identity();
+    let seed = identity.boundary_seed(&format!("{} sign", subject.message.id));
     let signing = Signing {
-        signer: gateway.identity.signer(),
+        signer: identity.signer(),
         signing_time: subject.now_ms / 1000,
         boundary_seed: &seed,
     };

@@ -77,13 +77,13 @@ fn write(
 ) -> Result<()> {
     let gateway = subject.gateway;
     // The same for a plan that is made again.
-    let seed =
-        gateway.identity.boundary_seed(&format!("{} receipt {from} {to}", subject.message.id));
+    let identity = gateway.identity();
+    let seed = identity.boundary_seed(&format!("{} receipt {from} {to}", subject.message.id));
     let unique = crate::text::hex(seed.get(..16).unwrap_or(&seed));
     let message_id = message_id::make(&unique, &gateway.settings.hostname);
     let mut receipt = Vec::new();
     let answer = Answer {
-        signer: gateway.identity.signer(),
+        signer: identity.signer(),
         signing_time: subject.now_ms / 1000,
         from,
         to,

@@ -42,6 +42,8 @@ pub struct Context {
     pub shutdown: Shutdown,
     /// Reads the policy again when the administrator asks for it; `None` keeps what is there.
     pub reload: Arc<dyn Fn() -> Option<Policy> + Send + Sync>,
+    /// Reads the organisation's keys again when they were renewed; `None` keeps those that are there.
+    pub reload_identity: Arc<dyn Fn() -> Option<Identity> + Send + Sync>,
 }
 
 /// The addresses that a gateway listens on, with the ports it was given.
@@ -70,7 +72,7 @@ pub struct Server {
 pub(crate) struct Gateway {
     pub(crate) settings: Settings,
     pub(crate) store: Store,
-    pub(crate) identity: Identity,
+    pub(crate) identity: RwLock<Arc<Identity>>,
     pub(crate) policy: RwLock<Arc<Policy>>,
     pub(crate) partners: RwLock<Arc<PartnerBook>>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -91,6 +93,7 @@ pub(crate) struct Gateway {
     /// Wakes the scheduler.
     pub(crate) wake: Notify,
     reload: Arc<dyn Fn() -> Option<Policy> + Send + Sync>,
+    reload_identity: Arc<dyn Fn() -> Option<Identity> + Send + Sync>,
 }
 
 impl Server {
@@ -192,7 +195,7 @@ impl Gateway {
             routes: RouteSlots::new(settings.queue.deliveries, settings.queue.deliveries_per_route),
             settings,
             store: context.store,
-            identity: context.identity,
+            identity: RwLock::new(Arc::new(context.identity)),
             policy: RwLock::new(Arc::new(context.policy)),
             partners: RwLock::new(Arc::new(partners)),
             clock: context.clock,
@@ -206,6 +209,7 @@ impl Gateway {
             forgotten_at_ms: AtomicI64::new(0),
             wake: Notify::new(),
             reload: context.reload,
+            reload_identity: context.reload_identity,
         }))
     }
 
@@ -219,13 +223,18 @@ impl Gateway {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns the organisation's keys as they are now.
+    pub(crate) fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Returns the partners as they are now.
     pub(crate) fn partners(&self) -> Arc<PartnerBook> {
         Arc::clone(&self.partners.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns the partners as the store has them, so that no message is planned with a book that is out of date:
-    /// once `partner add` has said that mail is protected, it is.
+    /// once `partner add` has said that mail is protected, it is. Our own keys are looked at with them.
     pub(crate) fn current_partners(
         &self,
     ) -> std::result::Result<Arc<PartnerBook>, chancery_store::Error> {
@@ -233,7 +242,8 @@ impl Gateway {
         if self.store.partner_version()? == known.version() {
             return Ok(known);
         }
-        match PartnerBook::read(&self.store, &self.identity, &self.settings) {
+        let Some(identity) = self.current_identity()? else { return Ok(known) };
+        match PartnerBook::read(&self.store, &identity, &self.settings) {
             Ok(book) => {
                 let book = Arc::new(book);
                 *self.partners.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&book);
@@ -246,6 +256,22 @@ impl Gateway {
                 Ok(known)
             }
         }
+    }
+
+    /// Returns the organisation's keys as the store has them: what is encrypted to a renewed key can be opened at once.
+    /// `None` if they cannot be read now; the next message tries it again.
+    fn current_identity(
+        &self,
+    ) -> std::result::Result<Option<Arc<Identity>>, chancery_store::Error> {
+        let known = self.identity();
+        if self.store.key_version()? == known.version() {
+            return Ok(Some(known));
+        }
+        let Some(identity) = (self.reload_identity)() else { return Ok(None) };
+        let identity = Arc::new(identity);
+        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&identity);
+        tracing::info!("the organisation's keys were read again");
+        Ok(Some(identity))
     }
 
     /// Starts the work for a message at once if there is room, or leaves it to the scheduler.

@@ -33,7 +33,7 @@ pub(crate) fn wrap(
         received = gateway.store.body(&subject.message.body)?;
         &mut received
     };
-    let boundary = gateway.identity.boundary_seed(&format!("{} warning", subject.message.id));
+    let boundary = gateway.identity().boundary_seed(&format!("{} warning", subject.message.id));
     let boundary = crate::text::hex(boundary.get(..16).unwrap_or(&boundary));
     let mut out = gateway.store.body_writer();
     out.write_all(trace)?;

@@ -123,6 +123,20 @@ pub fn ca(
     self_signed(&authority_profile(organisation.subject("mail CA")?, at), key, serial)
 }
 
+/// Issues the certificate of an authority anew, for the same name and key: 10 years from now on. Whatever the authority
+/// has signed stays signed by it, and so do the fingerprints that people compared.
+pub fn renewed_ca(
+    ca: &Certificate,
+    key: &PrivateKey,
+    at: i64,
+    serial: [u8; 20],
+) -> Result<Certificate, Error> {
+    if key.public_key().spki_der() != ca.spki() || !ca.is_ca() {
+        return Err(Error::request("the key and the certificate are not those of an authority"));
+    }
+    self_signed(&authority_profile(ca.subject_name().clone(), at), key, serial)
+}
+
 /// Issues the certificate with which the gateway signs for all domains of the organisation: 2 years.
 pub fn organisation_signing(
     organisation: &Organisation,

@@ -7,7 +7,9 @@ use serde_json::json;
 use chancery_crypto::DigestAlgorithm;
 
 use crate::audit;
+use crate::database::Write;
 use crate::error::Result;
+use crate::partner;
 use crate::queue::admin::Act;
 use crate::queue::change::insert_fresh;
 use crate::store::Store;
@@ -63,35 +65,13 @@ pub enum KeyPurpose {
 }
 
 impl Store {
-    /// Stores a key and returns its number; an active key takes the place of the one before.
-    pub async fn put_key(&self, key: NewKey, act: Act) -> Result<i64> {
+    /// Stores keys in one commit and returns their numbers; an active key takes the place of the one before.
+    pub async fn put_keys(&self, keys: Vec<NewKey>, act: Act) -> Result<Vec<i64>> {
         self.database
-            .write("store a key", Vec::new(), move |write| {
-                if key.active {
-                    let sql =
-                        "UPDATE own_key SET active = 0 WHERE organisation = $1 AND purpose = $2";
-                    write.run(sql, params![write.organisation, key.purpose.word()])?;
-                }
-                let id = insert_fresh(write.new_id(act.at_ms), |id| {
-                    write.run(
-                        INSERT,
-                        params![
-                            id,
-                            write.organisation,
-                            key.purpose.word(),
-                            key.active,
-                            key.not_after_ms,
-                            act.at_ms,
-                            key.certificate,
-                            key.sealed_key
-                        ],
-                    )
-                })?;
-                let digest = DigestAlgorithm::Sha256.digest(&key.certificate);
-                let details = json!({"purpose": key.purpose, "active": key.active,
-                    "not_after_ms": key.not_after_ms, "certificate": format!("{digest:?}")});
-                audit::append(write, &act, "key.add", &id.to_string(), details)?;
-                Ok(id)
+            .write("store keys", Vec::new(), move |write| {
+                let ids = keys.iter().map(|key| insert(write, key, &act)).collect();
+                grow_version(write)?;
+                ids
             })
             .await
     }
@@ -115,19 +95,111 @@ impl Store {
         })
     }
 
-    /// Stops using a key for new mail; it stays for reading. Returns false if there is no such active key.
-    pub async fn retire_key(&self, id: i64, act: Act) -> Result<bool> {
+    /// Destroys the private key of a key that is not used any more; its certificate stays as a record. Returns false if
+    /// there is no such key, it is in use, or was destroyed before.
+    pub async fn destroy_key(&self, id: i64, act: Act) -> Result<bool> {
         self.database
-            .write("retire a key", Vec::new(), move |write| {
-                let sql = "UPDATE own_key SET active = 0 WHERE organisation = $1 AND id = $2 AND active = 1";
-                let is_retired = write.run(sql, [write.organisation, id])? > 0;
-                if is_retired {
-                    audit::append(write, &act, "key.retire", &id.to_string(), json!({}))?;
+            .write("destroy a key", Vec::new(), move |write| {
+                let sql = "UPDATE own_key SET sealed_key = $1 WHERE organisation = $2 AND id = $3 AND active = 0 \
+                           AND sealed_key <> $1";
+                let nothing: &[u8] = &[];
+                let is_done = write.run(sql, params![nothing, write.organisation, id])? > 0;
+                if is_done {
+                    grow_version(write)?;
+                    audit::append(write, &act, "key.destroy", &id.to_string(), json!({}))?;
                 }
-                Ok(is_retired)
+                Ok(is_done)
             })
             .await
     }
+
+    /// Seals all private keys anew, in one commit. Returns false, and changes nothing, if the keys given are not exactly
+    /// those that are there: somebody else has changed them meanwhile.
+    pub async fn reseal_keys(&self, keys: Vec<Resealed>, act: Act) -> Result<bool> {
+        self.database
+            .write("seal the keys anew", Vec::new(), move |write| {
+                let sql = "SELECT id, sealed_key FROM own_key WHERE organisation = $1 AND length(sealed_key) > 0 ORDER BY id";
+                let found = write.all(sql, [write.organisation], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+                })?;
+                let mut known: Vec<_> = keys.iter().map(|key| (key.id, key.before.clone())).collect();
+                known.sort_unstable();
+                if found != known {
+                    return Ok(false);
+                }
+                for key in &keys {
+                    let sql = "UPDATE own_key SET sealed_key = $1 WHERE organisation = $2 AND id = $3";
+                    write.run(sql, params![key.after, write.organisation, key.id])?;
+                }
+                grow_version(write)?;
+                let details = json!({"keys": keys.len()});
+                audit::append(write, &act, "key.reseal", "all", details)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Returns a number that grows with each change of the keys, so that keys in memory know when they are old. The
+    /// number of the book of partners grows along.
+    pub fn key_version(&self) -> Result<i64> {
+        let sql = "SELECT version FROM version WHERE organisation = $1 AND name = 'key'";
+        self.database.read("read the keys", |db| {
+            Ok(db.one(sql, [self.database.organisation], |row| row.get(0))?.unwrap_or(0))
+        })
+    }
+}
+
+/// A private key that was sealed anew.
+#[derive(Clone, Debug)]
+pub struct Resealed {
+    /// The number of the key.
+    pub id: i64,
+    /// As it was sealed.
+    pub before: Vec<u8>,
+    /// As it is sealed from now on.
+    pub after: Vec<u8>,
+}
+
+impl KeyRow {
+    /// Returns true if the private key was destroyed.
+    pub fn is_destroyed(&self) -> bool {
+        self.sealed_key.is_empty()
+    }
+}
+
+fn insert(write: &Write<'_>, key: &NewKey, act: &Act) -> Result<i64> {
+    if key.active {
+        let sql = "UPDATE own_key SET active = 0 WHERE organisation = $1 AND purpose = $2";
+        write.run(sql, params![write.organisation, key.purpose.word()])?;
+    }
+    let id = insert_fresh(write.new_id(act.at_ms), |id| {
+        write.run(
+            INSERT,
+            params![
+                id,
+                write.organisation,
+                key.purpose.word(),
+                key.active,
+                key.not_after_ms,
+                act.at_ms,
+                key.certificate,
+                key.sealed_key
+            ],
+        )
+    })?;
+    let digest = DigestAlgorithm::Sha256.digest(&key.certificate);
+    let details = json!({"purpose": key.purpose, "active": key.active,
+        "not_after_ms": key.not_after_ms, "certificate": format!("{digest:?}")});
+    audit::append(write, act, "key.add", &id.to_string(), details)?;
+    Ok(id)
+}
+
+/// The book of partners grows along, so that whoever looks at that number alone notices.
+fn grow_version(write: &Write<'_>) -> Result<()> {
+    let sql = "INSERT INTO version (organisation, name, version) VALUES ($1, 'key', 1) \
+               ON CONFLICT (organisation, name) DO UPDATE SET version = version.version + 1";
+    write.run(sql, [write.organisation])?;
+    partner::grow_version(write)
 }
 
 impl KeyPurpose {

@@ -139,7 +139,9 @@ impl Findings {
         }
         match installation.identity(&store) {
             Ok(identity) => {
-                for certificate in [identity.authority(), identity.signing(), identity.encryption()]
+                let used = [identity.signing(), identity.encryption()].map(<[_]>::first);
+                for certificate in
+                    std::iter::once(identity.authority()).chain(used.into_iter().flatten())
                 {
                     self.term(
                         "keys",

@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use chancery_crypto::{DigestAlgorithm, KeyKind, Zeroizing, random};
+use chancery_crypto::{DigestAlgorithm, KeyKind};
 use chancery_gateway::identity::{Identity, KeySummary};
 use chancery_pki::{CONFIDENTIALITY_AUTHORITY, Organisation};
 use chancery_store::{Options, Store};
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::block_on;
 use crate::cli::{Init, KeyChoice};
 use crate::failure::{Failure, Result};
-use crate::installation::{Installation, act, make_salt, write_private, write_public};
+use crate::installation::{Installation, act, make_master_key, make_salt, write_public};
 use crate::output::{Output, day};
 use crate::settings::{InitAnswers, template};
 
@@ -72,9 +72,7 @@ pub fn create(options: &Init) -> Result<Created> {
     if options.passphrase_file.is_some() {
         make_salt(&data)?;
     } else {
-        let master = random::bytes::<32>().map(Zeroizing::new);
-        let master = master.map_err(|error| Failure::of("cannot make a key", &error))?;
-        write_private(&data.join("master.key"), master.as_slice())?;
+        make_master_key(&data.join("master.key"))?;
     }
     write_public(&configuration, text.as_bytes())?;
     write_public(&policy, chancery_policy::Policy::default_text().as_bytes())?;
@@ -84,10 +82,17 @@ pub fn create(options: &Init) -> Result<Created> {
     let act = act("chancery init");
     block_on(async {
         let hostname = &installation.settings.hostname;
-        Ok(Identity::create(&store, &master, &organisation, hostname, kind(options.key_type), &act)
-            .await?)
+        Ok(Identity::create(
+            &store,
+            &master,
+            &organisation,
+            hostname,
+            options.key_type.into(),
+            &act,
+        )
+        .await?)
     })?;
-    let identity = Identity::unseal(&store, &master)?;
+    let identity = Identity::unseal(&store, &master, act.at_ms / 1000)?;
     let dns = dns_records(&installation, &identity);
     let dns_file = options.dir.join("dns-records.txt");
     write_public(&dns_file, (dns.join("\n") + "\n").as_bytes())?;
@@ -155,13 +160,15 @@ fn cannot_make(directory: &Path, error: &std::io::Error) -> Failure {
         .hint("choose another directory with --dir, or run this as a user who may write there")
 }
 
-fn kind(choice: KeyChoice) -> KeyKind {
-    match choice {
-        KeyChoice::P256 => KeyKind::EcP256,
-        KeyChoice::P384 => KeyKind::EcP384,
-        KeyChoice::Rsa2048 => KeyKind::Rsa2048,
-        KeyChoice::Rsa3072 => KeyKind::Rsa3072,
-        KeyChoice::Rsa4096 => KeyKind::Rsa4096,
+impl From<KeyChoice> for KeyKind {
+    fn from(choice: KeyChoice) -> Self {
+        match choice {
+            KeyChoice::P256 => Self::EcP256,
+            KeyChoice::P384 => Self::EcP384,
+            KeyChoice::Rsa2048 => Self::Rsa2048,
+            KeyChoice::Rsa3072 => Self::Rsa3072,
+            KeyChoice::Rsa4096 => Self::Rsa4096,
+        }
     }
 }
 
@@ -174,18 +181,22 @@ fn dns_records(installation: &Installation, identity: &Identity) -> Vec<String> 
             .to_owned(),
         format!("{hostname}. IN A 192.0.2.1"),
     ];
-    let owner = DigestAlgorithm::Sha256.digest(CONFIDENTIALITY_AUTHORITY.as_bytes());
-    // RFC 8162 section 3: the first 28 octets of the SHA-256 of the local part.
-    let owner = hex(owner.as_ref().get(..28).unwrap_or_default());
     for domain in &settings.domains {
         records.push(format!("{domain}. IN MX 10 {hostname}."));
     }
     records.push("; The organisation's encryption certificate (RFC 8162); only worth something in a signed zone.".to_owned());
-    let certificate = hex(identity.encryption().der());
-    for domain in &settings.domains {
-        records.push(format!("{owner}._smimecert.{domain}. IN SMIMEA 3 0 0 {certificate}"));
-    }
+    records.extend(certificate_records(installation, identity));
     records
+}
+
+/// Returns the records with the certificate that others encrypt to.
+pub(super) fn certificate_records(installation: &Installation, identity: &Identity) -> Vec<String> {
+    let owner = DigestAlgorithm::Sha256.digest(CONFIDENTIALITY_AUTHORITY.as_bytes());
+    // RFC 8162 section 3: the first 28 octets of the SHA-256 of the local part.
+    let owner = hex(owner.as_ref().get(..28).unwrap_or_default());
+    let certificate = identity.encryption().first().map(|it| hex(it.der())).unwrap_or_default();
+    let record = |domain| format!("{owner}._smimecert.{domain}. IN SMIMEA 3 0 0 {certificate}");
+    installation.settings.domains.iter().map(record).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

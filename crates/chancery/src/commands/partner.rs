@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use chancery_smime::card::Card;
+use chancery_store::Store;
 use chancery_store::partner::PartnerRow;
 use serde::Serialize;
 
@@ -112,12 +113,37 @@ fn add(
     }
     let shown = shown(&card, None);
     note(&describe(&shown));
-    confirm(&card, yes, fingerprint)?;
     let store = installation.store()?;
+    let is_renewed = renews(&store, &card)?;
+    if !is_renewed || fingerprint.is_some() {
+        confirm(&card, yes || is_renewed, fingerprint)?;
+    }
     block_on(card::add(&store, &card, &bytes))?;
     output.show(&shown, || {
-        format!("added: mail to {} is protected from now on", card.domains().join(", "))
+        let domains = card.domains().join(", ");
+        if is_renewed {
+            format!("renewed: {domains}; it is the authority that you know, so there is nothing to compare")
+        } else {
+            format!("added: mail to {domains} is protected from now on")
+        }
     })
+}
+
+/// Returns true if the card is a newer one of a partner in the book, and for no other domains: who has compared the
+/// fingerprint once has compared it for this card too.
+fn renews(store: &Store, card: &Card) -> Result<bool> {
+    let fingerprint = card.fingerprint();
+    let partners = store.partners()?;
+    let Some(known) = partners.iter().find(|it| it.fingerprint == fingerprint) else {
+        return Ok(false);
+    };
+    let before = Card::read_stored(&known.card).ok();
+    if let Some(before) = before.filter(|before| before.issued() > card.issued()) {
+        let (old, new) = (day(card.issued()), day(before.issued()));
+        return Err(Failure::no(format!("the card is of {old}, and the one in the book of {new}"))
+            .hint("ask the partner for its newest card; to go back to this one, remove the partner first"));
+    }
+    Ok(card.domains().iter().all(|domain| known.domains.contains(domain)))
 }
 
 /// Compares the fingerprint, or asks whether somebody did.

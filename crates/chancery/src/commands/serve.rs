@@ -36,6 +36,7 @@ pub(super) fn run(installation: &Installation, _options: &Serve) -> Result {
     let ended = runtime.block_on(async {
         let shutdown = Shutdown::new();
         let policy_file = installation.settings.policy.clone();
+        let (keys_of, keys_in) = (installation.clone(), store.clone());
         let context = Context {
             store: store.clone(),
             identity,
@@ -53,6 +54,15 @@ pub(super) fn run(installation: &Installation, _options: &Serve) -> Result {
                     }
                     None
                 }
+            }),
+            reload_identity: Arc::new(move || {
+                let failed = |failure: &Failure| {
+                    tracing::error!(
+                        error = failure.message,
+                        "the renewed keys cannot be read; the old ones stay in use"
+                    );
+                };
+                keys_of.identity(&keys_in).inspect_err(failed).ok()
             }),
         };
         let server = Server::bind(settings, context).await?;
@@ -80,7 +90,7 @@ pub(super) fn tls_identity(installation: &Installation, store: &Store) -> Result
         let (chain, key) = (read(&files.certificate)?, zeroize::Zeroizing::new(read(&files.key)?));
         return tls::Identity::from_pem(&chain, &key).map_err(|error| Failure::of("", &error));
     }
-    let (certificate, key) = Identity::unseal_tls(store, &installation.master_key()?)?;
+    let (certificate, key) = Identity::unseal_tls(store, &installation.working_master_key(store)?)?;
     Ok(tls::Identity::from_der(vec![certificate], key.to_vec()))
 }
 

@@ -57,6 +57,31 @@ fn a_certificate_does_not_outlive_its_authority() {
 }
 
 #[test]
+fn a_renewed_authority_vouches_for_what_the_old_one_signed_and_the_other_way_round() {
+    let (organisation, key, ca) = acme();
+    let later = AT + TEN_YEARS - 86_400;
+    let renewed = issue::renewed_ca(&ca, &key, later, [9; 20]).unwrap();
+    assert_eq!((renewed.subject(), renewed.spki()), (ca.subject(), ca.spki()));
+    assert!(renewed.not_after() > ca.not_after());
+    let issued = |certificate, at, serial| {
+        let authority = Authority { key: &key, certificate };
+        issue::organisation_signing(&organisation, &authority, key.public_key(), at, serial)
+            .unwrap()
+    };
+    let (old, new) = (issued(&ca, AT, [2; 20]), issued(&renewed, later, [3; 20]));
+    for (certificate, anchor, at) in
+        [(&old, &ca, AT + 1), (&new, &renewed, later + 1), (&new, &ca, later + 1)]
+    {
+        let anchors = std::slice::from_ref(anchor);
+        let verdict = crate::path::check(certificate, &[], anchors, crate::Purpose::SmimeSign, at);
+        assert!(verdict.is_trusted(), "{:?}", verdict.failures);
+    }
+    let other = PrivateKey::generate(KeyKind::EcP256).unwrap();
+    assert!(issue::renewed_ca(&ca, &other, later, [9; 20]).is_err());
+    assert!(issue::renewed_ca(&old, &key, later, [9; 20]).is_err());
+}
+
+#[test]
 fn only_the_authority_issues() {
     let (organisation, key, ca) = acme();
     let other = PrivateKey::generate(KeyKind::EcP256).unwrap();

@@ -50,7 +50,7 @@ static BUDGET: Code = code(
 static EXPIRED: Code = code(
     "pki.path.expired",
     "a certificate on the path has expired",
-    "Ask the partner for a current card or certificate; renew with `chancery init --renew` if it is ours. Check the clock of this \
+    "Ask the partner for a current card or certificate; renew with `chancery key renew` if it is ours. Check the clock of this \
      machine with `chancery check` if many partners fail at once.",
 );
 static EXTENDED_KEY_USAGE: Code = code(

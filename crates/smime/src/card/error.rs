@@ -109,7 +109,7 @@ static CHAIN: Code = code(
 static DOMAIN: Code = code(
     "card.domain",
     "the domains and the certificates of the card do not fit each other",
-    "Ask the partner to make its card again after renewing its certificates for all its domains (`chancery init --renew`, then \
+    "Ask the partner to make its card again after renewing its certificates for all its domains (`chancery key renew`, then \
      `chancery partner card`). A card may list only domains for which both its signing and an encryption certificate are made out.",
 );
 static EXPIRED: Code = code(

@@ -1,8 +1,8 @@
 //! Partners, keys, and the audit log.
 
-use chancery_store::Error;
-use chancery_store::key::{KeyPurpose, NewKey};
+use chancery_store::key::{KeyPurpose, NewKey, Resealed};
 use chancery_store::partner::PartnerRow;
+use chancery_store::{Error, Store};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -79,31 +79,76 @@ async fn a_renewed_card_replaces_and_a_strange_one_does_not() {
     assert_eq!(actions, ["partner.add", "partner.add", "partner.remove"]);
 }
 
-#[tokio::test]
-async fn one_key_is_active_and_old_ones_are_kept() {
-    let (_directory, store) = fresh();
-    let key = |byte: u8, active| NewKey {
+fn key(byte: u8, active: bool) -> NewKey {
+    NewKey {
         purpose: KeyPurpose::Encryption,
         certificate: vec![byte; 100],
         sealed_key: vec![byte; 50],
         not_after_ms: NOW,
         active,
-    };
-    let first = store.put_key(key(1, true), act("")).await.unwrap();
-    let second = store.put_key(key(2, true), act("")).await.unwrap();
-    let third = store.put_key(key(3, false), act("")).await.unwrap();
+    }
+}
+
+async fn put(store: &Store, key: NewKey) -> i64 {
+    store.put_keys(vec![key], act("")).await.unwrap()[0]
+}
+
+#[tokio::test]
+async fn one_key_is_active_and_old_ones_are_kept() {
+    let (_directory, store) = fresh();
+    let first = put(&store, key(1, true)).await;
+    let second = put(&store, key(2, true)).await;
+    let third = put(&store, key(3, false)).await;
     let keys = store.keys(KeyPurpose::Encryption).unwrap();
     let order: Vec<_> = keys.iter().map(|key| (key.id, key.active)).collect();
     assert_eq!(order, [(second, true), (third, false), (first, false)]);
     assert_eq!(keys[0].sealed_key, [2; 50]);
     assert_eq!(store.keys(KeyPurpose::Signing).unwrap(), []);
-    assert!(store.retire_key(second, act("")).await.unwrap());
-    assert!(!store.retire_key(second, act("")).await.unwrap());
-    assert!(!store.retire_key(7, act("")).await.unwrap());
-    assert!(store.keys(KeyPurpose::Encryption).unwrap().iter().all(|key| !key.active));
     let json = serde_json::to_string(&keys).unwrap();
     assert!(!json.contains("sealed"), "{json}");
-    assert_eq!(store.audit_log(0, 9).unwrap().len(), 4);
+    assert_eq!(store.audit_log(0, 9).unwrap().len(), 3);
+    assert_eq!((store.key_version().unwrap(), store.partner_version().unwrap()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_key_in_use_is_never_destroyed() {
+    let (_directory, store) = fresh();
+    let old = put(&store, key(1, true)).await;
+    let used = put(&store, key(2, true)).await;
+    assert!(!store.destroy_key(used, act("")).await.unwrap());
+    assert!(!store.destroy_key(7, act("")).await.unwrap());
+    assert!(store.destroy_key(old, act("")).await.unwrap());
+    assert!(!store.destroy_key(old, act("")).await.unwrap(), "there is nothing left to destroy");
+    let keys = store.keys(KeyPurpose::Encryption).unwrap();
+    assert_eq!((keys[0].id, keys[0].is_destroyed()), (used, false));
+    assert_eq!((keys[1].id, keys[1].is_destroyed()), (old, true));
+    assert_eq!(keys[1].certificate, [1; 100], "the certificate stays as a record");
+    assert_eq!(store.key_version().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn keys_are_sealed_anew_all_or_none() {
+    let (_directory, store) = fresh();
+    let destroyed = put(&store, key(1, true)).await;
+    let old = put(&store, key(2, true)).await;
+    let used = put(&store, key(3, true)).await;
+    assert!(store.destroy_key(destroyed, act("")).await.unwrap());
+    let anew =
+        |id, before: u8| Resealed { id, before: vec![before; 50], after: vec![before + 10; 50] };
+    for wrong in [
+        vec![anew(old, 2)],
+        vec![anew(old, 2), anew(used, 4)],
+        vec![anew(old, 2), anew(used, 3), anew(destroyed, 1)],
+    ] {
+        assert!(!store.reseal_keys(wrong, act("")).await.unwrap());
+    }
+    let sealed = || {
+        let keys = store.keys(KeyPurpose::Encryption).unwrap();
+        keys.iter().map(|key| key.sealed_key.first().copied().unwrap_or(0)).collect::<Vec<_>>()
+    };
+    assert_eq!(sealed(), [3, 2, 0]);
+    assert!(store.reseal_keys(vec![anew(used, 3), anew(old, 2)], act("")).await.unwrap());
+    assert_eq!(sealed(), [13, 12, 0]);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod keys;
 mod matrix;
 mod metrics;
 mod mutt;
+mod own_keys;
 mod relay;
 mod time;
 mod world;

@@ -1,0 +1,36 @@
+//! Seals the organisation's private keys under another master key.
+
+use chancery_crypto::seal::{self, MasterKey};
+use chancery_store::key::{KeyPurpose, Resealed};
+use chancery_store::{Act, Store};
+
+use super::{Identity, cannot, context, name};
+use crate::error::Result;
+
+impl Identity {
+    /// Seals every private key under `new`, in one commit. Returns how many there were, or `None` if somebody changed
+    /// the keys meanwhile; then nothing was changed.
+    pub async fn reseal(
+        store: &Store,
+        old: &MasterKey,
+        new: &MasterKey,
+        act: Act,
+    ) -> Result<Option<usize>> {
+        let mut resealed = Vec::new();
+        for purpose in
+            [KeyPurpose::Ca, KeyPurpose::Signing, KeyPurpose::Encryption, KeyPurpose::Tls]
+        {
+            for row in store.keys(purpose)?.into_iter().filter(|row| !row.is_destroyed()) {
+                let context = context(purpose, &row.certificate);
+                let failed = |error| cannot(name(purpose), &error);
+                let secret = seal::open(old, &context, &row.sealed_key).map_err(failed)?;
+                let after = seal::seal(new, &context, &secret).map_err(failed)?;
+                // Nobody can open what was sealed in a wrong way, so it is tried before the old one is given up.
+                seal::open(new, &context, &after).map_err(failed)?;
+                resealed.push(Resealed { id: row.id, before: row.sealed_key, after });
+            }
+        }
+        let count = resealed.len();
+        Ok(store.reseal_keys(resealed, act).await?.then_some(count))
+    }
+}
