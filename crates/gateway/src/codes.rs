@@ -115,7 +115,9 @@ pub static NO_IDENTITY: Code = Code {
     retry: Retry::Later,
     reply: "451 4.3.5",
     summary: "the organisation's own keys cannot be used",
-    help: "Run `chancery check`: it says which key is missing and whether the master key fits. `chancery init` makes keys.",
+    help: "The message says which key, and why. If it cannot be unsealed, the file that `keys.unseal` names is not the one that \
+           the keys were sealed under: restore the right one from a backup. If there are no keys, this is no data directory \
+           that `chancery init` made: check `data` in the configuration.",
 };
 
 /// The server stops.

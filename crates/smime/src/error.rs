@@ -183,7 +183,8 @@ codes! {
          partner to sign before encrypting.";
     OWN_KEY: "smime.own_key", Us, Never, "451 4.3.5",
         "our own key or certificate cannot be used",
-        "The private key and the certificate do not belong together or cannot be read. Run `chancery check`.";
+        "The private key and the certificate do not belong together or cannot be read. Restore the data directory from a backup, or \
+         make new keys with `chancery key renew`.";
     PARTIALLY_PROTECTED: "smime.partially_protected", Sender, Never, "550 5.7.1",
         "only a part of what is shown is signed",
         "The signed part lies beside parts that nobody signed, such as a mailing list's footer. What is shown is more than \

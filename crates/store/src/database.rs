@@ -18,9 +18,11 @@ use crate::store::Options;
 use readers::Readers;
 use writer::Writer;
 
+pub use examine::Soundness;
 pub(crate) use statement::Db;
 pub(crate) use writer::Write;
 
+mod examine;
 mod migrate;
 mod readers;
 mod statement;
@@ -30,6 +32,7 @@ mod writer;
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) organisation: i64,
+    opener: Opener,
     // The writer is closed last, so that it can move everything from the log to the database file.
     readers: Readers,
     writer: Writer,
@@ -44,8 +47,8 @@ impl Database {
         let mut connection = opener.writer()?;
         migrate::migrate(&mut connection)?;
         let readers = Readers::new(opener.clone())?;
-        let writer = Writer::start(connection, opener, options, ids)?;
-        Ok(Self { organisation, readers, writer })
+        let writer = Writer::start(connection, opener.clone(), options, ids)?;
+        Ok(Self { organisation, opener, readers, writer })
     }
 
     /// Runs reads that see one state of the database.

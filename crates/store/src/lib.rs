@@ -42,6 +42,7 @@ mod spool;
 mod store;
 
 pub use body::{BodyReader, BodyRef, BodyWriter, NewBody};
+pub use database::Soundness;
 pub use error::{CODES, Error, Result};
 pub use fail::{FailPoint, FailPoints};
 pub use id::{BadId, MessageId, RecipientId, child_id};

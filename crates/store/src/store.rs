@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::body::{self, BodyReader, BodyRef, BodyWriter, Content, Memory, NewBody};
-use crate::database::Database;
+use crate::database::{Database, Soundness};
 use crate::error::{Doing, Error, Result};
 use crate::fail::FailPoints;
 use crate::id::Ids;
@@ -134,6 +134,11 @@ impl Store {
     pub async fn changed_elsewhere(&self) -> Result<bool> {
         let now = self.database.data_version().await?;
         Ok(self.data_version.swap(now, Ordering::Relaxed) != now)
+    }
+
+    /// Looks through the database file for damage, for so long at most; readers and writers go on meanwhile.
+    pub fn examine(&self, patience: Duration) -> Result<Soundness> {
+        self.database.examine(patience)
     }
 
     /// Removes what a process that ended left behind.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chancery_fault::Coded;
 use chancery_store::{
-    CODES, ChildBody, Error, FailPoint, FailPoints, Options, Stage, State, Store,
+    CODES, ChildBody, Error, FailPoint, FailPoints, Options, Soundness, Stage, State, Store,
 };
 use rusqlite::Connection;
 
@@ -260,4 +260,33 @@ fn every_code_is_listed_once_and_says_what_to_do() {
         );
         assert!(!code.summary.ends_with('.'), "{}", code.id);
     }
+}
+
+#[tokio::test]
+async fn damage_is_found_and_looking_for_it_ends() {
+    let (directory, store) = fresh();
+    for _ in 0..20 {
+        accept(&store, &["ann@acme.example"], &vec![7; 20_000]).await;
+    }
+    assert_eq!(store.examine(Duration::from_secs(60)).unwrap(), Soundness::Sound);
+    drop(store);
+    let path = directory.path().join("chancery.db");
+    let sound = fs::read(&path).unwrap();
+    let mut damaged = sound.clone();
+    // The middle of the file: pages that the tables point to. The first pages are needed to open it at all.
+    let middle = damaged.len() / 2 / 4096 * 4096;
+    damaged[middle..middle + 40_960].fill(0xff);
+    fs::write(&path, &damaged).unwrap();
+    let store = open(directory.path());
+    let found = store.examine(Duration::from_secs(60)).unwrap();
+    assert!(
+        matches!(&found, Soundness::Damaged(lines) if (1..=10).contains(&lines.len())),
+        "{found:?}"
+    );
+    drop(store);
+    fs::write(&path, &sound).unwrap();
+    let store = open(directory.path());
+    // No patience at all: it ends at once, or was faster than that.
+    let found = store.examine(Duration::ZERO).unwrap();
+    assert!(matches!(found, Soundness::Unfinished | Soundness::Sound), "{found:?}");
 }
