@@ -119,16 +119,19 @@ fn cipher(options: &Encrypt, recipients: &[&RecipientKey], permitted: &Permitted
     }
 }
 
-/// Says what was chosen and why, as `chancery explain` does for mail of the gateway.
+/// Says what was chosen and why, as `chancery explain` does for mail of the gateway. Unless asked, it says only what is
+/// wrong: mail programs show what a filter says, and wait for a key.
 fn reasons(choice: &Choice, is_verbose: bool) -> Vec<String> {
+    let warning = choice.warning.iter().map(|warning| format!("warning: {warning}"));
+    if !is_verbose {
+        return warning.collect();
+    }
     let mut lines = vec![format!("{}: {}", choice.cipher.as_str(), choice.why)];
-    lines.extend(choice.warning.iter().map(|warning| format!("warning: {warning}")));
-    if is_verbose {
-        for recipient in &choice.recipients {
-            let way = recipient.key_management.as_str();
-            lines.push(format!("to the certificate {} ({way})", recipient.fingerprint));
-            lines.extend(recipient.reasons.iter().map(|reason| format!("  because {reason}")));
-        }
+    lines.extend(warning);
+    for recipient in &choice.recipients {
+        let way = recipient.key_management.as_str();
+        lines.push(format!("to the certificate {} ({way})", recipient.fingerprint));
+        lines.extend(recipient.reasons.iter().map(|reason| format!("  because {reason}")));
     }
     lines
 }

@@ -183,7 +183,9 @@ fn openssl_reads_what_is_signed_and_encrypted_at_the_desk() {
             assert!(text.contains(TEXT), "{person}: {text}");
         }
     }
-    let made = desk.message("encrypt --to bob.pem", LETTER);
+    let quiet = desk.message("encrypt --to bob.pem", LETTER);
+    assert_eq!(quiet.stderr, "", "a mail program would show it, and wait");
+    let made = desk.message("encrypt --verbose --to bob.pem", LETTER);
     assert!(made.stderr.starts_with("aes256-cbc: "), "{made:?}");
     assert!(made.stderr.contains("nothing says that") && made.stderr.contains("reads aes256-gcm"));
     desk.write("only.eml", &made.stdout);
