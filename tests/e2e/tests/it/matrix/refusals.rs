@@ -150,7 +150,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
          The vectors `rfc9216-*` have the real one, of another program.",
     ),
     no(
-        &["OpenSSL 3.0", "OpenSSL 4.0"],
+        OLD_OPENSSL,
         &[In],
         &["compress"],
         &["unsupported compression algorithm"],
