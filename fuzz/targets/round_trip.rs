@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use chancery_crypto::PrivateKey;
 use chancery_smime::{
-    Anchor, ContentAlgorithm, HeaderConfidentiality, InPlace, MemorySpools, OpenFacts, Opened, OpeningKey, Outcome,
+    Anchor, ContentAlgorithm, HeaderConfidentiality, InPlace, MemorySpools, OpenFacts, Opened, OpeningKey,
     Protection, RecipientKey, Signer, Signing, open, protect_in_place, sign,
 };
 use libfuzzer_sys::fuzz_target;
@@ -85,9 +85,10 @@ fn opened(wire: &[u8]) -> Opened {
     open(&mut Cursor::new(wire), &KEYS.opening, &*ANCHORS, &facts, &mut spools, &mut out).expect("our own message opens")
 }
 
+/// Our signature is inside our encryption: if it fits, that was opened. What the message itself brought along may be
+/// encrypted to somebody else, or broken.
 fn assert_ours_fits(opened: &Opened) {
     let signers = &opened.verdict.signers;
     let fits = signers.iter().any(|signer| signer.signature_ok && signer.fingerprint == KEYS.signer.fingerprint());
-    let is_deciphered = opened.verdict.result != Outcome::Undecipherable || signers.len() > 1;
-    assert!((fits && is_deciphered) || signers.len() >= MANY_SIGNERS, "{:#?}", opened.verdict);
+    assert!(fits || signers.len() >= MANY_SIGNERS, "{:#?}", opened.verdict);
 }
