@@ -118,10 +118,7 @@ fn fill(block: &mut [u8], bytes: &[u8]) {
 mod tests {
     use super::{Mac, hkdf, x963};
     use crate::digest::DigestAlgorithm;
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+    use crate::hex::hex;
 
     #[test]
     fn x963_known_answer() {

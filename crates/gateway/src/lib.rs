@@ -51,7 +51,6 @@ mod release;
 mod routes;
 mod server;
 mod stored_body;
-mod text;
 mod warning;
 
 pub use codes::CODES;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chancery_crypto::hex;
 use chancery_fault::{Code, Coded as _};
 use chancery_mail::address::Address;
 use chancery_mail::notice::{self, Action, Notice, Report};
@@ -250,7 +251,7 @@ impl Parties {
         let to = Address::parse(&message.reverse_path).ok()?;
         let from = Address::parse(&gateway.settings.postmaster).ok()?;
         let unique = chancery_crypto::random::bytes::<12>().ok()?;
-        let unique = format!("{}.{}", message.id, crate::text::hex(&unique));
+        let unique = format!("{}.{}", message.id, hex(&unique));
         let id = message_id::make(&unique, &gateway.settings.hostname);
         Some(Self { from, to, id, date: gateway.now_ms() / 1000 })
     }

@@ -4,6 +4,7 @@
 //! by then. Only a verified message is answered, only to addresses in the domains of its From, and never one from the null
 //! sender, so that nobody can make us write to somebody else.
 
+use chancery_crypto::hex;
 use chancery_mail::{Address, message_id};
 use chancery_policy::Receipts;
 use chancery_smime::{Answer, Asked, Opened};
@@ -79,7 +80,7 @@ fn write(
     // The same for a plan that is made again.
     let identity = gateway.identity();
     let seed = identity.boundary_seed(&format!("{} receipt {from} {to}", subject.message.id));
-    let unique = crate::text::hex(seed.get(..16).unwrap_or(&seed));
+    let unique = hex(seed.get(..16).unwrap_or(&seed));
     let message_id = message_id::make(&unique, &gateway.settings.hostname);
     let mut receipt = Vec::new();
     let answer = Answer {

@@ -5,6 +5,7 @@
 
 use std::io::{Read, Seek as _, Write as _};
 
+use chancery_crypto::hex;
 use chancery_fault::Code;
 use chancery_mail::HeaderBlock;
 use chancery_smime::{Delivered, Opened};
@@ -34,7 +35,7 @@ pub(crate) fn wrap(
         &mut received
     };
     let boundary = gateway.identity().boundary_seed(&format!("{} warning", subject.message.id));
-    let boundary = crate::text::hex(boundary.get(..16).unwrap_or(&boundary));
+    let boundary = hex(boundary.get(..16).unwrap_or(&boundary));
     let mut out = gateway.store.body_writer();
     out.write_all(trace)?;
     for name in KEPT_FIELDS {

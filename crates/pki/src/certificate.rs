@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use chancery_crypto::{DigestAlgorithm, PublicKey};
+use chancery_crypto::{DigestAlgorithm, PublicKey, hex};
 use der::asn1::{BitStringRef, ContextSpecific, IntRef};
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
 use x509_cert::time::Validity;
@@ -351,15 +351,6 @@ fn is_plain_address(text: &str) -> bool {
 
 fn unix_time(time: x509_cert::time::Time) -> i64 {
     i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        for nibble in [byte >> 4, byte & 0xf] {
-            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
-        text
-    })
 }
 
 /// Labels of certificates in PEM; the second is an old form (RFC 7468 section 5.1).

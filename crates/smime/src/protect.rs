@@ -3,7 +3,7 @@
 use std::io::{self, Read, Seek, Write};
 
 use chancery_cms::{DetachedSigner, EnvelopedWriter, Recipient};
-use chancery_crypto::{DigestAlgorithm, Hasher};
+use chancery_crypto::{DigestAlgorithm, Hasher, hex};
 use chancery_mail::{Span, transfer::Base64Encoder};
 use serde::Serialize;
 
@@ -216,8 +216,7 @@ pub(crate) fn boundary(seed: &[u8]) -> String {
     hasher.update(b"chancery boundary\0");
     hasher.update(seed);
     let digest = hasher.finish();
-    let text: String =
-        digest.as_ref().iter().take(BOUNDARY_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let text = hex(digest.as_ref().get(..BOUNDARY_BYTES).unwrap_or_default());
     // RFC 2045 section 6.7 note: "=_" cannot occur in quoted-printable or base64 text.
     format!("=_{text}")
 }

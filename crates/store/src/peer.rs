@@ -2,7 +2,7 @@
 //!
 //! Only the newest word counts, by the time at which it was signed, so that no old mail can take anything back.
 
-use chancery_crypto::DigestAlgorithm;
+use chancery_crypto::{DigestAlgorithm, hex};
 use rusqlite::{Row, params};
 use serde::Serialize;
 
@@ -121,11 +121,8 @@ fn fingerprint<S: serde::Serializer>(
     certificate: &Option<Vec<u8>>,
     serializer: S,
 ) -> std::result::Result<S::Ok, S::Error> {
-    let hex = |der: &Vec<u8>| {
-        let digest = DigestAlgorithm::Sha256.digest(der);
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
-    certificate.as_ref().map(hex).serialize(serializer)
+    let digest = |der: &Vec<u8>| hex(DigestAlgorithm::Sha256.digest(der).as_ref());
+    certificate.as_ref().map(digest).serialize(serializer)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<PeerRow> {

@@ -4,7 +4,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use chancery_crypto::{DigestAlgorithm, KeyKind};
+use chancery_crypto::{DigestAlgorithm, KeyKind, hex};
 use chancery_gateway::identity::{Identity, KeySummary};
 use chancery_pki::{CONFIDENTIALITY_AUTHORITY, Organisation};
 use chancery_store::{Options, Store};
@@ -197,10 +197,6 @@ pub(super) fn certificate_records(installation: &Installation, identity: &Identi
     let certificate = identity.encryption().first().map(|it| hex(it.der())).unwrap_or_default();
     let record = |domain| format!("{owner}._smimecert.{domain}. IN SMIMEA 3 0 0 {certificate}");
     installation.settings.domains.iter().map(record).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text(created: &Created) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use chancery_crypto::random;
+use chancery_crypto::{hex, random};
 use chancery_net::shutdown::Shutdown;
 use chancery_smime::card::Card;
 use chancery_store::{MessageView, QueueFilter};
@@ -60,8 +60,7 @@ impl Place {
     /// Makes an empty folder that nobody else can look into.
     pub(super) fn make() -> Result<Self> {
         let unique = random::bytes::<6>().map_err(|error| Failure::of("cannot start", &error))?;
-        let unique: String = unique.iter().map(|byte| format!("{byte:02x}")).collect();
-        let directory = std::env::temp_dir().join(format!("chancery-demo-{unique}"));
+        let directory = std::env::temp_dir().join(format!("chancery-demo-{}", hex(&unique)));
         let made = std::fs::DirBuilder::new().mode(0o700).create(&directory);
         made.map_err(|error| {
             Failure::failed(format!("cannot make {}: {error}", directory.display()))

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use chancery_crypto::hex;
+
 use crate::error::Error;
 use crate::oid;
 use crate::time;
@@ -236,7 +238,7 @@ impl ListExpansion {
         let list = match identifier.tag {
             tag::SEQUENCE => crate::identity::Identifier::from_tlv(identifier)?.to_string(),
             tag::OCTET_STRING => {
-                identifier.content.iter().take(MAX_KEY).map(|byte| format!("{byte:02x}")).collect()
+                hex(identifier.content.get(..MAX_KEY).unwrap_or(identifier.content))
             }
             _ => return Err(unexpected(identifier)),
         };

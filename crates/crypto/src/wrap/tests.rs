@@ -3,10 +3,7 @@
 use super::{KeyWrap, PasswordWrap};
 use crate::cipher::{ContentCipher, ContentKey};
 use crate::error::Error;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+use crate::hex::hex;
 
 #[test]
 fn aes_known_answers() {

@@ -1,8 +1,7 @@
 //! What the verdict says about receipts, labels and lists (RFC 2634).
 
-use std::fmt::Write as _;
-
 use chancery_cms::{Receipt, ReceiptsFrom, SecurityLabel, Services};
+use chancery_crypto::hex;
 use serde::Serialize;
 
 /// What one signer asks for, and marks the message with. Nobody but the signer says so.
@@ -74,7 +73,7 @@ impl ServicesVerdict {
         let labels = services.label.iter().chain(&services.equivalent_labels);
         Self {
             receipt_request: services.receipt_request.as_ref().map(|request| RequestVerdict {
-                identifier: hex(&request.identifier),
+                identifier: shown(&request.identifier),
                 from: match &request.from {
                     ReceiptsFrom::All => vec!["all".to_owned()],
                     ReceiptsFrom::FirstTier => vec!["first-tier".to_owned()],
@@ -131,19 +130,15 @@ impl LabelVerdict {
 impl ReceiptVerdict {
     pub(crate) fn of(receipt: &Receipt) -> Self {
         Self {
-            identifier: hex(&receipt.identifier),
+            identifier: shown(&receipt.identifier),
             content_type: receipt.content_type.clone(),
-            signature: hex(&receipt.signature),
+            signature: shown(&receipt.signature),
         }
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(MAX_HEX).fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ok = write!(text, "{byte:02x}");
-        text
-    })
+fn shown(bytes: &[u8]) -> String {
+    hex(bytes.get(..MAX_HEX).unwrap_or(bytes))
 }
 
 /// Bytes of identifiers and signatures that are shown.

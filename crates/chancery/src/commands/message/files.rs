@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use chancery_crypto::random;
+use chancery_crypto::{hex, random};
 use chancery_smime::{Spool, Spools};
 
 use crate::cli::message::Files;
@@ -314,7 +314,7 @@ fn beside(target: &Path) -> Result<PathBuf> {
 
 fn random_name() -> std::result::Result<String, String> {
     let bytes = random::bytes::<16>().map_err(|error| error.to_string())?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
 }
 
 /// Returns true if this is text whose first line ends with LF alone.

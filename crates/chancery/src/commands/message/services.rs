@@ -4,7 +4,7 @@ use std::io::{Seek as _, Write as _};
 use std::path::Path;
 
 use chancery_cms::{ReceiptRequest, ReceiptsFrom, SecurityLabel};
-use chancery_crypto::random;
+use chancery_crypto::{hex, random};
 use chancery_mail::{Address, message_id};
 use chancery_smime::{Answer, OpeningKey, Outcome, Signer, Wishes, check_receipt};
 
@@ -105,16 +105,14 @@ pub(super) fn receipt(config: Option<&Path>, options: &Receipt) -> Result {
     }
     let to = asked.to().into_iter().next();
     let to = to.ok_or_else(|| Failure::no("the request does not say where receipts go"))?;
-    let unique = random::bytes::<12>()
-        .map_err(|error| Failure::of("cannot name the receipt", &error))?
-        .map(|byte| format!("{byte:02x}"))
-        .concat();
+    let unique =
+        random::bytes::<12>().map_err(|error| Failure::of("cannot name the receipt", &error))?;
     let answer = Answer {
         signer: &signer,
         signing_time: now_ms() / 1000,
         from: &from,
         to: &to,
-        message_id: &message_id::make(&unique, from.domain()),
+        message_id: &message_id::make(&hex(&unique), from.domain()),
     };
     let mut sink = Sink::like(&options.files, &input)?;
     let mut receipt = Vec::new();
