@@ -66,23 +66,21 @@ impl Identity {
     pub fn unseal(store: &Store, master: &MasterKey, at: i64) -> Result<Self> {
         // The number first: keys that change meanwhile are then read again, and never overlooked.
         let version = store.key_version()?;
-        let authority = certificate(KeyPurpose::Ca, &active(store, KeyPurpose::Ca)?)?;
-        let signing_row = active(store, KeyPurpose::Signing)?;
-        let signing = certificates(store, KeyPurpose::Signing)?;
-        let signing_key = open(master, KeyPurpose::Signing, &signing_row)?;
+        let authority = certificate(&active(store, KeyPurpose::Ca)?)?;
+        let (current, old) = whole(store, KeyPurpose::Signing)?;
+        let signing = certificates(&current, &old)?;
+        let signing_key = open(master, &current)?;
         let mut hasher = Hasher::new(DigestAlgorithm::Sha256);
         hasher.update(b"chancery boundary seed");
         hasher.update(&signing_key.to_pkcs8_der().map_err(|e| cannot("signing", &e))?);
         let seed = Zeroizing::new(hasher.finish().as_ref().to_vec());
         let chain = [authority.der().to_vec()];
-        let signer = Signer::new(signing_key, &signing_row.certificate, &chain)?;
-        let current = active(store, KeyPurpose::Encryption)?;
-        let encryption = certificates(store, KeyPurpose::Encryption)?;
-        let rows = store.keys(KeyPurpose::Encryption)?;
-        let mut opening = Vec::with_capacity(rows.len());
-        for row in rows.iter().filter(|row| !row.is_destroyed()) {
-            let key = open(master, KeyPurpose::Encryption, row)?;
-            opening.push(OpeningKey::new(key, &row.certificate)?);
+        let signer = Signer::new(signing_key, &current.certificate, &chain)?;
+        let (current, old) = whole(store, KeyPurpose::Encryption)?;
+        let encryption = certificates(&current, &old)?;
+        let mut opening = Vec::with_capacity(encryption.len());
+        for row in std::iter::once(&current).chain(&old) {
+            opening.push(OpeningKey::new(open(master, row)?, &row.certificate)?);
         }
         // As long as partners may still have the certificate before, and some time after.
         let may_be_known = |old: &Certificate| old.not_after().saturating_add(ANNOUNCED) >= at;
@@ -96,26 +94,22 @@ impl Identity {
     /// Returns true if the master key is the one that the keys are sealed under.
     pub fn is_sealed_under(store: &Store, master: &MasterKey) -> Result<bool> {
         let row = active(store, KeyPurpose::Ca)?;
-        Ok(seal::open(master, &context(KeyPurpose::Ca, &row.certificate), &row.sealed_key).is_ok())
+        Ok(secret(master, &row).is_ok())
     }
 
     /// Reads and unseals the TLS key that `create` made: certificate (DER) and key (PKCS#8).
     pub fn unseal_tls(store: &Store, master: &MasterKey) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>)> {
         let row = active(store, KeyPurpose::Tls)?;
-        let secret =
-            seal::open(master, &context(KeyPurpose::Tls, &row.certificate), &row.sealed_key)
-                .map_err(|e| cannot("TLS", &e))?;
+        let secret = secret(master, &row)?;
         Ok((row.certificate, secret))
     }
 
     /// Lists the keys without touching a secret.
     pub fn summary(store: &Store) -> Result<Vec<KeySummary>> {
         let mut list = Vec::new();
-        for purpose in
-            [KeyPurpose::Ca, KeyPurpose::Signing, KeyPurpose::Encryption, KeyPurpose::Tls]
-        {
+        for purpose in KeyPurpose::ALL {
             for row in store.keys(purpose)? {
-                let certificate = certificate(purpose, &row)?;
+                let certificate = certificate(&row)?;
                 let state = match (row.active, row.is_destroyed()) {
                     (true, _) => KeyState::Used,
                     (false, true) => KeyState::Destroyed,
@@ -175,24 +169,34 @@ impl Identity {
     }
 }
 
+/// Returns the key in use for a purpose.
 fn active(store: &Store, purpose: KeyPurpose) -> Result<KeyRow> {
-    store.keys(purpose)?.into_iter().find(|row| row.active).ok_or_else(|| missing(name(purpose)))
+    whole(store, purpose).map(|(current, _)| current)
 }
 
-/// Returns the certificates whose keys are there, the one in use first.
-fn certificates(store: &Store, purpose: KeyPurpose) -> Result<Vec<Certificate>> {
-    let rows = store.keys(purpose)?;
-    rows.iter().filter(|row| !row.is_destroyed()).map(|row| certificate(purpose, row)).collect()
+/// Returns the key in use for a purpose, and those before it that were not destroyed.
+fn whole(store: &Store, purpose: KeyPurpose) -> Result<(KeyRow, Vec<KeyRow>)> {
+    let mut rows = store.keys(purpose)?.into_iter();
+    let current = rows.next().filter(|row| row.active).ok_or_else(|| missing(name(purpose)))?;
+    Ok((current, rows.filter(|row| !row.is_destroyed()).collect()))
 }
 
-fn certificate(purpose: KeyPurpose, row: &KeyRow) -> Result<Certificate> {
-    Certificate::from_der(&row.certificate).map_err(|e| cannot(name(purpose), &e))
+fn certificates(current: &KeyRow, old: &[KeyRow]) -> Result<Vec<Certificate>> {
+    std::iter::once(current).chain(old).map(certificate).collect()
 }
 
-fn open(master: &MasterKey, purpose: KeyPurpose, row: &KeyRow) -> Result<PrivateKey> {
-    let secret = seal::open(master, &context(purpose, &row.certificate), &row.sealed_key);
-    let secret = secret.map_err(|e| cannot(name(purpose), &e))?;
-    PrivateKey::from_pkcs8_der(&secret).map_err(|e| cannot(name(purpose), &e))
+fn certificate(row: &KeyRow) -> Result<Certificate> {
+    Certificate::from_der(&row.certificate).map_err(|e| cannot(name(row.purpose), &e))
+}
+
+fn open(master: &MasterKey, row: &KeyRow) -> Result<PrivateKey> {
+    let secret = secret(master, row)?;
+    PrivateKey::from_pkcs8_der(&secret).map_err(|e| cannot(name(row.purpose), &e))
+}
+
+fn secret(master: &MasterKey, row: &KeyRow) -> Result<Zeroizing<Vec<u8>>> {
+    let context = context(row.purpose, &row.certificate);
+    seal::open(master, &context, &row.sealed_key).map_err(|e| cannot(name(row.purpose), &e))
 }
 
 /// Binds a sealed key to its purpose and certificate, so that rows cannot be exchanged.

@@ -9,10 +9,10 @@ use chancery_crypto::DigestAlgorithm;
 use crate::audit;
 use crate::database::Write;
 use crate::error::Result;
-use crate::partner;
 use crate::queue::admin::Act;
 use crate::queue::change::insert_fresh;
 use crate::store::Store;
+use crate::version::Versioned;
 
 /// A key to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,10 +142,7 @@ impl Store {
     /// Returns a number that grows with each change of the keys, so that keys in memory know when they are old. The
     /// number of the book of partners grows along.
     pub fn key_version(&self) -> Result<i64> {
-        let sql = "SELECT version FROM version WHERE organisation = $1 AND name = 'key'";
-        self.database.read("read the keys", |db| {
-            Ok(db.one(sql, [self.database.organisation], |row| row.get(0))?.unwrap_or(0))
-        })
+        Versioned::Keys.read(&self.database)
     }
 }
 
@@ -196,13 +193,14 @@ fn insert(write: &Write<'_>, key: &NewKey, act: &Act) -> Result<i64> {
 
 /// The book of partners grows along, so that whoever looks at that number alone notices.
 fn grow_version(write: &Write<'_>) -> Result<()> {
-    let sql = "INSERT INTO version (organisation, name, version) VALUES ($1, 'key', 1) \
-               ON CONFLICT (organisation, name) DO UPDATE SET version = version.version + 1";
-    write.run(sql, [write.organisation])?;
-    partner::grow_version(write)
+    Versioned::Keys.grow(write)?;
+    Versioned::Partners.grow(write)
 }
 
 impl KeyPurpose {
+    /// All of them, those that vouch for others first.
+    pub const ALL: [Self; 4] = [Self::Ca, Self::Signing, Self::Encryption, Self::Tls];
+
     fn word(self) -> &'static str {
         match self {
             Self::Ca => "ca",

@@ -40,6 +40,7 @@ mod id;
 mod layout;
 mod spool;
 mod store;
+mod version;
 
 pub use body::{BodyReader, BodyRef, BodyWriter, NewBody};
 pub use database::Soundness;

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::peer;
 use crate::queue::admin::Act;
 use crate::store::Store;
+use crate::version::Versioned;
 
 /// A partner organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +46,7 @@ impl Store {
                 refuse_conflict(write, &partner)?;
                 delete(write, &partner.fingerprint)?;
                 insert(write, &partner)?;
-                grow_version(write)?;
+                Versioned::Partners.grow(write)?;
                 let details = json!({"name": partner.name, "domains": partner.domains,
                     "expires_at_ms": partner.expires_at_ms});
                 audit::append(write, &act, "partner.add", &partner.fingerprint, details)?;
@@ -88,7 +89,7 @@ impl Store {
                 for domain in &partner.domains {
                     peer::forget(write, domain)?;
                 }
-                grow_version(write)?;
+                Versioned::Partners.grow(write)?;
                 let details = json!({"name": partner.name, "domains": partner.domains});
                 audit::append(write, &act, "partner.remove", &fingerprint, details)?;
                 Ok(true)
@@ -98,10 +99,7 @@ impl Store {
 
     /// Returns a number that grows with each change of the book, so that a copy in memory knows when it is old.
     pub fn partner_version(&self) -> Result<i64> {
-        let sql = "SELECT version FROM version WHERE organisation = $1 AND name = 'partner'";
-        self.database.read("read the book of partners", |db| {
-            Ok(db.one(sql, [self.database.organisation], |row| row.get(0))?.unwrap_or(0))
-        })
+        Versioned::Partners.read(&self.database)
     }
 }
 
@@ -150,13 +148,6 @@ fn delete(write: &Write<'_>, fingerprint: &str) -> Result<()> {
     write.run("DELETE FROM partner_domain WHERE organisation = $1 AND fingerprint = $2", params)?;
     write.run("DELETE FROM partner WHERE organisation = $1 AND fingerprint = $2", params)?;
     Ok(())
-}
-
-/// Says that the book of partners, or what is known of their software, has changed.
-pub(crate) fn grow_version(write: &Write<'_>) -> Result<()> {
-    let sql = "INSERT INTO version (organisation, name, version) VALUES ($1, 'partner', 1) \
-               ON CONFLICT (organisation, name) DO UPDATE SET version = version.version + 1";
-    write.run(sql, [write.organisation]).map(|_| ())
 }
 
 fn read(db: &Db<'_>, organisation: i64, fingerprint: Option<&str>) -> Result<Vec<PartnerRow>> {

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::database::Write;
 use crate::error::Result;
-use crate::partner::grow_version;
 use crate::store::Store;
+use crate::version::Versioned;
 
 /// What is known of one correspondent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -104,7 +104,7 @@ pub(crate) fn learn(write: &Write<'_>, news: &PeerRow) -> Result<()> {
     let is_said =
         |row: &PeerRow| (row.capabilities.clone(), row.observed.clone(), row.certificate.clone());
     if now.is_organisation() && is_said(&now) != is_said(&before) {
-        grow_version(write)?;
+        Versioned::Partners.grow(write)?;
     }
     Ok(())
 }

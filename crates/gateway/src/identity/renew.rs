@@ -85,8 +85,7 @@ impl Identity {
     ) -> Result<Vec<KeySummary>> {
         let at = act.at_ms / 1000;
         let row = active(store, KeyPurpose::Ca)?;
-        let (mut authority, key) =
-            (certificate(KeyPurpose::Ca, &row)?, open(master, KeyPurpose::Ca, &row)?);
+        let (mut authority, key) = (certificate(&row)?, open(master, &row)?);
         let is_below =
             |purpose: &KeyPurpose| matches!(purpose, KeyPurpose::Signing | KeyPurpose::Encryption);
         let would_end =
@@ -105,7 +104,7 @@ impl Identity {
             Issuing { organisation, hostname, authority_key: &key, authority: &authority, at };
         for purpose in BELOW_THE_AUTHORITY.into_iter().filter(|it| renewal.purposes.contains(it)) {
             let row = active(store, purpose)?;
-            let old = open(master, purpose, &row)?;
+            let old = open(master, &row)?;
             let key = if renewal.keep_keys {
                 old
             } else {

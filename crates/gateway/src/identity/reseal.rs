@@ -4,7 +4,7 @@ use chancery_crypto::seal::{self, MasterKey};
 use chancery_store::key::{KeyPurpose, Resealed};
 use chancery_store::{Act, Store};
 
-use super::{Identity, cannot, context, name};
+use super::{Identity, cannot, context, name, secret};
 use crate::error::Result;
 
 impl Identity {
@@ -17,13 +17,11 @@ impl Identity {
         act: Act,
     ) -> Result<Option<usize>> {
         let mut resealed = Vec::new();
-        for purpose in
-            [KeyPurpose::Ca, KeyPurpose::Signing, KeyPurpose::Encryption, KeyPurpose::Tls]
-        {
+        for purpose in KeyPurpose::ALL {
             for row in store.keys(purpose)?.into_iter().filter(|row| !row.is_destroyed()) {
                 let context = context(purpose, &row.certificate);
                 let failed = |error| cannot(name(purpose), &error);
-                let secret = seal::open(old, &context, &row.sealed_key).map_err(failed)?;
+                let secret = secret(old, &row)?;
                 let after = seal::seal(new, &context, &secret).map_err(failed)?;
                 // Nobody can open what was sealed in a wrong way, so it is tried before the old one is given up.
                 seal::open(new, &context, &after).map_err(failed)?;

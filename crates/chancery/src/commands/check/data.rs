@@ -62,7 +62,7 @@ impl Findings {
             book.map_err(|error| self.failure("partners", &Failure::from(error))).ok()
         });
         let mut terms = keys(&store).unwrap_or_default();
-        terms.extend(own_tls(installation));
+        terms.extend(own_tls(installation, &store));
         terms.extend(partners(&store, book.as_ref()).unwrap_or_default());
         self.terms(&terms);
     }
@@ -157,7 +157,7 @@ fn keys(store: &Store) -> Result<Vec<Term>, chancery_gateway::Error> {
 }
 
 /// The certificate of the listeners: the configured file, or what `init` made.
-fn own_tls(installation: &Installation) -> Option<Term> {
+fn own_tls(installation: &Installation, store: &Store) -> Option<Term> {
     let file = &installation.settings.tls.certificate;
     let term = |certificate: &Certificate, mend: String| Term {
         subject: "tls",
@@ -174,7 +174,6 @@ fn own_tls(installation: &Installation) -> Option<Term> {
         );
         return chain.first().map(|first| term(first, mend));
     }
-    let store = installation.store().ok()?;
     let rows = store.keys(KeyPurpose::Tls).ok()?;
     let certificate =
         Certificate::from_der(&rows.iter().find(|row| row.active)?.certificate).ok()?;
