@@ -102,19 +102,16 @@ pub fn choose(recipients: &[&RecipientKey], permitted: &Permitted) -> Choice {
     let unread_by = |cipher| recipients.iter().find(move |it| !it.reads(cipher));
     let Some(cipher) = permitted.0.iter().copied().find(|it| unread_by(*it).is_none()) else {
         let cipher = permitted.most_read();
-        let who = unread_by(cipher).map_or("", |it| it.fingerprint());
         let why = "the most widely read of those that are permitted".to_owned();
-        let warning = Some(format!("nothing says that {} reads {}", short(who), cipher.as_str()));
+        let warning = unread_by(cipher).map(|who| unsaid(who, cipher));
         return Choice { cipher, why, warning, recipients: believed };
     };
     let best = permitted.0.first().copied().unwrap_or(cipher);
     let why = match unread_by(best) {
         None => "every recipient reads it, the best that is permitted".to_owned(),
-        Some(who) => format!(
-            "the best that every recipient is known to read: nothing says that {} reads {}",
-            short(who.fingerprint()),
-            best.as_str()
-        ),
+        Some(who) => {
+            format!("the best that every recipient is known to read: {}", unsaid(who, best))
+        }
     };
     Choice { cipher, why, warning: None, recipients: believed }
 }
@@ -126,9 +123,7 @@ impl Choice {
         Self {
             cipher,
             why: "it was asked for by name".to_owned(),
-            warning: unread.map(|it| {
-                format!("nothing says that {} reads {}", short(it.fingerprint()), cipher.as_str())
-            }),
+            warning: unread.map(|who| unsaid(who, cipher)),
             recipients: recipients.iter().map(|it| it.choice().clone()).collect(),
         }
     }
@@ -218,15 +213,15 @@ impl Statement {
 }
 
 impl RecipientChoice {
-    pub(crate) fn new(fingerprint: &str, reading: &Reading, way: KeyTransport) -> Self {
+    pub(crate) fn new(fingerprint: String, reading: Reading, way: KeyTransport) -> Self {
         Self {
-            fingerprint: fingerprint.to_owned(),
+            fingerprint,
             source: reading.content_source,
             stated_at: reading.content_at,
-            reads: reading.content.clone(),
+            reads: reading.content,
             key_management: way,
             key_source: reading.key_source,
-            reasons: reading.reasons.clone(),
+            reasons: reading.reasons,
         }
     }
 }
@@ -237,8 +232,9 @@ impl Reading {
     }
 }
 
-fn short(fingerprint: &str) -> String {
-    fingerprint.chars().take(SHORT).collect()
+fn unsaid(who: &RecipientKey, cipher: ContentAlgorithm) -> String {
+    let who: String = who.fingerprint().chars().take(SHORT).collect();
+    format!("nothing says that {who} reads {}", cipher.as_str())
 }
 
 /// Every program since S/MIME 3.1 reads AES in CBC (RFC 8551 section 2.7); it is followed by what newer ones read.

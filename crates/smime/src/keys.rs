@@ -30,8 +30,6 @@ pub struct Signer {
 #[derive(Clone, Debug)]
 pub struct RecipientKey {
     recipient: Recipient,
-    reads: Arc<[ContentAlgorithm]>,
-    way: KeyTransport,
     choice: Arc<RecipientChoice>,
 }
 
@@ -157,18 +155,18 @@ impl RecipientKey {
             Some(digest) => recipient.deriving_with(digest),
             None => recipient,
         };
-        let choice = Arc::new(RecipientChoice::new(&fingerprint, &reading, way));
-        Ok(Self { recipient, reads: reading.content.into(), way, choice })
+        let choice = Arc::new(RecipientChoice::new(fingerprint, reading, way));
+        Ok(Self { recipient, choice })
     }
 
     /// Returns true if the recipient is known to read this cipher.
     pub fn reads(&self, cipher: ContentAlgorithm) -> bool {
-        self.reads.contains(&cipher)
+        self.choice.reads.contains(&cipher)
     }
 
     /// Returns how the content key will be carried.
     pub fn key_transport(&self) -> KeyTransport {
-        self.way
+        self.choice.key_management
     }
 
     /// Returns what was believed of the recipient, and why.

@@ -290,13 +290,15 @@ impl<'c, 'm> Conclusion<'c, 'm> {
                 Layer::Signed(report) => report.as_mut(),
                 Layer::Encrypted(_) | Layer::PartlySigned(_) => None,
             });
-        let Some(report) = innermost else { return Vec::new() };
+        let asks = |signer: &SignerReport| signer.services.receipt_request.is_some();
+        // Few ask, and judging a signer again costs the check of a path.
+        let Some(report) = innermost.filter(|report| report.signers.iter().any(asks)) else {
+            return Vec::new();
+        };
         let verdicts = self.judge.signers(report, authors, true);
         let signers = std::mem::take(&mut report.signers).into_iter().zip(verdicts);
         signers
-            .filter(|(signer, verdict)| {
-                is_good_for_from(verdict) && signer.services.receipt_request.is_some()
-            })
+            .filter(|(signer, verdict)| is_good_for_from(verdict) && asks(signer))
             .map(|(signature, _)| Asked {
                 signature,
                 is_from_list: !lists.is_empty(),

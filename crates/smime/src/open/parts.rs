@@ -106,11 +106,15 @@ impl Peeled<'_> {
         }
         let text =
             "a part of the message is taken from elsewhere when it is shown; nobody signed that";
-        let problem = Problem::new(&error::PARTIALLY_PROTECTED, text);
+        self.note(Problem::new(&error::PARTIALLY_PROTECTED, text));
+        self.is_ambiguous = true;
+    }
+
+    /// Takes in a problem, once.
+    fn note(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
-        self.is_ambiguous = true;
     }
 
     /// Takes an S/MIME message out of the format of Outlook, if it is all there is (MS-OXOSMIME); else says that it is
@@ -146,10 +150,7 @@ impl Peeled<'_> {
             body(entity, part)?.take(TNEF_START).read_to_end(&mut start)?;
             if start.starts_with(&tnef::SIGNATURE) && mentions_smime(&start) {
                 let text = "an attachment winmail.dat of Outlook has the S/MIME message inside";
-                let problem = Problem::new(&error::TNEF, text);
-                if !self.problems.contains(&problem) {
-                    self.problems.push(problem);
-                }
+                self.note(Problem::new(&error::TNEF, text));
                 return Ok(());
             }
         }

@@ -3,11 +3,12 @@
 use std::io::Cursor;
 
 use chancery_smime::{
-    ContentAlgorithm, EncryptedBy, HeaderConfidentiality, InPlace, Outcome, Protection,
-    ProtectionKind, Signing, protect_in_place, sign,
+    ContentAlgorithm, EncryptedBy, HeaderConfidentiality, InPlace, Outcome, ProtectionKind,
+    Signing, sign,
 };
 
 use crate::{
+    header::in_place,
     openssl::OpenSsl,
     support::{AT, MESSAGE, Party, open_as},
 };
@@ -105,17 +106,9 @@ fn what_is_not_verified_is_vouched_for_by_nobody() {
 #[test]
 fn all_that_we_encrypt_is_vouched_for() {
     let (acme, globex) = (Party::acme(), Party::globex());
-    let (signer, recipient) = (acme.signer(), globex.recipient());
-    let protection = Protection {
-        signer: &signer,
-        recipients: &[&recipient],
-        cipher: ContentAlgorithm::Aes256Gcm,
-        signing_time: AT,
-        boundary_seed: b"child 1",
-    };
-    let mut in_place = Vec::new();
     let how = InPlace { confidentiality: HeaderConfidentiality::Baseline, legacy_display: true };
-    protect_in_place(&mut Cursor::new(MESSAGE), how, &protection, &mut in_place).unwrap();
+    let original = std::str::from_utf8(MESSAGE).unwrap();
+    let in_place = in_place(&globex, &acme, original, how).into_bytes();
     let (wrapped, _) = acme.protect(MESSAGE, &globex, ContentAlgorithm::Aes256Cbc);
     for message in [in_place, wrapped] {
         let verdict = open_as(&globex, &message, &vec![acme.anchor()]).verdict;
