@@ -73,19 +73,13 @@ impl Finding {
 impl Tree {
     /// Reads every text file that is tracked, or new and not ignored.
     fn read(root: &Path) -> Result<Self> {
-        let listing = output(command("git").current_dir(root).args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ]))?;
-        let mut files: Vec<File> = listing
-            .split('\0')
-            .filter(|path| !path.is_empty())
+        let listed = tracked(root).map_or_else(|_| exported(root), Ok)?;
+        let mut files: Vec<File> = listed
+            .into_iter()
             // A file that is binary, or deleted but not yet committed, has no text to check.
             .filter_map(|path| {
-                Some(File { path: path.into(), text: fs::read_to_string(root.join(path)).ok()? })
+                let text = fs::read_to_string(root.join(&path)).ok()?;
+                Some(File { path, text })
             })
             .collect();
         files.sort_by(|one, other| one.path.cmp(&other.path));
@@ -107,6 +101,36 @@ impl Tree {
     }
 }
 
+/// Returns the paths that git knows or would add, whoever owns the checkout.
+fn tracked(root: &Path) -> Result<Vec<String>> {
+    let mut git = command("git");
+    git.current_dir(root).args(["-c", "safe.directory=*", "ls-files", "-z"]);
+    let listing = output(git.args(["--cached", "--others", "--exclude-standard"]))?;
+    Ok(listing.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+}
+
+/// Returns the paths of a tree that came without git, such as an unpacked archive: all but hidden folders of tools and what
+/// builds leave behind.
+fn exported(root: &Path) -> Result<Vec<String>> {
+    let cannot = |error| format!("cannot list the tree: {error}");
+    let mut paths = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(cannot)? {
+            let entry = entry.map_err(cannot)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = entry.path();
+            let is_folder = entry.file_type().map_err(cannot)?.is_dir();
+            if is_folder && !name.starts_with("target") && name != ".git" {
+                folders.push(path);
+            } else if !is_folder && let Ok(inside) = path.strip_prefix(root) {
+                paths.push(inside.to_string_lossy().into_owned());
+            }
+        }
+    }
+    Ok(paths)
+}
+
 impl File {
     fn is(&self, extension: &str) -> bool {
         Path::new(&self.path).extension().is_some_and(|found| found == extension)
@@ -124,6 +148,18 @@ mod tests {
             .map(|(path, text)| File { path: (*path).into(), text: (*text).into() })
             .collect();
         Tree { root: PathBuf::from("/nonexistent"), files }
+    }
+
+    #[test]
+    fn a_tree_without_git_has_the_same_files() {
+        let mut known = tracked(root()).unwrap();
+        let mut walked = exported(root()).unwrap();
+        known.sort();
+        walked.sort();
+        let missing: Vec<_> = known.iter().filter(|path| !walked.contains(path)).collect();
+        assert!(missing.iter().all(|path| !root().join(path).exists()), "{missing:#?}");
+        assert!(walked.contains(&"README.md".to_owned()));
+        assert!(!walked.iter().any(|path| path.starts_with(".git/") || path.starts_with("target")));
     }
 
     #[test]
