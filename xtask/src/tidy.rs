@@ -121,7 +121,7 @@ fn exported(root: &Path) -> Result<Vec<String>> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = entry.path();
             let is_folder = entry.file_type().map_err(cannot)?.is_dir();
-            if is_folder && !name.starts_with("target") && name != ".git" {
+            if is_folder && name != "target" && !name.starts_with("target-") && name != ".git" {
                 folders.push(path);
             } else if !is_folder && let Ok(inside) = path.strip_prefix(root) {
                 paths.push(inside.to_string_lossy().into_owned());
@@ -159,7 +159,9 @@ mod tests {
         let missing: Vec<_> = known.iter().filter(|path| !walked.contains(path)).collect();
         assert!(missing.iter().all(|path| !root().join(path).exists()), "{missing:#?}");
         assert!(walked.contains(&"README.md".to_owned()));
-        assert!(!walked.iter().any(|path| path.starts_with(".git/") || path.starts_with("target")));
+        assert!(
+            !walked.iter().any(|path| path.starts_with(".git/") || path.starts_with("target/"))
+        );
     }
 
     #[test]
