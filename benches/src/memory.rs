@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use chancery_smime::{Signing, Spool, Spools, sign};
+use chancery_smime::{Signing, Spool, Spools, sign, sign_opaque};
 
 use crate::{
     Result,
@@ -21,6 +21,7 @@ use crate::{
 pub(crate) fn measure(name: &str, folder: &Path, size: u64) -> Result<serde_json::Value> {
     let mail = Mail::new(&Person::load(folder)?)?;
     let (protected, signed) = (folder.join("protected.eml"), folder.join("signed.eml"));
+    let signing = Signing { signer: mail.signer(), signing_time: AT, boundary_seed: b"child" };
     let idle = peak_kibibytes()?;
     match name {
         "mail-protect" => {
@@ -29,11 +30,12 @@ pub(crate) fn measure(name: &str, folder: &Path, size: u64) -> Result<serde_json
             out.flush()?;
         }
         "mail-sign" => {
-            let signing =
-                Signing { signer: mail.signer(), signing_time: AT, boundary_seed: b"child" };
             let mut out = BufWriter::new(File::create(signed)?);
             sign(&mut Generated::new(size), &signing, &mut out)?;
             out.flush()?;
+        }
+        "mail-sign-opaque" => {
+            sign_opaque(&mut Generated::new(size), &signing, &mut io::sink())?;
         }
         "mail-open" => open(&mail, &protected, folder)?,
         "mail-verify" => open(&mail, &signed, folder)?,

@@ -8,7 +8,7 @@
 //! ```text
 //! content ──► DetachedSigner ───► signature        signature + content ──► DetachedVerifier ──► SignedReport
 //! content ──► EnvelopedWriter ──► message          message ──► open_enveloped ──► content (unverified until Ok)
-//!             sign_attached ────► message          message ──► open_signed_attached ──► content + SignedReport
+//! content ──► AttachedSigner ───► message          message ──► open_signed_attached ──► content + SignedReport
 //!                                                  message ──► open_compressed, open_digested, open_authenticated
 //! ```
 //!
@@ -72,7 +72,7 @@ pub use enveloped::{
 pub use error::{CODES, Error};
 pub use identity::Identifier;
 pub use signed::{
-    DetachedSigner, DetachedVerifier, ListExpansion, Problem, Receipt, ReceiptRequest,
-    ReceiptsFrom, SecurityLabel, Services, SignOptions, SignedReport, SignerKey, SignerReport,
-    open_signed_attached, sign_attached, sign_receipt, verify_attached,
+    AttachedSigner, DetachedSigner, DetachedVerifier, ListExpansion, Problem, Receipt,
+    ReceiptRequest, ReceiptsFrom, SecurityLabel, Services, SignOptions, SignedReport, SignerKey,
+    SignerReport, open_signed_attached, sign_attached, sign_receipt, verify_attached,
 };

@@ -1,5 +1,6 @@
 //! Signatures: `SignedData` (RFC 5652 section 5) with the content outside (detached) or inside (attached).
 
+mod attached;
 pub(crate) mod attributes;
 mod counter;
 mod ess;
@@ -16,6 +17,7 @@ use chancery_crypto::{DigestAlgorithm, KeyKind};
 use crate::error::Error;
 use crate::identity::Identifier;
 
+pub use attached::AttachedSigner;
 pub use ess::{ListExpansion, ReceiptRequest, ReceiptsFrom, SecurityLabel, Services};
 pub use receipt::{Receipt, sign_receipt};
 pub use signer::{DetachedSigner, SignOptions, SignerKey, sign_attached};

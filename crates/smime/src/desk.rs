@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Seek, Write};
 
-use chancery_cms::{EnvelopedWriter, Recipient, sign_attached};
+use chancery_cms::{AttachedSigner, EnvelopedWriter, Recipient};
 use chancery_mail::{Span, transfer::Base64Encoder};
 
 use crate::{
@@ -18,23 +18,17 @@ use crate::{
 
 /// Signs `original` with its content and a copy of its header inside of the signature; only S/MIME programs can read it.
 ///
-/// The content is held in memory, because the length stands before it: at most `limit` bytes. On an error, what was
-/// written to `out` is worthless.
+/// On an error, what was written to `out` is worthless.
 pub fn sign_opaque<R: Read + Seek>(
     original: &mut R,
     signing: &Signing<'_>,
-    limit: usize,
     out: &mut dyn Write,
 ) -> Result<Signed> {
     let mut entity = Entity::whole(Place::Message(original)).map_err(reading)?;
     let head = whole_head(&mut entity)?;
     let header = payload::clear(head.block());
-    let mut content = Limited { bytes: Vec::new(), limit };
-    let reencoded_parts = sturdy::write(&mut entity, &head, &header.bytes, &mut content)?;
     let (keys, chain) = signing.signer.for_cms();
     let options = signing.signer.options(signing.signing_time);
-    let der = sign_attached(&content.bytes, keys, chain, &options).map_err(Error::Cms)?;
-    let digest = chancery_cms::DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
 
     let mut outer = Vec::with_capacity(2048);
     for field in head.block().fields().filter(|field| !is_content_field(field)) {
@@ -44,16 +38,21 @@ pub fn sign_opaque<R: Read + Seek>(
         b"MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type=signed-data;\r\n name=\"smime.p7m\"\r\n\
           Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n",
     );
-    let mut armor = Base64Encoder::new(outer);
-    let message = armor.write_all(&der).and_then(|()| armor.finish()).map_err(writing)?;
-    out.write_all(&message).map_err(writing)?;
+    let mut out = Counted { sink: out, written: 0 };
+    out.write_all(&outer).map_err(writing)?;
+    let mut message =
+        AttachedSigner::new(Base64Encoder::new(out), keys, chain, &options).map_err(Error::Cms)?;
+    let reencoded_parts = sturdy::write(&mut entity, &head, &header.bytes, &mut message)?;
+    let digest = protect::micalg(message.signer());
+    let armor = message.finish().map_err(Error::Cms)?;
+    let out = armor.finish().map_err(writing)?;
     Ok(Signed {
         signer: signing.signer.fingerprint().to_owned(),
-        digest: protect::micalg(&digest),
+        digest,
         header: header.covered,
         reencoded_parts,
         original_bytes: entity.span.len(),
-        wire_bytes: message.len() as u64,
+        wire_bytes: out.written,
     })
 }
 
@@ -96,27 +95,4 @@ fn whole_head(entity: &mut Entity<'_>) -> Result<Head> {
 
 fn encrypting(error: io::Error) -> Error {
     Error::io("write the encrypted message")(error)
-}
-
-/// Collects bytes up to a limit.
-struct Limited {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len().saturating_add(bytes.len()) > self.limit {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                "the content is too large for an opaque signature",
-            ));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -194,7 +194,8 @@ impl Bench {
             }
             report.rows.push(Row::new(case, &rounds));
         }
-        let operations = ["mail-protect", "mail-open", "mail-sign", "mail-verify"];
+        let operations =
+            ["mail-protect", "mail-open", "mail-sign", "mail-verify", "mail-sign-opaque"];
         for operation in operations {
             if options.memory_size > 0 && is_wanted(operation) {
                 report.memory.push(self.memory(operation, options.memory_size)?);

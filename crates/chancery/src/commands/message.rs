@@ -53,7 +53,7 @@ fn sign(config: Option<&Path>, options: &Sign, output: Output) -> Result {
     let seed = seed()?;
     let signing = Signing { signer: &signer, signing_time: now_ms() / 1000, boundary_seed: &seed };
     let made = if options.opaque {
-        sign_opaque(&mut input, &signing, MAX_OPAQUE, &mut sink)
+        sign_opaque(&mut input, &signing, &mut sink)
     } else {
         chancery_smime::sign(&mut input, &signing, &mut sink)
     };
@@ -232,6 +232,3 @@ fn is_stdout_taken(files: &Files) -> bool {
 fn seed() -> Result<[u8; 32]> {
     random::bytes().map_err(|error| Failure::of("cannot make a boundary", &error))
 }
-
-/// The content of an opaque signature is held in memory: its length stands before it.
-const MAX_OPAQUE: usize = 64 * 1024 * 1024;

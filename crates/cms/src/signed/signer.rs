@@ -123,16 +123,16 @@ impl SignOptions {
 }
 
 /// What is signed.
-struct ContentKind<'a> {
+pub(super) struct ContentKind<'a> {
     id: &'static [u8],
     /// RFC 5652 section 5.1: 1 for id-data with plain certificates and `SignerInfo`s of version 1, 3 for other content.
-    version: u8,
+    pub(super) version: u8,
     /// In a receipt: the digest of the signed attributes that it confirms.
     confirms: Option<&'a [u8]>,
 }
 
 impl ContentKind<'_> {
-    const DATA: Self = Self { id: oid::DATA, version: 1, confirms: None };
+    pub(super) const DATA: Self = Self { id: oid::DATA, version: 1, confirms: None };
 }
 
 /// Signs content that stays outside.
@@ -196,15 +196,23 @@ impl DetachedSigner {
         )
     }
 
-    fn signed_data(
-        mut self,
-        encapsulated: &[u8],
-        kind: &ContentKind<'_>,
-    ) -> Result<Vec<u8>, Error> {
+    fn signed_data(self, encapsulated: &[u8], kind: &ContentKind<'_>) -> Result<Vec<u8>, Error> {
+        let digests = self.digest_identifiers();
+        let signed_data =
+            sequence(&[&small_integer(kind.version), &digests, encapsulated, &self.ending(kind)?]);
+        Ok(sequence(&[&oid::element(oid::SIGNED_DATA), &element(tag::context(0), &[&signed_data])]))
+    }
+
+    /// Returns `DigestAlgorithmIdentifiers`.
+    pub(super) fn digest_identifiers(&self) -> Vec<u8> {
+        let digests = self.hashers.iter().map(Hasher::algorithm);
+        set_of(tag::SET, digests.map(algorithms::digest_der).collect())
+    }
+
+    /// Signs, and returns what comes behind the content: the certificates and the `SignerInfos`.
+    pub(super) fn ending(mut self, kind: &ContentKind<'_>) -> Result<Vec<u8>, Error> {
         let digests: Vec<Digest> =
             std::mem::take(&mut self.hashers).into_iter().map(Hasher::finish).collect();
-        let digest_identifiers =
-            digests.iter().map(|digest| algorithms::digest_der(digest.algorithm())).collect();
         let mut certificates = std::mem::take(&mut self.extra_certificates);
         let mut signer_infos = Vec::with_capacity(self.signers.len());
         for (signer, algorithm, signature_algorithm) in &self.signers {
@@ -218,14 +226,7 @@ impl DetachedSigner {
         certificates.sort_unstable();
         certificates.dedup();
         let certificates = set_of(tag::context(0), certificates);
-        let signed_data = sequence(&[
-            &small_integer(kind.version),
-            &set_of(tag::SET, digest_identifiers),
-            encapsulated,
-            &certificates,
-            &set_of(tag::SET, signer_infos),
-        ]);
-        Ok(sequence(&[&oid::element(oid::SIGNED_DATA), &element(tag::context(0), &[&signed_data])]))
+        Ok([certificates, set_of(tag::SET, signer_infos)].concat())
     }
 
     /// Returns a `SignerInfo` (RFC 5652 section 5.3).

@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 
 use chancery_cms::{
-    ContentCipher, DetachedSigner, DetachedVerifier, EnvelopedWriter, RsaPadding, SignOptions,
-    open_enveloped,
+    AttachedSigner, ContentCipher, DetachedSigner, DetachedVerifier, EnvelopedWriter, RsaPadding,
+    SignOptions, open_enveloped,
 };
 
 use crate::openssl::Workshop;
@@ -106,6 +106,22 @@ fn two_hundred_megabytes_pass_in_small_pieces_both_ways() {
         assert!(counter.largest <= LARGEST_PIECE, "{}", counter.largest);
         assert_eq!(counter.total, SIZE);
     }
+}
+
+#[test]
+fn a_signature_with_its_content_inside_is_written_in_small_pieces() {
+    let workshop = Workshop::new();
+    let person = workshop.person("p256", "ec:P-256");
+    let options = SignOptions::default();
+    let mut signer =
+        AttachedSigner::new(Counter::default(), &[person.signer()], &[], &options).unwrap();
+    let piece = vec![0x5a; 1024 * 1024];
+    for _ in 0..20 {
+        signer.write_all(&piece).unwrap();
+    }
+    let counter = signer.finish().unwrap();
+    assert!(counter.total > 20 * 1024 * 1024);
+    assert!(counter.largest <= LARGEST_PIECE, "{}", counter.largest);
 }
 
 #[test]

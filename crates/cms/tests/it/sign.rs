@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use chancery_cms::{
-    DetachedSigner, DetachedVerifier, Error, Problem, SignOptions, SignedReport, SignerKey,
-    open_signed_attached, sign_attached, verify_attached,
+    AttachedSigner, DetachedSigner, DetachedVerifier, Error, Problem, SignOptions, SignedReport,
+    SignerKey, open_signed_attached, sign_attached, verify_attached,
 };
 use chancery_crypto::{DigestAlgorithm, KeyKind};
 
@@ -368,6 +368,54 @@ fn signed_attributes_cannot_become_the_content() {
     );
     let report = verify(&workshop.read("forged.der"), &content).unwrap();
     assert!(matches!(report.signers[0].result, Err(Error::SignedAttributes { .. })), "{report:?}");
+}
+
+fn sign_stream(content: &[u8], signers: &[SignerKey], options: &SignOptions) -> Vec<u8> {
+    let mut signer = AttachedSigner::new(Vec::new(), signers, &[], options).unwrap();
+    for piece in content.chunks(40_000) {
+        signer.write_all(piece).unwrap();
+    }
+    signer.finish().unwrap()
+}
+
+#[test]
+fn a_stream_is_signed_with_its_content_inside() {
+    let workshop = Workshop::new();
+    for person in people(&workshop) {
+        // None, less than a piece, whole pieces, and a piece with a rest.
+        for length in [0, 1, 65_535, 65_536, 131_072, 131_073, 1_000_000] {
+            let content = noise(length);
+            let message = sign_stream(&content, &[person.signer()], &SignOptions::default());
+            let mut read = Vec::new();
+            let report = open_signed_attached(message.as_slice(), &mut read).unwrap();
+            assert_signed(&report, &person);
+            assert!(read == content, "{length}");
+        }
+        let content = noise(200_000);
+        let message = sign_stream(&content, &[person.signer()], &SignOptions::default());
+        workshop.write("ours.der", &message);
+        workshop.run(&format!(
+            "cms -verify -binary -inform DER -in ours.der -CAfile {}.crt -purpose any -out plain",
+            person.name
+        ));
+        assert_eq!(workshop.read("plain"), content);
+        // One bit of the content, far in.
+        let mut changed = message;
+        changed[150_000] ^= 1;
+        let report = open_signed_attached(changed.as_slice(), &mut std::io::sink()).unwrap();
+        assert!(report.signers[0].result.is_err());
+    }
+}
+
+#[test]
+fn a_stream_that_is_not_finished_is_no_message() {
+    let workshop = Workshop::new();
+    let person = workshop.person("p256", "ec:P-256");
+    let whole = sign_stream(&noise(100_000), &[person.signer()], &SignOptions::default());
+    for length in [0, 50, 70_000, whole.len() - 300, whole.len() - 1] {
+        let part = &whole[..length];
+        assert!(open_signed_attached(part, &mut std::io::sink()).is_err(), "{length}");
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The bare content and CMS structure, without a mail header around them, as mutt and `openssl smime` take them.
 
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 
 use chancery_cms::{
-    DetachedSigner, DetachedVerifier, EnvelopedWriter, SignedReport, open_enveloped,
-    open_signed_attached, sign_attached,
+    AttachedSigner, DetachedSigner, DetachedVerifier, EnvelopedWriter, SignedReport,
+    open_enveloped, open_signed_attached,
 };
 use chancery_pki::{Certificate, Purpose, path};
 use chancery_smime::{RecipientKey, Spools as _};
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::files::{Input, Sink, TemporarySpools, read_small, spool_failed};
 use super::keys::{self, Believed, Readers};
-use super::{MAX_OPAQUE, cipher, reasons, services};
+use super::{cipher, reasons, services};
 use crate::cli::message::{Decrypt, Encrypt, Sign, Verify};
 use crate::failure::{Failure, Result};
 use crate::installation::now_ms;
@@ -28,26 +28,17 @@ pub(super) fn sign(config: Option<&Path>, options: &Sign) -> Result {
     let how = signer.options(now_ms() / 1000);
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let cannot = |error| Failure::of("cannot sign the content", &error);
-    let der = if options.opaque {
-        let mut content = Vec::new();
-        let limit = MAX_OPAQUE as u64;
-        (&mut input)
-            .take(limit + 1)
-            .read_to_end(&mut content)
-            .map_err(|error| spool_failed(&error))?;
-        if content.len() > MAX_OPAQUE {
-            return Err(Failure::usage("the content is too large for an opaque signature")
-                .hint("sign it without --opaque"));
-        }
-        sign_attached(&content, key, chain, &how).map_err(cannot)?
-    } else {
-        let mut signature = DetachedSigner::new(key, chain, &how).map_err(cannot)?;
-        io::copy(&mut input, &mut signature).map_err(|error| spool_failed(&error))?;
-        signature.finish().map_err(cannot)?
-    };
+    if options.opaque {
+        let sink = Sink::open(&options.files, false)?;
+        let mut message = AttachedSigner::new(sink, key, chain, &how).map_err(cannot)?;
+        io::copy(&mut input, &mut message).map_err(|error| cannot_write(&error))?;
+        return message.finish().map_err(cannot)?.finish();
+    }
+    let mut signature = DetachedSigner::new(key, chain, &how).map_err(cannot)?;
+    io::copy(&mut input, &mut signature).map_err(|error| spool_failed(&error))?;
     drop(input);
     let mut sink = Sink::open(&options.files, false)?;
-    sink.write_all(&der).map_err(|error| cannot_write(&error))?;
+    sink.write_all(&signature.finish().map_err(cannot)?).map_err(|error| cannot_write(&error))?;
     sink.finish()
 }
 
