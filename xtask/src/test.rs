@@ -15,7 +15,7 @@ use clap::Args;
 
 use crate::{
     corpora, fuzz, generate,
-    run::{Result, cargo, command, exists, succeed, target, variable},
+    run::{Result, cache, cargo, command, exists, succeed, target, variable},
     tidy, tools,
 };
 
@@ -162,7 +162,10 @@ fn tests() -> Result {
         return Err(format!("there is no {}; run the step `tools`", tools::OPENSSL_4));
     }
     let filter = "not package(chancery-e2e)";
-    succeed(cargo().env("CHANCERY_CORPUS", corpora::folders()?).args([
+    let mut nextest = cargo();
+    nextest.env("CHANCERY_CORPUS", corpora::folders()?);
+    nextest.env("CHANCERY_PKITS", cache()?.join(tools::PKITS));
+    succeed(nextest.args([
         "nextest",
         "run",
         "--workspace",

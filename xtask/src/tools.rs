@@ -22,6 +22,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mutt", "mutt"),
     ("neomutt", "neomutt"),
     ("openssl", "openssl"),
+    ("pip3", "python3-pip"),
     ("pk12util", "libnss3-tools"),
     ("postfix", "postfix"),
     ("procmail", "procmail"),
@@ -87,7 +88,8 @@ pub(crate) fn install() -> Result {
     if !exists(OPENSSL_4) || !library.is_file() {
         build_openssl_4()?;
     }
-    fetch_thunderbird_nss()
+    fetch_thunderbird_nss()?;
+    fetch_pkits()
 }
 
 /// Installs distribution packages without starting their services.
@@ -223,6 +225,38 @@ fn fetch_thunderbird_nss() -> Result {
     output(shell.args(&libraries))?;
     // Only now there is a folder of that name, so that what was interrupted is begun again.
     fs::rename(&chosen, &place).map_err(cannot)?;
+    fs::remove_dir_all(&work).map_err(cannot)
+}
+
+/// The folder of the cache with NIST's Public Key Interoperability Test Suite.
+pub(crate) const PKITS: &str = "pkits";
+
+/// A package of Python that carries it, among much else.
+const PKITS_PACKAGE: &str = "cryptography-vectors==50.0.2";
+
+/// Takes NIST's certificates and revocation lists, three megabytes, out of a package of fifty.
+fn fetch_pkits() -> Result {
+    let place = cache()?.join(PKITS);
+    if place.is_dir() {
+        return Ok(());
+    }
+    println!("fetching the certification paths of NIST");
+    let work = cache()?.join("pkits-work");
+    let cannot = |error| format!("cannot use {}: {error}", work.display());
+    fs::create_dir_all(&work).map_err(cannot)?;
+    let download = ["download", "--quiet", "--no-deps", "--only-binary=:all:", PKITS_PACKAGE];
+    output(command("pip3").current_dir(&work).args(download))?;
+    let unpack = "import glob, pathlib, zipfile\n\
+        archive = zipfile.ZipFile(glob.glob('*.whl')[0])\n\
+        for name in archive.namelist():\n\
+        \x20   place = pathlib.PurePosixPath(name)\n\
+        \x20   if 'PKITS_data' in place.parts and place.suffix in ('.crt', '.crl'):\n\
+        \x20       folder = pathlib.Path('chosen', place.parent.name)\n\
+        \x20       folder.mkdir(parents=True, exist_ok=True)\n\
+        \x20       folder.joinpath(place.name).write_bytes(archive.read(name))\n";
+    output(command("python3").current_dir(&work).args(["-c", unpack]))?;
+    // Only now there is a folder of that name, so that what was interrupted is begun again.
+    fs::rename(work.join("chosen"), &place).map_err(cannot)?;
     fs::remove_dir_all(&work).map_err(cannot)
 }
 
