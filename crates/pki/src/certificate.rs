@@ -5,14 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chancery_crypto::{DigestAlgorithm, PublicKey, hex};
+use const_oid::ObjectIdentifier;
 use der::asn1::{BitStringRef, ContextSpecific, IntRef};
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
-use x509_cert::time::Validity;
 
 use crate::error::Error;
-use crate::extension::{ExtendedKeyUsage, Extensions, KeyUsage};
+use crate::extension::{self, AccessDescription, ExtendedKeyUsage, Extensions, KeyUsage};
 use crate::name::{AlternativeName, DistinguishedName};
 use crate::pem;
+use crate::time;
 
 /// A certificate that was read without complaint. Nothing is verified yet; cloning is cheap.
 #[derive(Clone)]
@@ -136,6 +137,21 @@ impl Certificate {
     /// Returns all subject alternative names.
     pub fn alternative_names(&self) -> &[AlternativeName] {
         &self.0.extensions.alternative_names
+    }
+
+    /// Returns the addresses where certificates of the issuer may be had (`caIssuers`, RFC 5280 section 4.2.2.1).
+    pub fn issuer_urls(&self) -> impl Iterator<Item = &str> {
+        access(&self.0.extensions.authority_information, extension::CA_ISSUERS)
+    }
+
+    /// Returns the addresses of OCSP responders (RFC 5280 section 4.2.2.1).
+    pub fn ocsp_urls(&self) -> impl Iterator<Item = &str> {
+        access(&self.0.extensions.authority_information, extension::OCSP)
+    }
+
+    /// Returns the addresses where certificates issued by the subject may be had (`caRepository`, RFC 5280 section 4.2.2.2).
+    pub fn repository_urls(&self) -> impl Iterator<Item = &str> {
+        access(&self.0.extensions.subject_information, extension::CA_REPOSITORY)
     }
 
     /// Returns the first second of validity, in Unix time.
@@ -287,7 +303,8 @@ impl Parts {
         }
         let signature_algorithm = reader.tlv_bytes()?.to_vec();
         let issuer = DistinguishedName::from_der(reader.tlv_bytes()?)?;
-        let validity: Validity = reader.decode()?;
+        let (not_before, not_after) = reader
+            .sequence(|reader| der::Result::Ok((time::read(reader)?, time::read(reader)?)))?;
         let subject = DistinguishedName::from_der(reader.tlv_bytes()?)?;
         let spki = reader.tlv_bytes()?.to_vec();
         // Unique identifiers are read and ignored, as RFC 5280 section 4.1.2.8 has it.
@@ -309,13 +326,21 @@ impl Parts {
             emails: emails(&extensions, &subject),
             issuer,
             subject,
-            not_before: unix_time(validity.not_before),
-            not_after: unix_time(validity.not_after),
+            not_before,
+            not_after,
             public_key: PublicKey::from_spki_der(&spki).ok(),
             spki,
             extensions,
         })
     }
+}
+
+fn access(
+    descriptions: &[AccessDescription],
+    method: ObjectIdentifier,
+) -> impl Iterator<Item = &str> {
+    let wanted = descriptions.iter().filter(move |it| it.method == method);
+    wanted.map(|it| it.url.as_str())
 }
 
 /// Returns the plain addresses of a certificate, without doubles.
@@ -347,10 +372,6 @@ fn is_plain_address(text: &str) -> bool {
         && text.len() <= 254
         && !local.contains(is_bad)
         && !domain.contains(is_bad)
-}
-
-fn unix_time(time: x509_cert::time::Time) -> i64 {
-    i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Labels of certificates in PEM; the second is an old form (RFC 7468 section 5.1).

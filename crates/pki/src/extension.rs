@@ -1,11 +1,9 @@
 //! The certificate extensions that we read (RFC 5280 section 4.2), and which critical ones we do not know.
 
 use const_oid::ObjectIdentifier;
-use der::asn1::{BitStringRef, OctetStringRef};
-use der::{Decode, Reader, Sequence, SliceReader, Tag, TagNumber};
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, CertificatePolicies, PolicyConstraints, PolicyMappings,
-};
+use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
+use der::{Decode, Reader, Sequence, SliceReader, Tag, TagNumber, Tagged as _};
+use x509_cert::ext::pkix::AuthorityKeyIdentifier;
 
 use crate::name::AlternativeName;
 
@@ -22,6 +20,8 @@ pub enum ExtendedKeyUsage {
     ClientAuth,
     /// `id-kp-emailProtection`.
     EmailProtection,
+    /// `id-kp-OCSPSigning`.
+    OcspSigning,
     /// Any other, by its object identifier.
     Other(String),
     /// `id-kp-serverAuth`.
@@ -32,15 +32,27 @@ pub enum ExtendedKeyUsage {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Extensions {
     pub(crate) alternative_names: Vec<AlternativeName>,
+    /// Where to ask about the issuer (RFC 5280 section 4.2.2.1).
+    pub(crate) authority_information: Vec<AccessDescription>,
     pub(crate) authority_key_id: Option<Vec<u8>>,
     pub(crate) basic_constraints: Option<BasicConstraints>,
+    /// The DER of `CRLDistributionPoints`; the revocation engine reads it.
+    pub(crate) crl_distribution_points: Option<Vec<u8>>,
     pub(crate) extended_key_usage: Option<Vec<ExtendedKeyUsage>>,
+    /// The DER of `FreshestCRL`, of the same form as `CRLDistributionPoints`.
+    pub(crate) freshest_crl: Option<Vec<u8>>,
+    /// `inhibitAnyPolicy`: after so many certificates `anyPolicy` is no longer any (RFC 5280 section 4.2.1.14).
+    pub(crate) inhibit_any_policy: Option<u32>,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) name_constraints: Option<NameConstraints>,
-    /// A policy rule is present that only the full policy engine could evaluate; says which.
-    pub(crate) policy_demand: Option<&'static str>,
+    pub(crate) policies: Option<Policies>,
+    pub(crate) policy_constraints: PolicyConstraints,
+    /// Pairs of `issuerDomainPolicy` and `subjectDomainPolicy` (RFC 5280 section 4.2.1.5).
+    pub(crate) policy_mappings: Vec<(ObjectIdentifier, ObjectIdentifier)>,
     /// The DER of `SMIMECapabilities` (RFC 4262), not looked at.
     pub(crate) smime_capabilities: Option<Vec<u8>>,
+    /// Where to find what the subject issued and publishes (RFC 5280 section 4.2.2.2).
+    pub(crate) subject_information: Vec<AccessDescription>,
     pub(crate) subject_key_id: Option<Vec<u8>>,
     /// Object identifiers of critical extensions that we do not process.
     pub(crate) unknown_critical: Vec<String>,
@@ -51,7 +63,30 @@ pub(crate) struct Extensions {
 pub(crate) struct BasicConstraints {
     #[asn1(default = "Default::default")]
     pub(crate) ca: bool,
+    /// Counts that are larger than this type mean no limit that a path could reach.
     pub(crate) path_length: Option<u32>,
+}
+
+/// `CertificatePolicies` (RFC 5280 section 4.2.1.4).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policies {
+    pub(crate) identifiers: Vec<ObjectIdentifier>,
+    /// A qualifier is of a kind that RFC 5280 does not define.
+    has_unknown_qualifier: bool,
+}
+
+/// `PolicyConstraints` (RFC 5280 section 4.2.1.11).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PolicyConstraints {
+    pub(crate) require_explicit_policy: Option<u32>,
+    pub(crate) inhibit_policy_mapping: Option<u32>,
+}
+
+/// One place to ask (RFC 5280 section 4.2.2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AccessDescription {
+    pub(crate) method: ObjectIdentifier,
+    pub(crate) url: String,
 }
 
 /// `NameConstraints` (RFC 5280 section 4.2.1.10).
@@ -112,6 +147,7 @@ impl ExtendedKeyUsage {
             Self::Any => Some(ANY_EXTENDED_KEY_USAGE),
             Self::ClientAuth => Some(CLIENT_AUTH),
             Self::EmailProtection => Some(EMAIL_PROTECTION),
+            Self::OcspSigning => Some(OCSP_SIGNING),
             Self::Other(oid) => ObjectIdentifier::new(oid).ok(),
             Self::ServerAuth => Some(SERVER_AUTH),
         }
@@ -122,6 +158,7 @@ impl ExtendedKeyUsage {
             ANY_EXTENDED_KEY_USAGE => Self::Any,
             CLIENT_AUTH => Self::ClientAuth,
             EMAIL_PROTECTION => Self::EmailProtection,
+            OCSP_SIGNING => Self::OcspSigning,
             SERVER_AUTH => Self::ServerAuth,
             other => Self::Other(other.to_string()),
         }
@@ -152,7 +189,7 @@ impl Extensions {
             }
             KEY_USAGE => self.key_usage = Some(KeyUsage::from_der(value)?),
             SUBJECT_ALT_NAME => self.alternative_names = AlternativeName::list_from_der(value)?,
-            BASIC_CONSTRAINTS => self.basic_constraints = Some(BasicConstraints::from_der(value)?),
+            BASIC_CONSTRAINTS => self.basic_constraints = Some(BasicConstraints::read(value)?),
             NAME_CONSTRAINTS => self.name_constraints = Some(NameConstraints::from_der(value)?),
             EXTENDED_KEY_USAGE => {
                 let purposes = Vec::<ObjectIdentifier>::from_der(value)?;
@@ -160,31 +197,34 @@ impl Extensions {
                     Some(purposes.into_iter().map(ExtendedKeyUsage::from_oid).collect());
             }
             // A hint for building only; what we cannot read gives no hint (RFC 5280 section 4.2.1.1: never critical).
-            AUTHORITY_KEY_ID => {
-                let identifier = AuthorityKeyIdentifier::from_der(value).ok();
-                self.authority_key_id =
-                    identifier.and_then(|id| id.key_identifier).map(|id| id.as_bytes().to_vec());
-                self.note_critical(oid, critical);
-            }
-            // We accept any policy and demand none, and then these three cannot fail a path (RFC 5280 section 6.1.5 (g)).
-            // What they demand beyond that is refused instead of ignored.
-            CERTIFICATE_POLICIES if critical => {
-                let policies = CertificatePolicies::from_der(value)?;
-                if policies.0.iter().any(|policy| policy.policy_qualifiers.is_some()) {
-                    self.policy_demand = Some("critical certificate policies with qualifiers");
+            AUTHORITY_KEY_ID => match AuthorityKeyIdentifier::from_der(value) {
+                Ok(identifier) => {
+                    let identifier = identifier.key_identifier;
+                    self.authority_key_id = identifier.map(|id| id.as_bytes().to_vec());
                 }
+                Err(_) => self.note_critical(oid, critical),
+            },
+            CERTIFICATE_POLICIES => {
+                let policies = Policies::from_der(value)?;
+                // RFC 5280 section 4.2.1.4: who must obey the extension must understand its qualifiers.
+                self.note_critical(oid, critical && policies.has_unknown_qualifier);
+                self.policies = Some(policies);
             }
-            POLICY_CONSTRAINTS => {
-                if PolicyConstraints::from_der(value)?.require_explicit_policy.is_some() {
-                    self.policy_demand = Some("an explicit policy is required");
-                }
-            }
-            POLICY_MAPPINGS if critical => {
-                PolicyMappings::from_der(value)?;
-            }
+            POLICY_CONSTRAINTS => self.policy_constraints = PolicyConstraints::from_der(value)?,
+            POLICY_MAPPINGS => self.policy_mappings = read_mappings(value)?,
             INHIBIT_ANY_POLICY => {
-                u32::from_der(value)?;
+                let mut reader = SliceReader::new(value)?;
+                self.inhibit_any_policy = Some(count(&mut reader)?);
+                reader.finish()?;
             }
+            AUTHORITY_INFORMATION => {
+                self.authority_information = self.read_access(oid, critical, value);
+            }
+            SUBJECT_INFORMATION => {
+                self.subject_information = self.read_access(oid, critical, value);
+            }
+            CRL_DISTRIBUTION_POINTS => self.crl_distribution_points = Some(value.to_vec()),
+            FRESHEST_CRL => self.freshest_crl = Some(value.to_vec()),
             // A hint (RFC 4262 section 2: should not be critical); whoever uses it reads it.
             SMIME_CAPABILITIES => {
                 self.smime_capabilities = Some(value.to_vec());
@@ -195,11 +235,153 @@ impl Extensions {
         Ok(())
     }
 
+    /// Reads `AuthorityInfoAccessSyntax`; a list that we cannot read is no hint, and not known if it is critical.
+    fn read_access(
+        &mut self,
+        oid: ObjectIdentifier,
+        critical: bool,
+        value: &[u8],
+    ) -> Vec<AccessDescription> {
+        read_access_descriptions(value).unwrap_or_else(|_| {
+            self.note_critical(oid, critical);
+            Vec::new()
+        })
+    }
+
     fn note_critical(&mut self, oid: ObjectIdentifier, critical: bool) {
         if critical {
             self.unknown_critical.push(oid.to_string());
         }
     }
+}
+
+impl BasicConstraints {
+    fn read(der: &[u8]) -> der::Result<Self> {
+        let mut reader = SliceReader::new(der)?;
+        let constraints = reader.sequence(|reader| {
+            let is_next = |reader: &mut SliceReader<'_>, tag| reader.peek_byte() == Some(tag);
+            let ca = is_next(reader, 0x01) && bool::decode(reader)?;
+            let path_length = if is_next(reader, 0x02) { Some(count(reader)?) } else { None };
+            der::Result::Ok(Self { ca, path_length })
+        })?;
+        reader.finish()?;
+        Ok(constraints)
+    }
+}
+
+impl Policies {
+    fn from_der(der: &[u8]) -> der::Result<Self> {
+        let mut policies = Self::default();
+        let mut reader = SliceReader::new(der)?;
+        reader.sequence(|reader| {
+            while !reader.is_finished() {
+                reader.sequence(|reader| {
+                    policies.identifiers.push(reader.decode()?);
+                    if !reader.is_finished() {
+                        policies.read_qualifiers(reader)?;
+                    }
+                    der::Result::Ok(())
+                })?;
+            }
+            der::Result::Ok(())
+        })?;
+        reader.finish()?;
+        Ok(policies)
+    }
+
+    fn read_qualifiers(&mut self, reader: &mut SliceReader<'_>) -> der::Result<()> {
+        reader.sequence(|reader| {
+            while !reader.is_finished() {
+                reader.sequence(|reader| {
+                    let kind: ObjectIdentifier = reader.decode()?;
+                    self.has_unknown_qualifier |= ![CPS, USER_NOTICE].contains(&kind);
+                    reader.tlv_bytes()?;
+                    der::Result::Ok(())
+                })?;
+            }
+            der::Result::Ok(())
+        })
+    }
+}
+
+impl PolicyConstraints {
+    fn from_der(der: &[u8]) -> der::Result<Self> {
+        let mut reader = SliceReader::new(der)?;
+        let constraints = reader.sequence(|reader| {
+            let mut constraints = Self::default();
+            while !reader.is_finished() {
+                let field = AnyRef::decode(reader)?;
+                let number = saturating(field.value());
+                match field.tag() {
+                    Tag::ContextSpecific { number: TagNumber(0), .. } => {
+                        constraints.require_explicit_policy = Some(number?);
+                    }
+                    Tag::ContextSpecific { number: TagNumber(1), .. } => {
+                        constraints.inhibit_policy_mapping = Some(number?);
+                    }
+                    other => return Err(other.unexpected_error(None).into()),
+                }
+            }
+            der::Result::Ok(constraints)
+        })?;
+        reader.finish()?;
+        Ok(constraints)
+    }
+}
+
+/// Reads a count of certificates, `INTEGER (0..MAX)`.
+fn count(reader: &mut SliceReader<'_>) -> der::Result<u32> {
+    let number = AnyRef::decode(reader)?;
+    number.tag().assert_eq(Tag::Integer)?;
+    saturating(number.value())
+}
+
+/// Reads the octets of a number that is not negative; one that is larger than the type is its largest, because no path
+/// is that long.
+fn saturating(octets: &[u8]) -> der::Result<u32> {
+    match octets {
+        [] => Err(Tag::Integer.length_error().into()),
+        [first, ..] if *first > 0x7f => Err(Tag::Integer.value_error().into()),
+        _ => Ok(octets.iter().fold(0, |number: u32, octet| {
+            number
+                .checked_mul(256)
+                .map_or(u32::MAX, |number| number.saturating_add(u32::from(*octet)))
+        })),
+    }
+}
+
+fn read_mappings(der: &[u8]) -> der::Result<Vec<(ObjectIdentifier, ObjectIdentifier)>> {
+    let mut mappings = Vec::new();
+    let mut reader = SliceReader::new(der)?;
+    reader.sequence(|reader| {
+        while !reader.is_finished() {
+            let pair =
+                reader.sequence(|reader| der::Result::Ok((reader.decode()?, reader.decode()?)))?;
+            mappings.push(pair);
+        }
+        der::Result::Ok(())
+    })?;
+    reader.finish()?;
+    Ok(mappings)
+}
+
+/// Reads the places that are URLs; those of other forms are no help to anybody.
+fn read_access_descriptions(der: &[u8]) -> der::Result<Vec<AccessDescription>> {
+    let mut descriptions = Vec::new();
+    let mut reader = SliceReader::new(der)?;
+    reader.sequence(|reader| {
+        while !reader.is_finished() {
+            let (method, place) = reader.sequence(|reader| {
+                der::Result::Ok((reader.decode()?, AlternativeName::read(reader)?))
+            })?;
+            if let AlternativeName::Uri(url) = place {
+                descriptions.push(AccessDescription { method, url });
+            }
+        }
+        der::Result::Ok(())
+    })?;
+    reader.finish()?;
+    Ok(descriptions)
 }
 
 impl NameConstraints {
@@ -208,8 +390,8 @@ impl NameConstraints {
         let mut reader = SliceReader::new(der)?;
         reader.sequence(|reader| {
             while !reader.is_finished() {
-                let subtrees = der::asn1::AnyRef::decode(reader)?;
-                match der::Tagged::tag(&subtrees) {
+                let subtrees = AnyRef::decode(reader)?;
+                match subtrees.tag() {
                     Tag::ContextSpecific { number: TagNumber(0), .. } => {
                         constraints.has_distances |=
                             read_subtrees(subtrees.value(), &mut constraints.permitted)?;
@@ -263,6 +445,20 @@ const POLICY_MAPPINGS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.3
 pub(crate) const AUTHORITY_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 const POLICY_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.36");
 pub(crate) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const FRESHEST_CRL: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.46");
+const AUTHORITY_INFORMATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
+const SUBJECT_INFORMATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.11");
+/// `id-ad-caIssuers`: certificates of the issuer.
+pub(crate) const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
+/// `id-ad-caRepository`: certificates that the subject issued.
+pub(crate) const CA_REPOSITORY: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.5");
+/// `id-ad-ocsp`: a responder.
+pub(crate) const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
+/// `id-qt-cps`, the address of a certification practice statement.
+const CPS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.1");
+/// `id-qt-unotice`, a text for relying parties.
+const USER_NOTICE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.2");
 const INHIBIT_ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.54");
 const ANY_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
@@ -271,3 +467,4 @@ const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.
 pub(crate) const SMIME_CAPABILITIES: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.15");
 const EMAIL_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4");
+const OCSP_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.9");

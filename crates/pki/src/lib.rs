@@ -47,6 +47,7 @@ pub mod key_file;
 mod name;
 pub mod path;
 pub mod pem;
+mod time;
 
 pub use binding::{
     CONFIDENTIALITY_AUTHORITY, SIGNING_AUTHORITY, Scope, Speaks, encrypts_for, is_domain,

@@ -1,14 +1,12 @@
 //! The rules of one path: each certificate by itself, and each with those above it.
 
-use der::DateTime;
-use std::time::Duration;
-
 use crate::algorithm;
 use crate::certificate::Certificate;
 use crate::extension::{ExtendedKeyUsage, KeyUsage};
 use crate::name::printable;
 use crate::path::constraints;
 use crate::path::{Failure, Purpose, Rule};
+use crate::time;
 
 /// What the caller asks.
 #[derive(Clone, Copy)]
@@ -50,14 +48,18 @@ fn check_itself(certificate: &Certificate, facts: Facts, failures: &mut Vec<Fail
         fail(Rule::Algorithm, detail);
     }
     if facts.at < certificate.not_before() {
-        fail(Rule::NotYetValid, format!("is not valid before {}", date(certificate.not_before())));
+        fail(
+            Rule::NotYetValid,
+            format!("is not valid before {}", time::text(certificate.not_before())),
+        );
     }
     if facts.at > certificate.not_after() {
-        fail(Rule::Expired, format!("expired {}", date(certificate.not_after())));
+        fail(Rule::Expired, format!("expired {}", time::text(certificate.not_after())));
     }
     let extensions = certificate.extensions();
-    if let Some(demand) = extensions.policy_demand {
-        fail(Rule::Policy, format!("cannot be evaluated: {demand}"));
+    let constraints = extensions.policy_constraints;
+    if constraints.require_explicit_policy.is_some() {
+        fail(Rule::Policy, "cannot be evaluated: an explicit policy is required".to_owned());
     }
     if !extensions.unknown_critical.is_empty() {
         let oids = extensions.unknown_critical.join(", ");
@@ -155,11 +157,4 @@ impl Purpose {
             Self::TlsServer => "TLS servers",
         }
     }
-}
-
-/// Returns the time as text in UTC.
-fn date(seconds: i64) -> String {
-    let seconds = u64::try_from(seconds).unwrap_or(0);
-    DateTime::from_unix_duration(Duration::from_secs(seconds))
-        .map_or_else(|_| "after the year 9999".to_owned(), |time| time.to_string())
 }
