@@ -28,6 +28,8 @@ pub enum Rewriting {
     BoundaryRenamed,
     /// Text in 8 bits becomes quoted-printable (RFC 6152 section 3).
     EightBitEncoded,
+    /// Multiparts inside are written anew: blank lines after their last delimiter go, and one line end stays.
+    EndsTidied,
     /// A footer is put after the last delimiter.
     FooterAfter,
     /// A footer is put into the first text.
@@ -84,10 +86,11 @@ pub struct Survey {
 
 impl Rewriting {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Base64Wrapped,
         Self::BoundaryRenamed,
         Self::EightBitEncoded,
+        Self::EndsTidied,
         Self::FooterAfter,
         Self::FooterInText,
         Self::FromQuoted,

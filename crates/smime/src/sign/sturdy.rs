@@ -2,7 +2,7 @@
 //!
 //! Relays encode bytes over 127, cut long lines, strip white space at the end of lines, put `>` before `From ` and
 //! double or drop a dot at the start of a line; and some wrap base64 anew, always to 76 characters, and quoted-printable
-//! in ways of their own.
+//! in ways of their own, or write multiparts anew and with them the blank lines after the last delimiter.
 
 use std::io::{self, Read, Write};
 
@@ -39,7 +39,8 @@ pub(crate) fn write(
     let index = builder.finish();
     let is_encoded = |part: &Part| !part.transfer_encoding.is_identity();
     let is_sturdy = !scan.is_fragile() && !index.parts().iter().any(is_encoded);
-    if is_sturdy || index.is_truncated() {
+    let is_tidy = is_sturdy && has_tidy_ends(entity, &index).map_err(reading)?;
+    if is_tidy || index.is_truncated() {
         out.write_all(header).and_then(|()| out.write_all(b"\r\n")).map_err(writing)?;
         let body = Span { start: head.body, end: entity.span.end };
         entity.copy(body, out).map_err(writing)?;
@@ -49,6 +50,35 @@ pub(crate) fn write(
     write_encoded(entity, &index, &encodings, header, out).map_err(writing)?;
     let is_encoded = |it: &&Encoding| matches!(it, Encoding::Base64 | Encoding::QuotedPrintable);
     Ok(encodings.iter().filter(is_encoded).count())
+}
+
+/// Returns true if every multipart ends with its last delimiter and a line end, as programs write it that make it anew.
+fn has_tidy_ends(entity: &mut Entity<'_>, index: &Index) -> io::Result<bool> {
+    for tile in index.tiles() {
+        let is_tidy = match tile.kind {
+            TileKind::Epilogue => !is_blank(entity, tile.span)?,
+            TileKind::Delimiter => ends_line(entity, tile.span)?,
+            _ => true,
+        };
+        if !is_tidy {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns true if there is something, and nothing but blank lines, which no program shows.
+fn is_blank(entity: &mut Entity<'_>, span: Span) -> io::Result<bool> {
+    let mut is_blank = !span.is_empty();
+    entity.for_each_chunk(span, |chunk| is_blank &= chunk.trim_ascii().is_empty())?;
+    Ok(is_blank)
+}
+
+fn ends_line(entity: &mut Entity<'_>, span: Span) -> io::Result<bool> {
+    let last = Span { start: span.end.saturating_sub(1).max(span.start), end: span.end };
+    let mut ends = true;
+    entity.for_each_chunk(last, |chunk| ends = chunk == b"\n")?;
+    Ok(ends)
 }
 
 /// What becomes of one part.
@@ -150,6 +180,13 @@ fn write_encoded(
     for tile in index.tiles() {
         let encoding = encodings.get(tile.part).copied().unwrap_or(Encoding::Keep);
         let Some(part) = index.part(tile.part) else { continue };
+        // Only a multipart that is nobody else's is declared anew.
+        if encoding == Encoding::Declared && tile.kind == TileKind::Epilogue {
+            if !is_blank(entity, tile.span)? {
+                entity.copy(tile.span, out)?;
+            }
+            continue;
+        }
         match (tile.kind, encoding) {
             (TileKind::Header | TileKind::Separator, _) if tile.part == 0 => {}
             (TileKind::Header, encoding) if encoding != Encoding::Keep => {
@@ -174,8 +211,12 @@ fn write_encoded(
                 let text = decoded(entity, part, tile.span)?;
                 out.write_all(encode_quoted_printable(&text).as_bytes())?;
             }
-            _ => {
+            (kind, encoding) => {
                 entity.copy(tile.span, out)?;
+                let is_end = kind == TileKind::Delimiter && encoding == Encoding::Declared;
+                if is_end && !ends_line(entity, tile.span)? {
+                    out.write_all(b"\r\n")?;
+                }
             }
         }
     }

@@ -14,6 +14,7 @@ pub(super) fn apply(rewriting: Rewriting, message: &[u8]) -> Vec<u8> {
         Rewriting::Base64Wrapped => bodies(message, TransferEncoding::Base64, wrapped),
         Rewriting::BoundaryRenamed => boundary_renamed(message),
         Rewriting::EightBitEncoded => eight_bit_encoded(message),
+        Rewriting::EndsTidied => ends_tidied(message),
         Rewriting::FooterAfter => [message, FOOTER].concat(),
         Rewriting::FooterInText => footer_in_text(message),
         Rewriting::FromQuoted => body_lines(message, |line, out| {
@@ -170,6 +171,17 @@ fn eight_bit_encoded(message: &[u8]) -> Vec<u8> {
             TileKind::Body => Some(transfer::encode_quoted_printable(bytes).into_bytes()),
             _ => None,
         }
+    })
+}
+
+/// Ends every multipart but the outermost as programs do that write them anew.
+fn ends_tidied(message: &[u8]) -> Vec<u8> {
+    tiles(message, |_, _, tile, bytes| match tile.kind {
+        TileKind::Epilogue if tile.part != 0 => Some(Vec::new()),
+        TileKind::Delimiter if tile.part != 0 && !bytes.ends_with(b"\n") => {
+            Some([bytes, b"\r\n"].concat())
+        }
+        _ => None,
     })
 }
 
