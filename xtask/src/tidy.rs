@@ -60,6 +60,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
         documents::links_lead_somewhere,
         documents::named_paths_exist,
         documents::mentioned_documents_exist,
+        documents::field_reports_have_tests,
     ];
     rules.iter().flat_map(|rule| rule(tree)).collect()
 }

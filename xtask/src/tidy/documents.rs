@@ -74,6 +74,59 @@ pub(super) fn mentioned_documents_exist(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// The table of reports and the tests that are named after them agree: a name of a test has the short name and the number
+/// of each report that it is for.
+pub(super) fn field_reports_have_tests(tree: &Tree) -> Vec<Finding> {
+    let Some(table) = tree.file(FIELD_REPORTS) else { return Vec::new() };
+    let rows = table.text.lines().enumerate().filter(|(_, line)| line.starts_with("| "));
+    let named: Vec<(usize, &str)> = rows
+        .flat_map(|(index, line)| line.split('`').skip(1).step_by(2).map(move |it| (index + 1, it)))
+        .collect();
+    let tests: Vec<(&str, &str)> = tree
+        .with_extension("rs")
+        .filter(|file| file.path.contains("/tests/"))
+        .flat_map(|file| tests_of(&file.text).map(|name| (file.path.as_str(), name)))
+        .collect();
+    let gone = named.iter().filter(|(_, name)| !tests.iter().any(|(_, test)| test == name)).map(
+        |(line, name)| {
+            Finding::new(format!("{FIELD_REPORTS}:{line}"), format!("no test is called {name}"))
+        },
+    );
+    let reports: Vec<[&str; 2]> = named.iter().filter_map(|(_, name)| report_of(name)).collect();
+    let missing = tests.iter().filter(|(_, test)| {
+        report_of(test).is_some_and(|report| reports.contains(&report))
+            && !named.iter().any(|(_, name)| name == test)
+    });
+    let missing = missing.map(|(path, test)| {
+        Finding::new(*path, format!("{test} is named after a report and not in {FIELD_REPORTS}"))
+    });
+    gone.chain(missing).collect()
+}
+
+/// Returns the names of the tests in a source file.
+fn tests_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_test = false;
+    text.lines().filter_map(move |line| {
+        let line = line.trim();
+        let was_test = std::mem::replace(&mut is_test, line == "#[test]");
+        let name = line.strip_prefix("fn ")?.split('(').next()?;
+        was_test.then_some(name)
+    })
+}
+
+/// Returns the first report that a test is named after, as `["zammad", "4029"]`: the first number and the word before it.
+fn report_of(test: &str) -> Option<[&str; 2]> {
+    let words: Vec<&str> = test.split('_').collect();
+    let is_number = |word: &str| word.parse::<u32>().is_ok();
+    words.windows(2).find_map(|pair| match pair {
+        [word, number] if is_number(number) && !is_number(word) => Some([*word, *number]),
+        _ => None,
+    })
+}
+
+/// Where reports about other programs are listed with the tests for them.
+const FIELD_REPORTS: &str = "docs/reference/field-reports.md";
+
 /// Returns each relative link of a document with its line.
 fn links(text: &str) -> impl Iterator<Item = (usize, &str)> {
     prose(text).flat_map(|(number, line)| {
@@ -170,6 +223,21 @@ mod tests {
             "ARCHITECTURE.md:1: `crates/gone/src/lib.rs` does not exist",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_report_without_its_test_and_a_test_without_its_report_are_found() {
+        let table = "| report | tests |\n| a/zammad#1 | `zammad_1_one`, `zammad_1_gone` |\n";
+        let tests = "#[test]\nfn zammad_1_one() {}\n#[test]\nfn zammad_1_two() {}\nfn zammad_1_no_test() {}\n\
+                     #[test]\nfn aes_128_of_zammad_1() {}\n";
+        let tree = tree(&[(FIELD_REPORTS, table), ("crates/a/tests/it/field.rs", tests)]);
+        let expected = [
+            format!("{FIELD_REPORTS}:2: no test is called zammad_1_gone"),
+            format!(
+                "crates/a/tests/it/field.rs: zammad_1_two is named after a report and not in {FIELD_REPORTS}"
+            ),
+        ];
+        assert_eq!(texts(field_reports_have_tests(&tree)), expected);
     }
 
     #[test]

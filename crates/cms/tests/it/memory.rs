@@ -74,38 +74,54 @@ impl Write for Counter {
 
 #[test]
 fn two_hundred_megabytes_pass_in_small_pieces_both_ways() {
+    for cipher in [ContentCipher::Aes256Gcm, ContentCipher::Aes128Cbc] {
+        pass(cipher, SIZE, false);
+    }
+}
+
+/// Beyond what a program counts with 31 bits: `openssl smime -encrypt` wrote the first 2,004,623,747 bytes and said that
+/// it was done, and `-decrypt` held all of it in memory, or failed.
+#[test]
+fn openssl_26274_13160_9673_6577_2038_two_gigabytes_are_neither_cut_nor_collected() {
+    pass(ContentCipher::Aes256Gcm, 2200 * 1024 * 1024, true);
+}
+
+/// Encrypts and decrypts so much content at once, with the lengths written in front (DER) or not.
+fn pass(cipher: ContentCipher, size: u64, has_length: bool) {
     let workshop = Workshop::new();
     let person = workshop.person("p256", "ec:P-256");
-    for cipher in [ContentCipher::Aes256Gcm, ContentCipher::Aes128Cbc] {
-        // One piece in the pipe: if the reader wanted to collect more, the writer would have to wait for ever, and
-        // if the writer kept pieces back, the reader would.
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let recipients = [person.recipient(RsaPadding::Oaep256)];
-        let key = person.decryption();
-        let (largest_written, (largest_read, counter)) = std::thread::scope(|scope| {
-            let reader = scope.spawn(move || {
-                let mut end = PipeEnd { receiver, current: Vec::new(), at: 0, largest_request: 0 };
-                let mut counter = Counter::default();
-                let report = open_enveloped(&mut end, &[key], &mut counter).unwrap();
-                assert_eq!(report.content_length, SIZE);
-                (end.largest_request, counter)
-            });
-            let piece = vec![0x5a; 1024 * 1024];
-            let pipe = Pipe { sender, largest: 0 };
-            let mut writer = EnvelopedWriter::new(pipe, cipher, &recipients).unwrap();
-            for _ in 0..SIZE / piece.len() as u64 {
-                writer.write_all(&piece).unwrap();
-            }
-            let pipe = writer.finish().unwrap();
-            let largest = pipe.largest;
-            drop(pipe);
-            (largest, reader.join().unwrap())
+    // One piece in the pipe: if the reader wanted to collect more, the writer would have to wait for ever, and if the
+    // writer kept pieces back, the reader would.
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let recipients = [person.recipient(RsaPadding::Oaep256)];
+    let key = person.decryption();
+    let (largest_written, (largest_read, counter)) = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let mut end = PipeEnd { receiver, current: Vec::new(), at: 0, largest_request: 0 };
+            let mut counter = Counter::default();
+            let report = open_enveloped(&mut end, &[key], &mut counter).unwrap();
+            assert_eq!(report.content_length, size);
+            (end.largest_request, counter)
         });
-        assert!(largest_written <= LARGEST_PIECE, "{largest_written}");
-        assert!(largest_read <= LARGEST_PIECE, "{largest_read}");
-        assert!(counter.largest <= LARGEST_PIECE, "{}", counter.largest);
-        assert_eq!(counter.total, SIZE);
-    }
+        let piece = vec![0x5a; 1024 * 1024];
+        let pipe = Pipe { sender, largest: 0 };
+        let mut writer = if has_length {
+            EnvelopedWriter::with_length(pipe, cipher, &recipients, size).unwrap()
+        } else {
+            EnvelopedWriter::new(pipe, cipher, &recipients).unwrap()
+        };
+        for _ in 0..size / piece.len() as u64 {
+            writer.write_all(&piece).unwrap();
+        }
+        let pipe = writer.finish().unwrap();
+        let largest = pipe.largest;
+        drop(pipe);
+        (largest, reader.join().unwrap())
+    });
+    assert!(largest_written <= LARGEST_PIECE, "{largest_written}");
+    assert!(largest_read <= LARGEST_PIECE, "{largest_read}");
+    assert!(counter.largest <= LARGEST_PIECE, "{}", counter.largest);
+    assert_eq!(counter.total, size);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Mail from the field that broke other programs. Each test is named after the report; the numbers are public.
+//! Mail from the field that broke other programs. Each test is named after the report; the numbers are public, and
+//! `docs/reference/field-reports.md` lists them.
 
 use chancery_crypto::KeyKind;
 use chancery_mail::transfer::{decode, encode_quoted_printable};
@@ -8,6 +9,10 @@ use crate::{
     openssl::OpenSsl,
     support::{AT, MESSAGE, Outcome as Opened, Party, open_as},
 };
+
+mod keys;
+mod reading;
+mod way;
 
 const FROM: &str = "From: joerg@acme.example\r\nTo: hank@globex.example\r\nSubject: field\r\n";
 
@@ -26,6 +31,11 @@ fn changed(entity: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 fn body_of(entity: &[u8]) -> String {
     String::from_utf8(entity.to_vec()).unwrap().split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// A message that is only signed, and is delivered as it came.
+fn assert_verified(opened: &Opened, what: &str) {
+    assert_eq!(opened.verdict.result, Outcome::Verified, "{what}: {:#?}", opened.verdict);
 }
 
 fn assert_readable(opened: &Opened, what: &str) {
