@@ -19,6 +19,12 @@ pub enum Error {
         /// The cause.
         source: chancery_crypto::Error,
     },
+    /// The answer of an OCSP responder is not one to what was asked.
+    #[error("cannot use the answer of the OCSP responder: {reason}")]
+    Answer {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A private key in a file is protected by a passphrase, and there is none.
     #[error("cannot read the private key: it is encrypted with a passphrase")]
     KeyEncrypted,
@@ -49,6 +55,12 @@ pub enum Error {
         /// What was wrong there.
         reason: &'static str,
     },
+    /// An OCSP responder said that it has no answer (RFC 6960 section 4.2.1).
+    #[error("cannot learn the status of the certificate: the OCSP responder says {status}")]
+    Responder {
+        /// The `OCSPResponseStatus`.
+        status: &'static str,
+    },
     /// A certificate or list cannot be issued as asked.
     #[error("cannot issue: {reason}")]
     Request {
@@ -77,6 +89,7 @@ impl Error {
 impl Coded for Error {
     fn code(&self) -> &'static Code {
         match self {
+            Self::Answer { .. } => &OCSP_ANSWER,
             Self::Crypto { source, .. } => source.code(),
             Self::KeyEncrypted => &KEY_ENCRYPTED,
             Self::KeyProtection { .. } => &KEY_PROTECTION,
@@ -84,6 +97,7 @@ impl Coded for Error {
             Self::Malformed { .. } => &MALFORMED,
             Self::Pem { .. } => &PEM,
             Self::Request { .. } => &REQUEST,
+            Self::Responder { .. } => &OCSP_RESPONDER,
         }
     }
 }
@@ -93,6 +107,8 @@ pub const CODES: &[&Code] = &[
     &KEY_ENCRYPTED,
     &KEY_PROTECTION,
     &MALFORMED,
+    &OCSP_ANSWER,
+    &OCSP_RESPONDER,
     &PASSPHRASE,
     &PEM,
     &REQUEST,
@@ -152,6 +168,26 @@ static MALFORMED: Code = Code {
     summary: "a certificate or key is not valid DER",
     help: "Ask for the certificate again, in PEM or DER. The message names the structure and the byte where reading stopped; \
            `openssl asn1parse -inform DER -in FILE` shows what is there.",
+};
+
+static OCSP_ANSWER: Code = Code {
+    id: "pki.ocsp.answer",
+    fault: Fault::Partner,
+    retry: Retry::Later,
+    reply: "451 4.7.5",
+    summary: "an OCSP responder answered something that was not asked",
+    help: "Ask again. If it stays so, somebody between us and the responder may be replaying old answers; ask the authority whose \
+           certificate it is, and use its revocation list until then.",
+};
+
+static OCSP_RESPONDER: Code = Code {
+    id: "pki.ocsp.responder",
+    fault: Fault::Partner,
+    retry: Retry::Later,
+    reply: "451 4.4.3",
+    summary: "an OCSP responder has no answer",
+    help: "Ask again later. `unauthorized` means that the responder does not know the authority; `sigRequired` that it answers signed \
+           requests only, which are not sent. The revocation list of the authority says the same.",
 };
 
 static PEM: Code = Code {

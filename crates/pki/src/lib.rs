@@ -1,8 +1,9 @@
 //! Certificates: reading, issuing, path checking, and the reasons for each verdict (RFC 5280).
 //!
 //! It is **not** a certificate authority service and it never looks anything up: time, randomness, trust anchors and
-//! the certificates that may help come in as arguments. Revocation, policy mapping and the search for missing issuers
-//! belong to later engines that use the same types.
+//! the certificates that may help come in as arguments. Whether a certificate was revoked is answered from lists and
+//! responses that come in too ([`revocation`]). Policy mapping and the search for missing issuers belong to later engines
+//! that use the same types.
 //!
 //! ```text
 //!            PEM, DER ──► pem ──► Certificate ──┬─► path::check ──► Verdict {outcome, path, failures + clause}
@@ -47,6 +48,7 @@ pub mod key_file;
 mod name;
 pub mod path;
 pub mod pem;
+pub mod revocation;
 mod time;
 
 pub use binding::{

@@ -4,6 +4,7 @@
 //! follows RFC 5280 section 7.1 (case and white space do not count).
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{Any, AnyRef, BmpString};
@@ -124,6 +125,13 @@ impl PartialEq for DistinguishedName {
 }
 
 impl Eq for DistinguishedName {}
+
+impl Hash for DistinguishedName {
+    /// Equal bytes are prepared equally, so what comparing looks at is enough.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.prepared.hash(state);
+    }
+}
 
 impl fmt::Display for DistinguishedName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
