@@ -22,6 +22,9 @@ pub(super) struct Search<'a> {
     until: i64,
     /// Lists that may still be looked at.
     budget: u32,
+    /// A list is there that the certificate's own key signed, and whether it counts.
+    has_own: bool,
+    takes_own: bool,
 }
 
 /// A complete list with what of it counts for the certificate.
@@ -43,11 +46,28 @@ impl<'a> Search<'a> {
         steps: &'a mut Steps,
     ) -> Self {
         let (reasons, used) = (Reasons::default(), Vec::new());
-        Self { question, signers, steps, reasons, used, until: i64::MAX, budget: MAX_LISTS }
+        let (has_own, takes_own) = (false, false);
+        let (until, budget) = (i64::MAX, MAX_LISTS);
+        Self { question, signers, steps, reasons, used, until, budget, has_own, takes_own }
+    }
+
+    /// Looks for lists of others first, and then, if they do not say, for those that the certificate's own key signed:
+    /// an authority may let somebody list its certificates who is then on the same list.
+    pub(super) fn run(mut self) -> Status {
+        if let Some(revoked) = self.pass() {
+            return revoked;
+        }
+        if self.has_own && !self.reasons.is_complete() {
+            self.takes_own = true;
+            if let Some(revoked) = self.pass() {
+                return revoked;
+            }
+        }
+        self.finish()
     }
 
     /// Goes through the distribution points until the certificate is found revoked or all reasons are covered.
-    pub(super) fn run(mut self) -> Status {
+    fn pass(&mut self) -> Option<Status> {
         let certificate = self.question.certificate;
         let evidence = self.question.evidence;
         for point in scope::points(certificate) {
@@ -57,15 +77,15 @@ impl<'a> Search<'a> {
                         let detail =
                             format!("has more than {MAX_LISTS} lists that may be about it");
                         self.steps.note(Rule::Budget, None, false, detail);
-                        return self.finish();
+                        return None;
                     }
                     if let Some(revoked) = self.consider(list, &point) {
-                        return revoked;
+                        return Some(revoked);
                     }
                 }
             }
         }
-        self.finish()
+        None
     }
 
     /// Applies one list under one distribution point; returns the status if the certificate is revoked.
@@ -203,6 +223,12 @@ impl<'a> Search<'a> {
             let detail = "was issued by the authority that issued the certificate";
             self.hold(Rule::Signer, list, detail);
             return true;
+        }
+        if signer == self.question.certificate {
+            self.has_own = true;
+            let detail = "is signed with the certificate's own key, whose path is being checked";
+            self.steps.note(Rule::Signer, Some(Source::List(list.clone())), self.takes_own, detail);
+            return self.takes_own;
         }
         let is_trusted = self.signers.trusts(signer, SignerRole::CrlIssuer);
         let found = if is_trusted { "a path to the anchor" } else { "no path to the anchor" };

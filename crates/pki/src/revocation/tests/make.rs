@@ -277,6 +277,11 @@ impl List {
         self
     }
 
+    pub(crate) fn issued_by(mut self, name: &DistinguishedName) -> Self {
+        self.issuer = name.clone();
+        self
+    }
+
     pub(crate) fn with_bad_signature(mut self) -> Self {
         self.has_bad_signature = true;
         self

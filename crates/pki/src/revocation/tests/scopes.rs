@@ -198,6 +198,34 @@ fn a_list_may_be_signed_with_another_key_of_the_same_name() {
 }
 
 #[test]
+fn a_list_may_be_about_its_own_signer_if_nobody_else_lists_it() {
+    let acme = Authority::new("Acme");
+    let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+    let lister = acme.certify(2, key.public_key().spki_der(), &[]);
+    // The certificate that is asked about has the name that may sign the lists of its issuer.
+    let lists_point = points(&[cursor::element(constructed(2), &directory(lister.subject_name()))]);
+    let lister = acme.certify(2, key.public_key().spki_der(), &[lists_point]);
+    let names = sequence(&[directory(acme.certificate.subject_name())]);
+    let by_acme = [extension(&[0x55, 0x1d, 29], true, &names)];
+    let own = acme.list(1).issued_by(lister.subject_name()).signed_by(&key);
+    let own = own.about(&[field(4, &[0xff])]);
+    let ask = |lists: &[&List]| {
+        let mut evidence = Evidence::new();
+        evidence.extend(lists.iter().map(|list| list.read()));
+        let settings = Settings::default();
+        let (issuer, evidence) = (&acme.certificate, &evidence);
+        let question =
+            Question { certificate: &lister, issuer, evidence, settings: &settings, at: AT };
+        status(&question, &mut Pool(vec![lister.clone()], false)).status
+    };
+    assert!(ask(&[&own]).is_good());
+    assert!(ask(&[&own.clone().entry(2, AT - DAY, &by_acme)]).is_revoked());
+    // Whose key was stolen cannot take itself off the list of the authority, and cannot speak first.
+    let newer = own.clone().dated(AT, Some(AT + 9 * DAY));
+    assert!(ask(&[&newer, &acme.list(1).revoke(2, 1)]).is_revoked());
+}
+
+#[test]
 fn changes_are_put_on_the_complete_list() {
     let acme = Authority::new("Acme");
     let base = acme.list(3).dated(AT - 5 * DAY, Some(AT + DAY));
