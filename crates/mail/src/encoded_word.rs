@@ -32,13 +32,23 @@ pub fn decode(value: &[u8]) -> String {
 /// assert!(!decode_marked(b"=?x-unknown?Q?secret?=").is_whole);
 /// ```
 pub fn decode_marked(value: &[u8]) -> Decoded {
+    decode_with(value, None)
+}
+
+/// Decodes also words in a character set that does not exist, which some programs take for the usual one.
+pub(crate) fn decode_carelessly(value: &[u8]) -> String {
+    decode_with(value, Some("utf-8")).text
+}
+
+/// Decodes; `otherwise` is the character set of words whose own is not known. Without it they stay as they are.
+fn decode_with(value: &[u8], otherwise: Option<&'static str>) -> Decoded {
     let mut decoded = Decoded { text: String::with_capacity(value.len()), is_whole: true };
     let mut run = Run::default();
     let mut plain = value;
     let mut rest = value;
     while let Some(at) = memchr::memmem::find(rest, b"=?") {
         let word = rest.get(at..).unwrap_or_default();
-        let Some((parsed, length)) = Word::parse(word) else {
+        let Some((parsed, length)) = Word::parse(word, otherwise) else {
             decoded.is_whole &= !looks_encoded(word);
             rest = word.get(2..).unwrap_or_default();
             continue;
@@ -89,7 +99,7 @@ struct Word<'a> {
 
 impl<'a> Word<'a> {
     /// Reads the encoded word at the start of `text`; returns it and its length.
-    fn parse(text: &'a [u8]) -> Option<(Self, usize)> {
+    fn parse(text: &'a [u8], otherwise: Option<&'static str>) -> Option<(Self, usize)> {
         let mut pieces = text.strip_prefix(b"=?")?.splitn(4, |&byte| byte == b'?');
         let (charset, encoding, encoded, after) =
             (pieces.next()?, pieces.next()?, pieces.next()?, pieces.next()?);
@@ -106,9 +116,7 @@ impl<'a> Word<'a> {
         };
         // RFC 2231 section 5: a language may follow the character set.
         let charset = std::str::from_utf8(charset).ok()?.split('*').next()?;
-        if !charset::is_known(charset) {
-            return None;
-        }
+        let charset = if charset::is_known(charset) { charset } else { otherwise? };
         let length = charset_length(text, after)?;
         Some((Self { charset, bytes }, length))
     }

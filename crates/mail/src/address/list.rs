@@ -27,6 +27,8 @@ pub struct MailboxList {
     pub mailboxes: Vec<Mailbox>,
     /// What could not be read, one error for each entry.
     pub problems: Vec<Error>,
+    /// True if a group has nobody in it: its name is shown, and belongs to no address.
+    pub has_empty_group: bool,
 }
 
 /// Reads the value of an address field (From, To, Cc …) and returns the mailboxes that are clear.
@@ -69,13 +71,14 @@ pub fn parse_mailbox_list(value: &[u8]) -> MailboxList {
                 if group.is_some() || so_far.is_empty() || !is_phrase(so_far) {
                     list.problem(token.offset, "a colon stands where no group can begin");
                 }
-                group = Some(token.offset);
+                group = Some((token.offset, list.mailboxes.len()));
                 entry = position + 1;
             }
             Kind::Special(b';') => {
                 list.add(so_far, &std::mem::take(&mut group_name));
-                if group.take().is_none() {
-                    list.problem(token.offset, "a semicolon ends no group");
+                match group.take() {
+                    None => list.problem(token.offset, "a semicolon ends no group"),
+                    Some((_, members)) => list.has_empty_group |= members == list.mailboxes.len(),
                 }
                 entry = position + 1;
             }
@@ -87,7 +90,7 @@ pub fn parse_mailbox_list(value: &[u8]) -> MailboxList {
         Some((offset, why)) => list.problem(offset, why),
         None => list.add(tokens.get(entry..).unwrap_or_default(), &group_name),
     }
-    if let Some(offset) = group {
+    if let Some((offset, _)) = group {
         list.problem(offset, "a group is not closed");
     }
     list
@@ -116,6 +119,9 @@ pub fn authors(header: &HeaderBlock<'_>) -> Result<Vec<Mailbox>, Error> {
     }
     if list.mailboxes.is_empty() {
         return Err(Error::Author { why: "the From field names nobody" });
+    }
+    if list.has_empty_group {
+        return Err(Error::Author { why: "a name in the From field belongs to nobody" });
     }
     Ok(list.mailboxes)
 }

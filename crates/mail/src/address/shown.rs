@@ -12,14 +12,31 @@ pub(super) fn other_addresses(text: &str, own: &Address) -> Vec<Address> {
     let mut text = text.to_owned();
     for _ in 0..DECODED {
         collect(&visible(&text), own, &mut found);
+        if let Some(turned) = turned(&text) {
+            collect(&visible(&turned), own, &mut found);
+        }
         // Some programs decode what they have decoded.
-        let again = encoded_word::decode(text.as_bytes());
+        let again = encoded_word::decode_carelessly(text.as_bytes());
         if again == text {
             break;
         }
         text = again;
     }
     found
+}
+
+/// Returns the text with what is written from right to left by force turned round, as a screen shows it (Unicode Standard
+/// Annex 9, section 2.2); `None` if there is nothing like that.
+fn turned(text: &str) -> Option<String> {
+    let mut pieces = text.split(OVERRIDE);
+    let mut shown = pieces.next()?.to_owned();
+    let before = shown.len();
+    for piece in pieces {
+        let (inside, behind) = piece.split_once(POP).unwrap_or((piece, ""));
+        shown.extend(inside.chars().rev());
+        shown.push_str(behind);
+    }
+    (shown.len() > before).then_some(shown)
 }
 
 /// Returns the text as it is seen.
@@ -147,6 +164,10 @@ fn is_between(c: char) -> bool {
 /// Addresses reported at most. Who shows as many has no honest reason, and there may be more.
 pub const MAX_MISLEADING: usize = 16;
 
+/// Right-to-left override, and what ends it.
+const OVERRIDE: char = '\u{202E}';
+const POP: char = '\u{202C}';
+
 /// How often a name is decoded: programs that do it twice were seen.
 const DECODED: usize = 3;
 
@@ -161,6 +182,21 @@ mod tests {
 
     fn own() -> Address {
         Address::parse("eve@evil.example").unwrap()
+    }
+
+    #[test]
+    fn what_a_screen_turns_round_is_seen() {
+        for text in [
+            "\u{202e}elpmaxe.knab@ssob\u{202c}",
+            "\u{202e}elpmaxe.knab@ssob",
+            "boss@\u{202e}elpmaxe.knab\u{202c} (Ann)",
+            "=?x-unknown?q?boss=40bank.example?=",
+            "=?utf-8?q?=3D=3Fx-unknown=3Fq=3Fboss=3D40bank.example=3F=3D?=",
+        ] {
+            let found: Vec<String> =
+                other_addresses(text, &own()).iter().map(ToString::to_string).collect();
+            assert!(found.contains(&"boss@bank.example".to_owned()), "{text} {found:?}");
+        }
     }
 
     proptest! {

@@ -288,6 +288,7 @@ fn a_message_has_authors_only_if_its_from_is_clear() {
     let authors =
         |header: &str| authors(&HeaderBlock::parse(header.as_bytes())).map(|authors| authors.len());
     assert_eq!(authors("From: a@b.example\r\n"), Ok(1));
+    assert_eq!(authors("From: team: a@b.example, c@d.example;\r\n"), Ok(2));
     assert_eq!(
         authors("From a@b Thu Jan  1 00:00:00 1970\r\nFROM : a@b.example,\r\n c@d.example\r\n"),
         Ok(2)
@@ -296,6 +297,8 @@ fn a_message_has_authors_only_if_its_from_is_clear() {
         "To: a@b.example\r\n",
         "From:\r\n",
         "From: nobody:;\r\n",
+        "From: \"boss@bank.example\":;, a@b.example\r\n",
+        "From: a@b.example, boss:;\r\n",
         "From: a@b.example\r\nFrom: c@d.example\r\n",
         "From: a@b.example\r\nfrom : c@d.example\r\n",
         "From: a@b.example\r\nSubject: x\rFrom: c@d.example\r\n",
