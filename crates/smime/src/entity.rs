@@ -10,6 +10,7 @@ use chancery_mail::{
     index::{MAX_HEADER, Part},
 };
 
+use crate::header::protected_name;
 use crate::spool::Spool;
 
 pub(crate) use patched::Patch;
@@ -136,6 +137,18 @@ impl<'m> Entity<'m> {
         }
     }
 
+    /// Reads the header of what a layer held. Somebody may have protected text without one: none of its words are taken for
+    /// a header then (RFC 2045 section 5.2 says what it is), or they would not be shown.
+    pub(crate) fn inner_head(&mut self) -> io::Result<Head> {
+        let head = self.head()?;
+        let is_terminated = head.body > self.span.start + head.raw.len() as u64;
+        Ok(if !head.is_whole || head.is_header(is_terminated) {
+            head
+        } else {
+            Head::new(Vec::new(), self.span.start, true)
+        })
+    }
+
     /// Indexes the whole entity, positions counted from its start.
     pub(crate) fn index(&mut self) -> io::Result<Index> {
         let mut builder = IndexBuilder::new();
@@ -181,6 +194,17 @@ impl Head {
             !is_plain || !self.part().transfer_encoding.is_identity()
         };
         is_repeated || self.is_multipart() && is_odd_multipart()
+    }
+
+    /// Returns true if each line belongs to a field, and one of them is known: of any message if the header ends, of the
+    /// content if nothing follows it.
+    fn is_header(&self, is_terminated: bool) -> bool {
+        let header = self.block();
+        let covered: usize = header.fields().map(|field| field.raw.len()).sum();
+        let is_known = |field: Field<'_>| {
+            is_content_field(&field) || is_terminated && protected_name(&field).is_some()
+        };
+        self.raw.is_empty() || covered == self.raw.len() && header.fields().any(is_known)
     }
 
     /// Returns true if the header has only bytes that mail programs write: ASCII text with its line ends.
@@ -283,6 +307,38 @@ mod tests {
             let mut message = vec![b'a'; length];
             message.extend_from_slice(b"\r\n\r\nbody");
             assert_eq!(head(&message).body, length as u64 + 4);
+        }
+    }
+
+    #[test]
+    fn text_without_a_header_keeps_all_its_words() {
+        for text in [
+            &b"Dear Bob,\n\nthe password is x.\n"[..],
+            b"Hello Bob",
+            b"Note: one\r\nDear Bob,\r\n\r\ntwo",
+            b"Note: one\r\n\r\ntwo",
+            b"Subject: lunch",
+            b"Content-Type: text/plain\r\nDear Bob,\r\n\r\ntwo",
+            b" folded\r\n\r\ntwo",
+        ] {
+            let head = Entity::whole(Place::Message(&mut Cursor::new(text)))
+                .unwrap()
+                .inner_head()
+                .unwrap();
+            assert_eq!((head.raw.as_slice(), head.body), (&b""[..], 0), "{text:?}");
+        }
+        for (message, body) in [
+            (&b"Content-Type: text/plain\r\n\r\ntwo"[..], 28),
+            (b"Content-Type: text/plain", 24),
+            (b"Subject: lunch\r\n\r\ntwo", 18),
+            (b"X-Note: one\r\nContent-ID:\r\n <a@b>\r\n\r\ntwo", 36),
+            (b"\r\ntwo", 2),
+        ] {
+            let head = Entity::whole(Place::Message(&mut Cursor::new(message)))
+                .unwrap()
+                .inner_head()
+                .unwrap();
+            assert_eq!(head.body, body, "{message:?}");
         }
     }
 

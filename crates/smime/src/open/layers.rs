@@ -202,6 +202,7 @@ impl<'m> Peeled<'m> {
         }
         let found = signature::verify(&mut at.entity, &index, root)?;
         self.problems.extend(found.problems);
+        self.is_ambiguous |= found.is_shown;
         if is_relabelled {
             self.complain(
                 &error::RELABELLED,
@@ -480,14 +481,14 @@ fn claims_smime(part: &Part) -> bool {
 fn narrowed(at: Content<'_>, span: Span) -> io::Result<Step<'_>> {
     let base = at.entity.span.start;
     let mut entity = at.entity.narrowed(Span { start: span.start + base, end: span.end + base });
-    let head = entity.head()?;
+    let head = entity.inner_head()?;
     Ok(Step::Deeper(Content { entity, head }))
 }
 
 /// Takes a spool that was written as the next entity.
 fn inner<'m>(spool: Box<dyn Spool>) -> io::Result<Step<'m>> {
     let mut entity = Entity::whole(Place::Spool(spool))?;
-    let head = entity.head()?;
+    let head = entity.inner_head()?;
     Ok(Step::Deeper(Content { entity, head }))
 }
 

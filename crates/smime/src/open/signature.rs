@@ -16,6 +16,8 @@ pub(super) struct Detached {
     pub(super) report: Option<SignedReport>,
     /// What was noticed.
     pub(super) problems: Vec<Problem>,
+    /// True if mail programs show the part in which the signature is: it can say anything besides, and nobody signed that.
+    pub(super) is_shown: bool,
 }
 
 /// Verifies the multipart/signed `part`, whatever it calls itself, of an entity that begins at `base` of its stream.
@@ -25,6 +27,7 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
         content: index.children(part).next().map(|it| shifted(it.whole(), base)),
         report: None,
         problems: Vec::new(),
+        is_shown: false,
     };
     let children: Vec<&Part> = index.children(part).collect();
     let [_, signature] = children.as_slice() else {
@@ -34,6 +37,14 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
         );
         return Ok(found);
     };
+    if !is_signature_type(signature) {
+        found.is_shown = true;
+        let text = format!(
+            "the part with the signature calls itself {}, which readers are shown; nobody signed what it says",
+            signature.content_type.essence()
+        );
+        found.complain(&error::SIGNATURE_MALFORMED, text);
+    }
     let Some(content) = found.content else { return Ok(found) };
     let mut der = Vec::new();
     let body = entity.reader(shifted(signature.body, base))?;
@@ -51,6 +62,10 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
     match DetachedVerifier::new(&der) {
         Ok(verifier) => {
             let report = found.verify_content(entity, content, &der, verifier)?;
+            if report.trailing_bytes > 0 {
+                let text = format!("{} bytes follow the signature", report.trailing_bytes);
+                found.complain(&error::SIGNATURE_MALFORMED, text);
+            }
             found.check_micalg(part, &report);
             found.report = Some(report);
         }
@@ -60,6 +75,15 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
         ),
     }
     Ok(found)
+}
+
+/// Returns true if no mail program shows a part with this label (RFC 8551 section 3.5.3.1), also under names that relays give
+/// to what they do not know.
+fn is_signature_type(part: &Part) -> bool {
+    let kind = &part.content_type;
+    let subtypes =
+        ["pkcs7-signature", "x-pkcs7-signature", "pkcs7-mime", "x-pkcs7-mime", "octet-stream"];
+    subtypes.iter().any(|subtype| kind.is("application", subtype))
 }
 
 /// Returns true if no signature fits, and at least one could not be checked: nothing says that the content was changed.

@@ -227,6 +227,66 @@ fn the_verdict_names_what_is_signed_and_what_lies_outside() {
 }
 
 #[test]
+fn the_part_with_the_signature_shows_nothing() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let good = String::from_utf8(from(
+        "joerg@acme.example",
+        &openssl.sign(&acme, &[], &text("Hello Bob")),
+    ))
+    .unwrap();
+    let label = "Content-Type: application/pkcs7-signature; name=\"smime.p7s\"";
+    for (kind, result) in [
+        ("application/pkcs7-signature", Outcome::Verified),
+        ("application/x-pkcs7-signature", Outcome::Verified),
+        ("application/octet-stream; name=smime.p7s", Outcome::Verified),
+        ("text/html", Outcome::Unverified),
+        ("text/plain; name=smime.p7s", Outcome::Unverified),
+        ("image/png", Outcome::Unverified),
+        ("message/rfc822", Outcome::Unverified),
+        ("application/xhtml+xml; name=smime.p7s", Outcome::Unverified),
+    ] {
+        let (start, end) = good.rsplit_once(label).unwrap_or_else(|| {
+            good.rsplit_once("Content-Type: application/x-pkcs7-signature; name=\"smime.p7s\"")
+                .unwrap()
+        });
+        let message = format!("{start}Content-Type: {kind}{end}");
+        let opened = open_as(&globex, message.as_bytes(), &vec![acme.anchor()]);
+        assert_eq!(opened.verdict.result, result, "{kind}: {:#?}", opened.verdict);
+        let is_told = opened.codes().contains(&"smime.signature_malformed");
+        assert_eq!(is_told, result != Outcome::Verified, "{kind}: {:?}", opened.codes());
+    }
+}
+
+#[test]
+fn words_without_a_header_before_them_are_shown() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    for words in [
+        "Dear Bob,\r\n\r\nthe password is x.\r\n",
+        "Hello Bob\r\n",
+        "Note: one\r\nDear Bob,\r\n\r\ntwo\r\n",
+    ] {
+        let encrypted = openssl.encrypt(&globex, &[], words.as_bytes());
+        let opaque = openssl.sign(&acme, &["-nodetach", "-binary"], words.as_bytes());
+        let detached = openssl.sign(&acme, &["-binary"], words.as_bytes());
+        for (what, entity, result) in [
+            ("encrypted", encrypted, Outcome::Unverified),
+            ("opaque", opaque, Outcome::Verified),
+            ("detached inside", openssl.encrypt(&globex, &[], &detached), Outcome::Verified),
+        ] {
+            let opened =
+                open_as(&globex, &from("joerg@acme.example", &entity), &vec![acme.anchor()]);
+            assert_eq!(opened.verdict.result, result, "{what}: {:#?}", opened.verdict);
+            let (_, body) = opened
+                .text()
+                .split_once("\r\n\r\n")
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .unwrap();
+            assert!(body.contains(words.trim_end()), "{what}: {}", opened.text());
+        }
+    }
+}
+
+#[test]
 fn signed_documents_in_ordinary_mail_are_no_protection_of_it() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let opaque = String::from_utf8(openssl.sign(&acme, &["-nodetach"], b"<xml/>")).unwrap();
