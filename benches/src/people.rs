@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use chancery_cms::{DecryptionKey, Recipient, RsaPadding, SignerKey};
 use chancery_crypto::{KeyKind, PrivateKey};
 use chancery_pki::{Organisation, issue};
-use chancery_smime::{Anchor, Capabilities, OpeningKey, RecipientKey, Signer, Statement};
+use chancery_smime::{Anchor, Capabilities, OpeningKey, Reach, RecipientKey, Signer, Statement};
 
 use crate::Result;
 
@@ -82,7 +82,7 @@ impl Person {
         vec![Anchor {
             name: "Acme".into(),
             certificate: self.authority.clone(),
-            domains: vec!["acme.example".into()],
+            reach: Reach::Domains(vec!["acme.example".into()]),
             own: false,
         }]
     }

@@ -12,7 +12,7 @@ use chancery_mail::address::parse_mailbox_list;
 use chancery_mail::header::HeaderBlock;
 use chancery_mail::transfer::Base64Encoder;
 use chancery_pki::{Organisation, issue};
-use chancery_smime::{Anchor, Delivered, MemorySpools, OpenFacts, OpeningKey, Outcome, open};
+use chancery_smime::{Anchor, Delivered, MemorySpools, OpenFacts, OpeningKey, Outcome, Reach, open};
 use libfuzzer_sys::fuzz_target;
 
 /// The keys are made when the target starts: nothing of them is in the seeds.
@@ -39,7 +39,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
         anchors: vec![Anchor {
             name: "Acme".into(),
             certificate: ca.der().to_vec(),
-            domains: vec![DOMAIN.into()],
+            reach: Reach::Domains(vec![DOMAIN.into()]),
             own: false,
         }],
     }

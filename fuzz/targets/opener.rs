@@ -7,7 +7,7 @@ use std::io::Cursor;
 use std::sync::LazyLock;
 
 use chancery_crypto::PrivateKey;
-use chancery_smime::{Anchor, Delivered, MemorySpools, OpenFacts, OpeningKey, open};
+use chancery_smime::{Anchor, Delivered, MemorySpools, OpenFacts, OpeningKey, Reach, open};
 use libfuzzer_sys::fuzz_target;
 
 /// A day on which every certificate of the seeds is valid: 2027-01-01.
@@ -28,7 +28,7 @@ static KEYS: LazyLock<Vec<OpeningKey>> = LazyLock::new(|| {
 
 static ANCHORS: LazyLock<Vec<Anchor>> = LazyLock::new(|| {
     let certificate = include_bytes!("../keys/ca.der").to_vec();
-    vec![Anchor { name: "Acme".into(), certificate, domains: vec!["acme.example".into()], own: false }]
+    vec![Anchor { name: "Acme".into(), certificate, reach: Reach::Domains(vec!["acme.example".into()]), own: false }]
 });
 
 fuzz_target!(|bytes: &[u8]| {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use chancery_crypto::PrivateKey;
 use chancery_smime::{
-    Anchor, ContentAlgorithm, HeaderConfidentiality, InPlace, MemorySpools, OpenFacts, Opened, OpeningKey,
+    Anchor, ContentAlgorithm, HeaderConfidentiality, InPlace, MemorySpools, OpenFacts, Opened, OpeningKey, Reach,
     Protection, RecipientKey, Signer, Signing, open, protect_in_place, sign,
 };
 use libfuzzer_sys::fuzz_target;
@@ -40,7 +40,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
 
 static ANCHORS: LazyLock<Vec<Anchor>> = LazyLock::new(|| {
     let certificate = include_bytes!("../keys/ca.der").to_vec();
-    vec![Anchor { name: "Acme".into(), certificate, domains: vec!["acme.example".into()], own: false }]
+    vec![Anchor { name: "Acme".into(), certificate, reach: Reach::Domains(vec!["acme.example".into()]), own: false }]
 });
 
 fuzz_target!(|bytes: &[u8]| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chancery_pki::{Certificate, Purpose, path};
 use chancery_policy::PartnerKey;
 use chancery_smime::card::Card;
-use chancery_smime::{Anchor, Capabilities, RecipientKey, Statement, Trust};
+use chancery_smime::{Anchor, Capabilities, Reach, RecipientKey, Statement, Trust};
 use chancery_store::Store;
 use chancery_store::peer::PeerRow;
 
@@ -68,7 +68,7 @@ impl PartnerBook {
         let own = Anchor {
             name: settings.organisation.clone(),
             certificate: identity.authority().der().to_vec(),
-            domains: settings.domains.clone(),
+            reach: Reach::Domains(settings.domains.clone()),
             own: true,
         };
         Ok(Self { version, partners, by_domain, own })
@@ -130,7 +130,7 @@ impl Partner {
         let anchor = Anchor {
             name: card.organisation().to_owned(),
             certificate: card.authority().der().to_vec(),
-            domains: domains.clone(),
+            reach: Reach::Domains(domains.clone()),
             own: false,
         };
         let organisation = card.organisation().to_owned();

@@ -87,7 +87,7 @@ fn is_same_or_below(domain: &str, above: &str) -> bool {
     let Some(start) = domain.len().checked_sub(above.len()) else { return false };
     let (Some(head), Some(tail)) = (domain.get(..start), domain.get(start..)) else { return false };
     tail.eq_ignore_ascii_case(above)
-        && !above.is_empty()
+        && above.contains('.')
         && (head.is_empty() || head.ends_with('.'))
 }
 

@@ -37,12 +37,11 @@ pub fn read(bytes: &[u8]) -> Result<PrivateKey, Error> {
         return Err(Error::KeyEncrypted);
     }
     for block in pem::blocks(bytes)? {
-        match block.label.as_str() {
-            "PRIVATE KEY" => return from_pkcs8(&block.der),
-            "EC PRIVATE KEY" => return from_pkcs8(&sec1_to_pkcs8(&block.der)?),
-            "RSA PRIVATE KEY" => return from_pkcs8(&pkcs1_to_pkcs8(&block.der)?),
-            "ENCRYPTED PRIVATE KEY" => return Err(Error::KeyEncrypted),
-            _ => {}
+        if block.label == "ENCRYPTED PRIVATE KEY" {
+            return Err(Error::KeyEncrypted);
+        }
+        if let Some(key) = from_block(&block)? {
+            return Ok(key);
         }
     }
     Err(Error::Pem { offset: bytes.len(), reason: "there is no private key in it" })
@@ -55,16 +54,30 @@ pub fn open(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
     if bytes.first() == Some(&0x30) {
         return open_der(bytes, passphrase);
     }
-    let is_encrypted = |block: &pem::Block| block.label == "ENCRYPTED PRIVATE KEY";
-    let blocks = pem::blocks(bytes).unwrap_or_default();
-    let key = match blocks.iter().find(|block| is_encrypted(block)) {
-        Some(block) => {
+    let mut keys = Vec::new();
+    for block in pem::blocks(bytes).unwrap_or_default() {
+        if block.label == "ENCRYPTED PRIVATE KEY" {
             let passphrase = passphrase.ok_or(Error::KeyEncrypted)?;
-            from_pkcs8(&unprotected(&block.der, passphrase)?)?
+            keys.push(from_pkcs8(&unprotected(&block.der, passphrase)?)?);
+        } else {
+            keys.extend(from_block(&block)?);
         }
-        None => read(bytes)?,
-    };
-    Ok(Held { keys: vec![key], certificates: Certificate::chain_from_pem(bytes)? })
+    }
+    if keys.is_empty() {
+        // Says what is there instead.
+        keys.push(read(bytes)?);
+    }
+    Ok(Held { keys, certificates: Certificate::chain_from_pem(bytes)? })
+}
+
+/// Reads the key in a PEM block that is not encrypted; `None` if it holds something else.
+fn from_block(block: &pem::Block) -> Result<Option<PrivateKey>, Error> {
+    match block.label.as_str() {
+        "PRIVATE KEY" => from_pkcs8(&block.der).map(Some),
+        "EC PRIVATE KEY" => from_pkcs8(&sec1_to_pkcs8(&block.der)?).map(Some),
+        "RSA PRIVATE KEY" => from_pkcs8(&pkcs1_to_pkcs8(&block.der)?).map(Some),
+        _ => Ok(None),
+    }
 }
 
 fn open_der(der: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {

@@ -17,7 +17,7 @@
 //! use chancery_crypto::{KeyKind, PrivateKey};
 //! use chancery_pki::{Organisation, issue};
 //! use chancery_smime::{
-//!     Anchor, Capabilities, MemorySpools, OpenFacts, OpeningKey, Outcome, OuterHeaders, OuterSubject, Permitted,
+//!     Anchor, Capabilities, MemorySpools, OpenFacts, OpeningKey, Outcome, OuterHeaders, OuterSubject, Permitted, Reach,
 //!     Protection, RecipientKey, Signer, Statement, choose, open, protect,
 //! };
 //!
@@ -57,7 +57,7 @@
 //! let acme = Anchor {
 //!     name: "Acme".into(),
 //!     certificate: acme_ca.der().to_vec(),
-//!     domains: vec!["acme.example".into()],
+//!     reach: Reach::Domains(vec!["acme.example".into()]),
 //!     own: false,
 //! };
 //! let keys = [OpeningKey::new(globex_key, globex_encryption.der())?];
@@ -117,7 +117,7 @@ pub use protect::{InPlace, Protected, ProtectedRecipient, Protection, protect, p
 pub use receipt::{Answer, Asked, check_receipt, claimed_services};
 pub use sign::{Signed, Signing, sign};
 pub use spool::{MemorySpools, Spool, Spools};
-pub use trust::{Anchor, NoTrust, Trust};
+pub use trust::{Anchor, NoTrust, Reach, Trust};
 pub use verdict::{
     EncryptedBy, EncryptionVerdict, HeaderVerdict, LabelVerdict, ListVerdict, Outcome,
     PartialVerdict, Problem, ProtectionKind, ReceiptVerdict, RequestVerdict, ServicesVerdict,

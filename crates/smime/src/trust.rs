@@ -1,5 +1,7 @@
 //! Who may speak for which domain: the question the opener asks and the caller answers.
 
+use chancery_pki::Scope;
+
 /// A certificate authority that an organisation vouches with, and the domains it may speak for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
@@ -7,10 +9,20 @@ pub struct Anchor {
     pub name: String,
     /// The partner's CA certificate (DER), from its card.
     pub certificate: Vec<u8>,
-    /// The domains the partner's card lists, in lower case.
-    pub domains: Vec<String>,
+    /// What it is believed for.
+    pub reach: Reach,
     /// True if this is our own organisation. Only such an anchor may speak for our domains.
     pub own: bool,
+}
+
+/// What an authority is believed for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// These domains, in lower case, and the organisation that runs them: a partner's authority, from its card.
+    Domains(Vec<String>),
+    /// Each mailbox that it certifies, of any domain, and no organisation: an authority that checks mailboxes. Whoever gets
+    /// the mailbox `domain-signing-authority` somewhere would else speak for everybody there (RFC 3183).
+    Mailboxes,
 }
 
 /// Finds the anchors for a domain; the gateway implements it over its partner cards.
@@ -45,8 +57,21 @@ impl Trust for Vec<Anchor> {
 }
 
 impl Anchor {
-    /// Returns true if the card lists exactly this domain; sub-domains must be listed themselves.
+    /// Returns true if it is believed for exactly this domain; sub-domains must be listed themselves.
     pub fn lists(&self, domain: &str) -> bool {
-        self.domains.iter().any(|listed| listed.eq_ignore_ascii_case(domain))
+        match &self.reach {
+            Reach::Domains(domains) => {
+                domains.iter().any(|listed| listed.eq_ignore_ascii_case(domain))
+            }
+            Reach::Mailboxes => true,
+        }
+    }
+
+    /// Returns the same for the rules of certificates.
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        match &self.reach {
+            Reach::Domains(domains) => Scope::Domains(domains),
+            Reach::Mailboxes => Scope::Mailboxes,
+        }
     }
 }

@@ -51,6 +51,17 @@ pub struct KeyFiles {
     pub passphrase_file: Option<PathBuf>,
 }
 
+/// Whom to believe about signatures.
+#[derive(Debug, Args)]
+pub struct Trusted {
+    /// Authorities to believe, for every mailbox they certify [default: the partners in the installation's book]
+    #[arg(long, value_name = "CERT")]
+    pub anchor: Vec<PathBuf>,
+    /// Domains whose organisation the authorities vouch for too, so that its gateway may sign for everybody there (RFC 3183)
+    #[arg(long, value_name = "DOMAIN", requires = "anchor")]
+    pub domain: Vec<String>,
+}
+
 /// What a signer marks a message with, and asks for.
 #[derive(Debug, Args)]
 pub struct Wishes {
@@ -106,9 +117,9 @@ pub struct Receipt {
     /// Certificates between the signer's and the authority's, for readers who lack them
     #[arg(long, value_name = "FILE")]
     pub chain: Option<PathBuf>,
-    /// Authorities to believe, for every address they certify [default: the partners' in the installation's book]
-    #[arg(long, value_name = "CERT")]
-    pub anchor: Vec<PathBuf>,
+    /// Whom to believe [default: the partners in the installation's book]
+    #[command(flatten)]
+    pub trusted: Trusted,
 }
 
 /// Options of `message encrypt`.
@@ -180,15 +191,15 @@ pub struct Decrypt {
     /// Files
     #[command(flatten)]
     pub files: Files,
-    /// Your private key: PEM or PKCS#12 [default: the organisation's keys]
+    /// Your private keys, old ones too: PEM or PKCS#12 [default: the organisation's keys]
     #[arg(long, value_name = "KEY")]
-    pub key: Option<PathBuf>,
+    pub key: Vec<PathBuf>,
     /// The rest of the key
     #[command(flatten)]
     pub rest: KeyFiles,
-    /// Authorities to believe about signatures inside [default: the partners' in the book, if a configuration is named]
-    #[arg(long, value_name = "CERT")]
-    pub anchor: Vec<PathBuf>,
+    /// Whom to believe about signatures inside [default: the partners in the book, if a configuration is named]
+    #[command(flatten)]
+    pub trusted: Trusted,
 }
 
 /// Options of `message verify`.
@@ -197,18 +208,18 @@ pub struct Verify {
     /// Files; what was signed is written only if --out says where
     #[command(flatten)]
     pub files: Files,
-    /// Authorities to believe, for every address they certify [default: the partners' in the installation's book]
-    #[arg(long, value_name = "CERT")]
-    pub anchor: Vec<PathBuf>,
+    /// Whom to believe [default: the partners in the installation's book]
+    #[command(flatten)]
+    pub trusted: Trusted,
     /// With --bare: the signed content, if it is not inside of the signature
     #[arg(long, value_name = "FILE", requires = "bare")]
     pub content: Option<PathBuf>,
     /// The message is a signed receipt: say too whether it is for this message, as it was sent
     #[arg(long, value_name = "FILE", conflicts_with = "bare")]
     pub original: Option<PathBuf>,
-    /// Your private key, if the message is encrypted too: PEM or PKCS#12
+    /// Your private keys, if the message is encrypted too: PEM or PKCS#12
     #[arg(long, value_name = "KEY")]
-    pub key: Option<PathBuf>,
+    pub key: Vec<PathBuf>,
     /// The rest of the key
     #[command(flatten)]
     pub rest: KeyFiles,

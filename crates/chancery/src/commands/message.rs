@@ -137,8 +137,8 @@ fn reasons(choice: &Choice, is_verbose: bool) -> Vec<String> {
 }
 
 fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
-    let keys = keys::opening(options.key.as_deref(), &options.rest, config)?;
-    let believed = Believed::read(&options.anchor, config, false)?;
+    let keys = keys::opening(&options.key, &options.rest, config)?;
+    let believed = Believed::read(&options.trusted, config, false)?;
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let mut sink = Sink::like(&options.files, &input)?;
     let opened = opened(&mut input, &keys, &believed, &mut sink)?;
@@ -161,10 +161,11 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
 }
 
 fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
-    let believed = Believed::read(&options.anchor, config, true)?;
-    let keys = match (&options.key, config) {
-        (None, None) => Vec::new(),
-        (key, config) => keys::opening(key.as_deref(), &options.rest, config)?,
+    let believed = Believed::read(&options.trusted, config, true)?;
+    let keys = if options.key.is_empty() && config.is_none() {
+        Vec::new()
+    } else {
+        keys::opening(&options.key, &options.rest, config)?
     };
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let verdict = if options.files.out.is_some() {

@@ -2,12 +2,14 @@
 
 use chancery_cms::{SignedReport, SignerReport};
 use chancery_mail::address::{Mailbox, normal_domain};
-use chancery_pki::{Certificate, Purpose, Rule, Scope, Speaks, path, speaks_for};
+use chancery_pki::{
+    Certificate, Purpose, Rule, SIGNING_AUTHORITY, Scope, Speaks, path, speaks_for,
+};
 
 use crate::{
     error,
     open::{OpenFacts, preference, signature},
-    trust::{Anchor, Trust},
+    trust::{Anchor, Reach, Trust},
     verdict::{Problem, ServicesVerdict, SignerTrust, SignerVerdict},
 };
 
@@ -170,12 +172,18 @@ impl Judge<'_> {
         let is_open_to_anchor = |domain: &&String| {
             anchor.own || !self.facts.our_domains.iter().any(|our| our.eq_ignore_ascii_case(domain))
         };
-        let domains: Vec<String> =
-            anchor.domains.iter().filter(is_open_to_anchor).cloned().collect();
+        let open: Vec<String>;
+        let scope = match anchor.scope() {
+            Scope::Domains(domains) => {
+                open = domains.iter().filter(is_open_to_anchor).cloned().collect();
+                Scope::Domains(&open)
+            }
+            Scope::Mailboxes => Scope::Mailboxes,
+        };
         let mut why = Vec::new();
         for author in authors {
             let address = format!("{}@{}", author.address.local(), author.address.ascii_domain());
-            match speaks_for(certificate, &address, Scope::Domains(&domains)) {
+            match speaks_for(certificate, &address, scope) {
                 Some(Speaks::Domain(domain)) => {
                     why.push(format!("{} signs for the domain {domain}", anchor.name));
                 }
@@ -183,13 +191,12 @@ impl Judge<'_> {
                     why.push(format!("{} vouches for {mailbox}", anchor.name));
                 }
                 None => {
-                    return (
-                        false,
-                        format!(
-                            "{} is known, but this signer may not speak for {address}",
-                            anchor.name
-                        ),
-                    );
+                    let why = if is_organisation(certificate) && anchor.reach == Reach::Mailboxes {
+                        "is believed for mailboxes, and this signer speaks for a whole domain"
+                    } else {
+                        "is known, but this signer may not speak for"
+                    };
+                    return (false, format!("{} {why} {address}", anchor.name));
                 }
             }
         }
@@ -199,6 +206,12 @@ impl Judge<'_> {
         why.dedup();
         (true, why.join("; "))
     }
+}
+
+/// Returns true for the certificate of a gateway (RFC 3183 section 4).
+fn is_organisation(certificate: &Certificate) -> bool {
+    let locals = certificate.emails().iter().filter_map(|email| email.rsplit_once('@'));
+    locals.into_iter().any(|(local, _)| local.eq_ignore_ascii_case(SIGNING_AUTHORITY))
 }
 
 impl PathFound {

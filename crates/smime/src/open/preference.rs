@@ -2,7 +2,7 @@
 
 use chancery_cms::{Identifier, SignerReport};
 use chancery_mail::address::Mailbox;
-use chancery_pki::{Certificate, Purpose, Scope, encrypts_for, path};
+use chancery_pki::{Certificate, Purpose, encrypts_for, path};
 
 use crate::trust::Anchor;
 
@@ -21,7 +21,7 @@ pub(super) fn certificate(
     let authority = Certificate::from_der(&anchor.certificate).ok()?;
     let is_for = |author: &Mailbox| {
         let address = format!("{}@{}", author.address.local(), author.address.ascii_domain());
-        encrypts_for(certificate, &address, Scope::Domains(&anchor.domains)).is_some()
+        encrypts_for(certificate, &address, anchor.scope()).is_some()
     };
     let is_good = authors.iter().all(is_for)
         && path::check(certificate, pool, &[authority], Purpose::SmimeEncrypt, at).is_trusted();

@@ -2,7 +2,7 @@
 
 use chancery_crypto::KeyKind;
 use chancery_pki::{Organisation, issue};
-use chancery_smime::{Anchor, ContentAlgorithm, Delivered, NoTrust, Outcome, SignerTrust};
+use chancery_smime::{Anchor, ContentAlgorithm, Delivered, NoTrust, Outcome, Reach, SignerTrust};
 
 use crate::{
     openssl::OpenSsl,
@@ -51,7 +51,7 @@ fn a_partner_whose_card_lists_our_domain_does_not_speak_for_us() {
     )
     .unwrap();
     let anchor = Anchor {
-        domains: vec!["mallory.example".into(), "globex.example".into()],
+        reach: Reach::Domains(vec!["mallory.example".into(), "globex.example".into()]),
         ..mallory.anchor()
     };
     let forged = b"From: boss@globex.example\r\n\r\npay\r\n";

@@ -6,8 +6,8 @@ use chancery_crypto::{KeyKind, PrivateKey};
 use chancery_pki::{Certificate, Organisation, issue};
 use chancery_smime::{
     Anchor, Capabilities, ContentAlgorithm, Delivered, MemorySpools, OpenFacts, OpeningKey,
-    OuterHeaders, OuterSubject, Problem, Protected, Protection, RecipientKey, Signer, Statement,
-    Trust, Verdict, open, protect,
+    OuterHeaders, OuterSubject, Problem, Protected, Protection, Reach, RecipientKey, Signer,
+    Statement, Trust, Verdict, open, protect,
 };
 
 /// An organisation with its keys.
@@ -88,7 +88,7 @@ impl Party {
         Anchor {
             name: self.name.clone(),
             certificate: self.ca.der().to_vec(),
-            domains: vec![self.domain.clone()],
+            reach: Reach::Domains(vec![self.domain.clone()]),
             own: false,
         }
     }

@@ -22,5 +22,6 @@ mod metrics;
 mod mutt;
 mod own_keys;
 mod relay;
+mod ring;
 mod time;
 mod world;

@@ -66,7 +66,7 @@ pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt) -> Result {
 
 /// Decrypts a CMS structure; nothing is written before it was read to its end.
 pub(super) fn decrypt(config: Option<&Path>, options: &Decrypt) -> Result {
-    let keys = keys::opening(options.key.as_deref(), &options.rest, config)?;
+    let keys = keys::opening(&options.key, &options.rest, config)?;
     let keys: Vec<_> = keys.iter().map(chancery_smime::OpeningKey::for_cms).collect();
     let mut input = Input::open(options.files.file.as_deref())?;
     let mut spool = TemporarySpools.fresh().map_err(|error| spool_failed(&error))?;
@@ -87,13 +87,13 @@ pub(super) fn decrypt(config: Option<&Path>, options: &Decrypt) -> Result {
 
 /// Verifies a CMS signature, of `--content` or of the content in it, which is written to the output.
 pub(super) fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
-    if options.anchor.is_empty() {
+    if options.trusted.anchor.is_empty() {
         return Err(Failure::usage(
             "a bare signature has no From to look for in the book of partners",
         )
         .hint("name the authority to believe with --anchor"));
     }
-    let believed = Believed::read(&options.anchor, config, false)?;
+    let believed = Believed::read(&options.trusted, config, false)?;
     let cannot = |error| Failure::of("cannot read the signature", &error);
     let mut spool = None;
     let report = if let Some(content) = &options.content {

@@ -6,9 +6,10 @@ use std::path::Path;
 use chancery_pki::{Certificate, key_file};
 
 use super::files::Sink;
-use super::keys::{self, Pair};
+use super::keys::{self, Held};
 use crate::cli::message::{ExportKey, Files};
 use crate::failure::{Failure, Result};
+use crate::installation::now_ms;
 use crate::output::note;
 
 /// Writes the file.
@@ -20,7 +21,10 @@ pub(super) fn run(options: &ExportKey) -> Result {
         return Err(Failure::usage("two passphrases cannot both come from standard input")
             .hint("put one of them into a file"));
     }
-    let mut pair = Pair::read(&options.key, &options.rest)?;
+    let passphrase = keys::passphrase(&options.rest)?;
+    let held = Held::read(&options.key, &options.rest, passphrase.as_ref())?;
+    let at = now_ms() / 1000;
+    let mut pair = held.best(|it| it.is_valid_at(at));
     let passphrase = keys::first_line(&options.new_passphrase_file)?;
     if passphrase.is_empty() {
         return Err(Failure::usage("the new passphrase is empty").hint(

@@ -1,16 +1,19 @@
 //! Keys and trust of the desk: from files, or from the installation.
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use chancery_crypto::{PrivateKey, Zeroizing};
 use chancery_gateway::identity::Identity;
 use chancery_gateway::partners::{PartnerBook, statements};
-use chancery_pki::{Certificate, key_file};
-use chancery_smime::{Anchor, OpeningKey, Permitted, RecipientKey, Signer, Statement, Trust};
+use chancery_pki::{Certificate, KeyUsage, is_domain, key_file};
+use chancery_smime::{
+    Anchor, OpeningKey, Permitted, Reach, RecipientKey, Signer, Statement, Trust,
+};
 use chancery_store::Store;
 
 use super::files::read_small;
-use crate::cli::message::KeyFiles;
+use crate::cli::message::{KeyFiles, Trusted};
 use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, now_ms};
@@ -58,34 +61,47 @@ pub(super) fn signer(
         })?;
         return Ok(office.identity.signer().clone());
     };
-    let mut pair = Pair::read(file, rest)?;
+    let held = Held::read(file, rest, passphrase(rest)?.as_ref())?;
+    let at = now_ms() / 1000;
+    let Pair { key, certificate, mut others } = held.best(|it| (it.is_valid_at(at), may_sign(it)));
     if let Some(chain) = chain {
-        pair.others.extend(certificates(chain)?);
+        others.extend(certificates(chain)?);
     }
-    let chain: Vec<Vec<u8>> = pair.others.iter().map(|it| it.der().to_vec()).collect();
-    if !pair.certificate.is_valid_at(now_ms() / 1000) {
+    let chain: Vec<Vec<u8>> = others.iter().map(|it| it.der().to_vec()).collect();
+    if !certificate.is_valid_at(at) {
         return Err(Failure::usage("the signer's certificate is out of its time")
             .hint("renew it: readers do not believe what it signs"));
     }
-    let signer = Signer::new(pair.key, pair.certificate.der(), &chain);
+    let signer = Signer::new(key, certificate.der(), &chain);
     Ok(signer.map_err(|error| Failure::of("cannot sign", &error))?.of_person())
 }
 
-/// Returns the keys that decrypt: that in a file, or the organisation's.
+/// Returns the keys that decrypt: all in the files, old ones too, or the organisation's.
 pub(super) fn opening(
-    file: Option<&Path>,
+    files: &[impl AsRef<Path>],
     rest: &KeyFiles,
     config: Option<&Path>,
 ) -> Result<Vec<OpeningKey>> {
-    let Some(file) = file else {
+    if files.is_empty() {
         let office = Office::load(config).map_err(|failure| {
             failure.hint("name a key with --key, or an installation with --config")
         })?;
         return Ok(office.identity.opening_keys().to_vec());
-    };
-    let pair = Pair::read(file, rest)?;
-    let key = OpeningKey::new(pair.key, pair.certificate.der());
-    Ok(vec![key.map_err(|error| Failure::of("cannot decrypt", &error))?])
+    }
+    let passphrase = passphrase(rest)?;
+    let mut keys = Vec::new();
+    for file in files {
+        let held = Held::read(file.as_ref(), rest, passphrase.as_ref())?;
+        for (key, certificate) in held.all() {
+            let key = OpeningKey::new(key.clone(), certificate.der());
+            keys.push(key.map_err(|error| Failure::of("cannot decrypt", &error))?);
+        }
+    }
+    if keys.len() > MAX_KEYS {
+        return Err(Failure::usage(format!("the files have more than {MAX_KEYS} keys"))
+            .hint("each costs time: name those that can have been encrypted to"));
+    }
+    Ok(keys)
 }
 
 /// Who shall be able to read a message, and how it may be encrypted.
@@ -132,8 +148,17 @@ fn of_partner(book: &PartnerBook, domain: &str, name: &Path) -> Result<Recipient
 fn of_file(name: &Path, office: Option<&Office>) -> Result<RecipientKey> {
     let shown = plain(&name.display().to_string());
     let found = certificates(name)?;
-    // A file without any is refused before.
-    let Some(certificate) = found.first().filter(|it| it.is_valid_at(now_ms() / 1000)) else {
+    let at = now_ms() / 1000;
+    // The rest of the file is the way to the authority, or the same person's: an old certificate, or the one for signing.
+    let first = found.first();
+    let is_same = |it: &&Certificate| {
+        first.is_some_and(|first| {
+            it.subject_name() == first.subject_name() && it.emails() == first.emails()
+        })
+    };
+    let mut same: Vec<&Certificate> = found.iter().filter(is_same).collect();
+    same.sort_by_key(|it| Reverse((it.is_valid_at(at), may_encrypt(it))));
+    let Some(&certificate) = same.first().filter(|it| it.is_valid_at(at)) else {
         return Err(Failure::no(format!("the certificate in {shown} is out of its time"))
             .hint("ask the recipient for the current one"));
     };
@@ -144,19 +169,23 @@ fn of_file(name: &Path, office: Option<&Office>) -> Result<RecipientKey> {
 /// Whom the person at the desk believes.
 pub(super) struct Believed {
     anchors: Vec<Certificate>,
+    /// The domains whose organisations the anchors vouch for too, in lower case.
+    domains: Vec<String>,
     book: Option<PartnerBook>,
 }
 
 impl Believed {
     /// Reads the authorities named, or else the book of partners; `is_needed` says that one of them must be there.
-    pub(super) fn read(
-        anchors: &[impl AsRef<Path>],
-        config: Option<&Path>,
-        is_needed: bool,
-    ) -> Result<Self> {
+    pub(super) fn read(trusted: &Trusted, config: Option<&Path>, is_needed: bool) -> Result<Self> {
         let mut read: Vec<Certificate> = Vec::new();
-        for file in anchors {
-            read.extend(certificates(file.as_ref())?);
+        for file in &trusted.anchor {
+            read.extend(certificates(file)?);
+        }
+        let domains: Vec<String> =
+            trusted.domain.iter().map(|domain| domain.to_ascii_lowercase()).collect();
+        if let Some(other) = domains.iter().find(|domain| !is_domain(domain)) {
+            return Err(Failure::usage(format!("{} is no domain", plain(other)))
+                .hint("write it as in an address, such as acme.example"));
         }
         if read.len() > MAX_ANCHORS {
             return Err(Failure::usage(format!("more than {MAX_ANCHORS} authorities are named")).hint(
@@ -171,7 +200,7 @@ impl Believed {
         } else {
             None
         };
-        Ok(Self { anchors: read, book })
+        Ok(Self { anchors: read, domains, book })
     }
 
     /// Returns the authorities that were named.
@@ -182,10 +211,13 @@ impl Believed {
 
 impl Trust for Believed {
     fn anchors_for(&self, domain: &str) -> Vec<Anchor> {
+        let is_named = self.domains.iter().any(|named| named.eq_ignore_ascii_case(domain));
+        let reach =
+            if is_named { Reach::Domains(vec![domain.to_owned()]) } else { Reach::Mailboxes };
         let named = self.anchors.iter().map(|certificate| Anchor {
             name: certificate.subject(),
             certificate: certificate.der().to_vec(),
-            domains: vec![domain.to_owned()],
+            reach: reach.clone(),
             own: false,
         });
         let partners = self.book.iter().flat_map(|book| book.anchors_for(domain));
@@ -200,31 +232,72 @@ pub(super) struct Pair {
     pub(super) others: Vec<Certificate>,
 }
 
-impl Pair {
-    /// Reads them from the files that the command line names.
-    pub(super) fn read(file: &Path, rest: &KeyFiles) -> Result<Self> {
+/// What a file holds: keys, each with each of its certificates, and certificates of others.
+pub(super) struct Held {
+    first: (PrivateKey, Certificate),
+    more: Vec<(PrivateKey, Certificate)>,
+    others: Vec<Certificate>,
+}
+
+impl Held {
+    /// Reads the files that the command line names.
+    pub(super) fn read(
+        file: &Path,
+        rest: &KeyFiles,
+        passphrase: Option<&Zeroizing<Vec<u8>>>,
+    ) -> Result<Self> {
         let shown = plain(&file.display().to_string());
         let bytes = Zeroizing::new(read_small(file)?);
-        let passphrase = passphrase(rest)?;
-        let held = key_file::open(&bytes, passphrase.as_deref().map(Vec::as_slice))
+        let held = key_file::open(&bytes, passphrase.map(|it| it.as_slice()))
             .map_err(|error| usage(&shown, &error))?;
-        let mut candidates = held.certificates;
+        let mut others = held.certificates;
         if let Some(certificate) = &rest.certificate {
-            candidates.splice(0..0, certificates(certificate)?);
+            others.splice(0..0, certificates(certificate)?);
         }
+        let mut pairs = Vec::new();
         for key in held.keys {
             let bits = key.public_key().key_bits().to_vec();
             let belongs =
                 |it: &Certificate| it.public_key().is_some_and(|it| it.key_bits() == bits);
-            if let Some(at) = candidates.iter().position(belongs) {
-                let certificate = candidates.remove(at);
-                candidates.retain(|other| !belongs(other));
-                return Ok(Self { key, certificate, others: candidates });
+            let (own, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(belongs);
+            others = rest;
+            pairs.extend(own.into_iter().map(|certificate| (key.clone(), certificate)));
+        }
+        let mut pairs = pairs.into_iter();
+        let Some(first) = pairs.next() else {
+            return Err(Failure::usage(format!("no certificate belongs to the key in {shown}"))
+                .hint("name it with --certificate FILE"));
+        };
+        Ok(Self { first, more: pairs.collect(), others })
+    }
+
+    /// Returns each key with each of its certificates.
+    fn all(&self) -> impl Iterator<Item = &(PrivateKey, Certificate)> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+
+    /// Returns the certificate with the highest rank, the first of those that are equal, with its key.
+    pub(super) fn best<R: Ord>(self, rank: impl Fn(&Certificate) -> R) -> Pair {
+        let Self { first: (mut key, mut certificate), more, others } = self;
+        for (other_key, other) in more {
+            if rank(&other) > rank(&certificate) {
+                (key, certificate) = (other_key, other);
             }
         }
-        Err(Failure::usage(format!("no certificate belongs to the key in {shown}"))
-            .hint("name it with --certificate FILE"))
+        Pair { key, certificate, others }
     }
+}
+
+/// Returns true if the certificate may sign mail (RFC 8550 section 4.4.2).
+fn may_sign(certificate: &Certificate) -> bool {
+    let signing = KeyUsage::DIGITAL_SIGNATURE.and(KeyUsage::NON_REPUDIATION);
+    certificate.key_usage().is_none_or(|usage| usage.permits(signing))
+}
+
+/// Returns true if mail may be encrypted to the certificate (RFC 8550 section 4.4.2).
+fn may_encrypt(certificate: &Certificate) -> bool {
+    let managing = KeyUsage::KEY_ENCIPHERMENT.and(KeyUsage::KEY_AGREEMENT);
+    certificate.key_usage().is_none_or(|usage| usage.permits(managing))
 }
 
 /// Reads the certificates of a file that the command line names.
@@ -241,7 +314,7 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<Certificate>> {
 }
 
 /// Reads the passphrase of the key, if it has one.
-fn passphrase(rest: &KeyFiles) -> Result<Option<Zeroizing<Vec<u8>>>> {
+pub(super) fn passphrase(rest: &KeyFiles) -> Result<Option<Zeroizing<Vec<u8>>>> {
     rest.passphrase_file.as_deref().map(first_line).transpose()
 }
 
@@ -261,6 +334,9 @@ fn usage(shown: &str, error: &chancery_pki::Error) -> Failure {
 
 /// A person's certificate has one or two addresses.
 const MAX_EMAILS: usize = 8;
+
+/// Keys that are tried; a person has a new one every year or two.
+const MAX_KEYS: usize = 64;
 
 /// The opener tries so many for each signer.
 const MAX_ANCHORS: usize = 16;

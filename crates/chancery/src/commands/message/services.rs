@@ -90,8 +90,8 @@ pub(super) fn receipt(config: Option<&Path>, options: &Receipt) -> Result {
     let from = address(&options.from)?;
     let file = options.signer.as_deref();
     let signer = keys::signer(file, &options.key, options.chain.as_deref(), config)?;
-    let keys = keys::opening(file, &options.key, config).unwrap_or_default();
-    let believed = Believed::read(&options.anchor, config, true)?;
+    let keys = keys::opening(file.as_slice(), &options.key, config).unwrap_or_default();
+    let believed = Believed::read(&options.trusted, config, true)?;
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let opened = opened(&mut input, &keys, &believed, &mut std::io::sink())?;
     if opened.verdict.result != Outcome::Verified {

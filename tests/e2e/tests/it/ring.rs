@@ -1,0 +1,126 @@
+//! A person's keys at the desk: several, old ones, and certificates that ended; and whom a named authority speaks for.
+
+use crate::desk::{Desk, LETTER, TEXT};
+
+/// Has the authority make another certificate for a key, with these extensions.
+fn certify(desk: &Desk, key: &str, certificate: &str, days: &str, extensions: &str) {
+    desk.write("extensions", extensions);
+    desk.ssl(&[&["req", "-new", "-key", key, "-out", "csr", "-subj", "/CN=again"]]);
+    let ca = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days];
+    let request = ["x509", "-req", "-in", "csr", "-out", certificate, "-extfile", "extensions"];
+    desk.ssl(&[&request, &ca]);
+}
+
+/// Writes a file that holds what some others hold.
+fn join(desk: &Desk, name: &str, parts: &[&str]) {
+    let all: String = parts.iter().map(|part| desk.read(part)).collect();
+    desk.write(name, &all);
+}
+
+const ALICE: &str = "subjectAltName=email:alice@acme.example\nkeyUsage=critical,digitalSignature,keyAgreement\n\
+    extendedKeyUsage=emailProtection\n";
+
+#[test]
+fn every_key_of_a_person_is_tried() {
+    let desk = Desk::new();
+    desk.done("encrypt letter.eml --to bob.pem --out sealed.eml", "");
+    join(&desk, "two.pem", &["alice.key", "alice.pem", "bob.key", "bob.pem"]);
+    join(&desk, "one.pem", &["alice.key", "alice.pem"]);
+    join(&desk, "other.pem", &["bob.key", "bob.pem"]);
+    for keys in ["--key two.pem", "--key one.pem --key other.pem", "--key other.pem --key one.pem"]
+    {
+        let opened = desk.done(&format!("decrypt sealed.eml {keys}"), "");
+        assert!(opened.contains(TEXT), "{keys}: {opened}");
+    }
+    // The same with what Java keeps: two entries in one PKCS#12.
+    desk.ssl(&[&[
+        "pkcs12",
+        "-export",
+        "-in",
+        "two.pem",
+        "-inkey",
+        "alice.key",
+        "-name",
+        "one",
+        "-passout",
+        "file:passphrase",
+        "-out",
+        "a.p12",
+    ]]);
+    for (name, key, pem) in [("one", "alice.key", "alice.pem"), ("two", "bob.key", "bob.pem")] {
+        let out = format!("{name}.p12");
+        desk.ssl(&[&[
+            "pkcs12",
+            "-export",
+            "-in",
+            pem,
+            "-inkey",
+            key,
+            "-name",
+            name,
+            "-passout",
+            "file:passphrase",
+            "-out",
+            &out,
+        ]]);
+        let line = format!(
+            "keytool -importkeystore -noprompt -srckeystore {out} -srcstoretype PKCS12 -srcstorepass:file passphrase \
+             -destkeystore both.p12 -deststoretype PKCS12 -deststorepass:file passphrase"
+        );
+        let made = desk.shell(&line, "");
+        assert!(made.status.success(), "{made:?}");
+    }
+    let opened = desk.done("decrypt sealed.eml --key both.p12 --passphrase-file passphrase", "");
+    assert!(opened.contains(TEXT), "{opened}");
+}
+
+#[test]
+fn a_renewed_certificate_does_not_close_old_mail() {
+    let desk = Desk::new();
+    desk.done("encrypt letter.eml --to alice.pem --out sealed.eml", "");
+    certify(&desk, "alice.key", "new.pem", "9", ALICE);
+    join(&desk, "both.pem", &["alice.key", "new.pem", "alice.pem"]);
+    assert!(desk.done("decrypt sealed.eml --key both.pem", "").contains(TEXT));
+}
+
+#[test]
+fn an_expired_certificate_does_not_hide_a_valid_one() {
+    let desk = Desk::new();
+    certify(&desk, "alice.key", "new.pem", "9", ALICE);
+    certify(&desk, "alice.key", "old.pem", "-1", ALICE);
+    join(&desk, "key.pem", &["alice.key", "old.pem", "new.pem"]);
+    join(&desk, "certificates.pem", &["old.pem", "new.pem", "ca.pem"]);
+    let signed = desk.done("sign letter.eml --signer key.pem", "");
+    desk.done("verify --anchor ca.pem", &signed);
+    let sealed = desk.done("encrypt letter.eml --to certificates.pem", "");
+    assert!(desk.done("decrypt --key key.pem", &sealed).contains(TEXT));
+    // Nobody encrypts to the authority because the person's own certificate has ended.
+    join(&desk, "ended.pem", &["old.pem", "ca.pem"]);
+    let refused = desk.message("encrypt letter.eml --to ended.pem", "");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("out of its time"), "{refused:?}");
+}
+
+#[test]
+fn an_authority_for_mailboxes_vouches_for_no_organisation() {
+    let desk = Desk::new();
+    let gateway = |domain: &str| {
+        ALICE.replace("alice@acme.example", &format!("domain-signing-authority@{domain}"))
+    };
+    desk.write("text", LETTER);
+    for (domain, options, code) in [
+        ("acme.example", "", 1),
+        ("example", "", 1),
+        ("example", "--domain acme.example", 1),
+        ("acme.example", "--domain globex.example", 1),
+        ("acme.example", "--domain ACME.example", 0),
+    ] {
+        certify(&desk, "alice.key", "gateway.pem", "9", &gateway(domain));
+        join(&desk, "key.pem", &["alice.key", "gateway.pem"]);
+        let signed = desk.done("sign letter.eml --signer key.pem", "");
+        let verified = desk.message(&format!("verify --anchor ca.pem {options}"), &signed);
+        assert_eq!(verified.code, Some(code), "{domain} {options}: {verified:?}");
+    }
+    let odd = desk.message("verify letter.eml --anchor ca.pem --domain not_a_domain", "");
+    assert_eq!(odd.code, Some(2), "{odd:?}");
+}
