@@ -102,7 +102,7 @@ impl KeyKind {
     }
 
     /// Returns the bits of an RSA modulus, 0 for other kinds.
-    pub(crate) fn rsa_bits(self) -> u32 {
+    pub fn rsa_bits(self) -> u32 {
         match self {
             Self::Rsa2048 => 2048,
             Self::Rsa3072 => 3072,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chancery_crypto::{DigestAlgorithm, PublicKey, hex};
 use const_oid::ObjectIdentifier;
-use der::asn1::{BitStringRef, ContextSpecific, IntRef};
-use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
+use der::asn1::{AnyRef, ContextSpecific, IntRef};
+use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber, Tagged as _};
 
 use crate::error::Error;
 use crate::extension::{self, AccessDescription, ExtendedKeyUsage, Extensions, KeyUsage};
@@ -38,6 +38,8 @@ struct Parts {
     public_key: Option<PublicKey>,
     emails: Vec<String>,
     extensions: Extensions,
+    fingerprint: [u8; 32],
+    key_fingerprint: [u8; 32],
 }
 
 impl Certificate {
@@ -191,7 +193,17 @@ impl Certificate {
 
     /// Returns the SHA-256 of the whole certificate in lower-case hexadecimal.
     pub fn fingerprint_sha256(&self) -> String {
-        hex(DigestAlgorithm::Sha256.digest(self.der()).as_ref())
+        hex(&self.0.fingerprint)
+    }
+
+    /// Returns the SHA-256 of the whole certificate.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.0.fingerprint
+    }
+
+    /// Returns the SHA-256 of the subject public key info.
+    pub fn key_fingerprint(&self) -> [u8; 32] {
+        self.0.key_fingerprint
     }
 
     /// Returns the subject public key info as DER.
@@ -256,7 +268,7 @@ impl Certificate {
 
 impl PartialEq for Certificate {
     fn eq(&self, other: &Self) -> bool {
-        self.0.der == other.0.der
+        self.0.fingerprint == other.0.fingerprint && self.0.der == other.0.der
     }
 }
 
@@ -283,14 +295,11 @@ impl Parts {
             let algorithm = reader.tlv_bytes()?;
             parts.algorithms_differ = algorithm != parts.signature_algorithm;
             algorithm.clone_into(&mut parts.signature_algorithm);
-            let signature = BitStringRef::decode(reader)?;
-            let signature =
-                signature.as_bytes().ok_or_else(|| reader.error(Tag::BitString.value_error()))?;
-            signature.clone_into(&mut parts.signature);
+            parts.signature = read_signature(reader)?;
             der::Result::Ok(parts)
         })?;
         reader.finish()?;
-        Ok(Self { der: der.to_vec(), ..parts })
+        Ok(Self { fingerprint: sha256(der), der: der.to_vec(), ..parts })
     }
 
     /// Reads the fields of `TBSCertificate`.
@@ -329,10 +338,28 @@ impl Parts {
             not_before,
             not_after,
             public_key: PublicKey::from_spki_der(&spki).ok(),
+            fingerprint: [0; 32],
+            key_fingerprint: sha256(&spki),
             spki,
             extensions,
         })
     }
+}
+
+/// Reads the signature. One that is no whole number of octets is no signature of anybody, but no reason not to read the rest.
+fn read_signature(reader: &mut SliceReader<'_>) -> der::Result<Vec<u8>> {
+    let bits = AnyRef::decode(reader)?;
+    bits.tag().assert_eq(Tag::BitString)?;
+    match bits.value() {
+        [0, signature @ ..] => Ok(signature.to_vec()),
+        [1..=7, ..] => Ok(Vec::new()),
+        _ => Err(reader.error(Tag::BitString.value_error())),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = DigestAlgorithm::Sha256.digest(bytes);
+    digest.as_ref().try_into().unwrap_or([0; 32])
 }
 
 fn access(

@@ -112,6 +112,7 @@ pub const CODES: &[&Code] = &[
     &PASSPHRASE,
     &PEM,
     &REQUEST,
+    Rule::Address.code(),
     Rule::Algorithm.code(),
     Rule::BasicConstraints.code(),
     Rule::Budget.code(),
@@ -124,6 +125,7 @@ pub const CODES: &[&Code] = &[
     Rule::NotYetValid.code(),
     Rule::PathLength.code(),
     Rule::Policy.code(),
+    Rule::PolicyMapping.code(),
     Rule::Signature.code(),
     Rule::UnknownCriticalExtension.code(),
 ];

@@ -1,9 +1,8 @@
 //! Certificates: reading, issuing, path checking, and the reasons for each verdict (RFC 5280).
 //!
 //! It is **not** a certificate authority service and it never looks anything up: time, randomness, trust anchors and
-//! the certificates that may help come in as arguments. Whether a certificate was revoked is answered from lists and
-//! responses that come in too ([`revocation`]). Policy mapping and the search for missing issuers belong to later engines
-//! that use the same types.
+//! the certificates that may help come in as arguments, and so do the lists and responses that say whether a certificate
+//! was revoked ([`revocation`]).
 //!
 //! ```text
 //!            PEM, DER ──► pem ──► Certificate ──┬─► path::check ──► Verdict {outcome, path, failures + clause}
@@ -56,6 +55,7 @@ pub use binding::{
     speaks_for,
 };
 pub use certificate::Certificate;
+pub use const_oid::ObjectIdentifier;
 pub use error::{CODES, Error};
 pub use extension::{ExtendedKeyUsage, KeyUsage};
 pub use issue::Organisation;

@@ -4,7 +4,7 @@
 //! follows RFC 5280 section 7.1 (case and white space do not count).
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{Any, AnyRef, BmpString};
@@ -21,6 +21,8 @@ pub struct DistinguishedName {
     text: String,
     /// One sorted list of (type, prepared value) for each relative name; what comparing looks at.
     prepared: Vec<Vec<(ObjectIdentifier, Vec<u8>)>>,
+    /// Digest of `prepared`, so that names that differ are told apart at once.
+    digest: u64,
     emails: Vec<String>,
 }
 
@@ -37,6 +39,10 @@ pub enum AlternativeName {
     Ip(Vec<u8>),
     /// Any other form, known only by its tag number.
     Other(u8),
+    /// `otherName` of a kind that is not read here.
+    OtherName(ObjectIdentifier),
+    /// `otherName` with the principal name under which Windows knows a user.
+    Upn(String),
     /// `uniformResourceIdentifier`.
     Uri(String),
 }
@@ -94,7 +100,9 @@ impl DistinguishedName {
         })?;
         reader.finish()?;
         let text = printable(&Name::from_der(der)?.to_string());
-        Ok(Self { der: der.to_vec(), text, prepared, emails })
+        let mut hasher = DefaultHasher::new();
+        prepared.hash(&mut hasher);
+        Ok(Self { der: der.to_vec(), text, prepared, digest: hasher.finish(), emails })
     }
 
     /// Returns the DER encoding as it was read.
@@ -120,18 +128,18 @@ impl DistinguishedName {
 
 impl PartialEq for DistinguishedName {
     fn eq(&self, other: &Self) -> bool {
-        self.der == other.der || self.prepared == other.prepared
+        self.digest == other.digest && (self.der == other.der || self.prepared == other.prepared)
     }
 }
-
-impl Eq for DistinguishedName {}
 
 impl Hash for DistinguishedName {
     /// Equal bytes are prepared equally, so what comparing looks at is enough.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.prepared.hash(state);
+        self.digest.hash(state);
     }
 }
+
+impl Eq for DistinguishedName {}
 
 impl fmt::Display for DistinguishedName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,7 +170,7 @@ impl AlternativeName {
             other => return Err(other.unexpected_error(None).into()),
         };
         Ok(match number {
-            TagNumber(0) => smtp_utf8_mailbox(any.value()).map_or(Self::Other(0), Self::Email),
+            TagNumber(0) => other_name(any.value())?,
             TagNumber(1) => Self::Email(ia5(any)?),
             TagNumber(2) => Self::Dns(ia5(any)?),
             TagNumber(4) => Self::Directory(DistinguishedName::from_der(any.value())?),
@@ -201,16 +209,28 @@ fn ia5(any: AnyRef<'_>) -> der::Result<String> {
     }
 }
 
-/// Reads an `otherName` that is an internationalised mailbox (RFC 9598 section 3).
-fn smtp_utf8_mailbox(other_name: &[u8]) -> Option<String> {
-    let mut reader = SliceReader::new(other_name).ok()?;
-    if reader.decode::<ObjectIdentifier>().ok()? != SMTP_UTF8_MAILBOX {
-        return None;
-    }
-    let explicit = AnyRef::decode(&mut reader).ok()?;
-    let mut inner = SliceReader::new(explicit.value()).ok()?;
-    let mailbox = inner.decode::<String>().ok()?;
-    (reader.is_finished() && inner.is_finished()).then_some(mailbox)
+/// Reads an `otherName`: internationalised mailboxes (RFC 9598 section 3) and principal names, others by their kind.
+fn other_name(der: &[u8]) -> der::Result<AlternativeName> {
+    let mut reader = SliceReader::new(der)?;
+    let kind: ObjectIdentifier = reader.decode()?;
+    let value = AnyRef::decode(&mut reader)?;
+    reader.finish()?;
+    let text = || String::from_der(value.value()).ok();
+    Ok(match kind {
+        SMTP_UTF8_MAILBOX => text().map_or(AlternativeName::OtherName(kind), |mailbox| {
+            AlternativeName::Email(with_ascii_domain(&mailbox))
+        }),
+        UPN => text().map_or(AlternativeName::OtherName(kind), AlternativeName::Upn),
+        kind => AlternativeName::OtherName(kind),
+    })
+}
+
+/// Returns a mailbox with its domain in A-labels: so RFC 9598 section 3 wants it, RFC 8398 wanted U-labels.
+fn with_ascii_domain(mailbox: &str) -> String {
+    let converted = mailbox.rsplit_once('@').and_then(|(local, domain)| {
+        Some(format!("{local}@{}", idna::domain_to_ascii(domain).ok()?))
+    });
+    converted.unwrap_or_else(|| mailbox.to_owned())
 }
 
 /// Prepares one attribute value for comparing (RFC 5280 section 7.1, after RFC 4518): strings of all types lose case and
@@ -249,5 +269,7 @@ pub(crate) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 /// `id-on-SmtpUTF8Mailbox` (RFC 9598).
 const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
+/// The user principal name of Windows.
+const UPN: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
 /// A name longer than this is no name; it would fill screens and logs.
 const MAX_TEXT: usize = 512;

@@ -1,8 +1,15 @@
-//! Path checking with its reasons: from a certificate to an anchor, or why not (RFC 5280 section 6).
+//! Certification paths with their reasons: from a certificate to an anchor, or why not (RFC 5280 section 6).
 //!
-//! The search takes every certificate of the pool as a possible issuer, so that the order in which a message carries
-//! them does not matter. Each candidate path is checked completely and all failures are kept; the verdict shows the
-//! path that fails least. Revocation and policy mapping are not looked at; what would need them is refused.
+//! ```text
+//!   Question ──► search ──► validate ──► Answer {path, each step's rules, policies, constraints, what ends first}
+//!   {target,        │           │                {other attempts, what is missing and where it may be had}
+//!    purpose,       │           └─ policies, constraints, rules, signatures
+//!    address,       └─ pool, distances: the graph of certificates
+//!    time, trust}
+//! ```
+//!
+//! [`decide`] takes one [`Question`] and gives one [`Answer`]; [`check`] is for those who have a few certificates and want
+//! a verdict. A certificate is good for a purpose, an address and a time, never good by itself.
 
 use std::fmt;
 
@@ -11,22 +18,44 @@ use serde::{Serialize, Serializer};
 
 use crate::certificate::Certificate;
 
-mod build;
+mod answer;
 mod codes;
 mod constraints;
+mod distances;
+mod explain;
+mod policies;
+mod pool;
+mod question;
 mod rules;
+mod search;
+mod signatures;
 #[cfg(test)]
 mod tests;
+mod validate;
+
+pub use answer::{Answer, Attempt, Check, Expiry, InForce, Missing, Spent, Step, Wanted};
+pub use policies::ValidPolicy;
+pub use pool::Pool;
+pub use question::{Anchor, AnchorConstraints, Budget, NameLimits, PolicyDemand, Question, Trust};
+pub use signatures::{
+    Algorithms, CheckSignature, Flaw, OurCryptography, Signed, Verifier, WorkingKey,
+};
 
 /// What a certificate is to be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Anything: key usages are not looked at.
     Any,
+    /// Signing revocation lists (RFC 5280 section 6.3.3 (f)).
+    CrlSign,
+    /// Answering whether certificates are revoked (RFC 6960 section 4.2.2.2).
+    OcspSign,
     /// Encrypting mail to it (RFC 8550 section 4.4).
     SmimeEncrypt,
     /// Verifying signatures of mail (RFC 8550 section 4.4).
     SmimeSign,
+    /// A TLS client (RFC 5280 section 4.2.1.12).
+    TlsClient,
     /// A TLS server (RFC 5280 section 4.2.1.12); the host name is not checked here.
     TlsServer,
 }
@@ -81,8 +110,10 @@ pub enum Rule {
     Expired,
     /// The names obey the constraints of the issuers above.
     NameConstraints,
-    /// No issuer demands policies that we cannot evaluate.
+    /// The path is valid for a policy that is asked for, if one is.
     Policy,
+    /// No policy is mapped to or from `anyPolicy`.
+    PolicyMapping,
     /// Each issuer is an authority.
     BasicConstraints,
     /// No issuer has more authorities below it than it may.
@@ -95,10 +126,17 @@ pub enum Rule {
     KeyUsage,
     /// The extended key usages permit the purpose.
     ExtendedKeyUsage,
+    /// The certificate is for the address.
+    Address,
     /// The path ends at an anchor.
     NoAnchor,
     /// The search stays within its budget.
     Budget,
+}
+
+/// Answers a question.
+pub fn decide(question: &Question<'_>) -> Answer {
+    search::Search::new(question).run()
 }
 
 /// Checks whether a path leads from the target to one of the anchors, and whether it holds for the purpose at the time.
@@ -113,7 +151,9 @@ pub fn check(
     purpose: Purpose,
     at: i64,
 ) -> Verdict {
-    build::Search::new(pool, anchors, rules::Facts { purpose, at }).run(target)
+    let (trust, verifier) = (Trust::anchors(anchors), Verifier::new());
+    let pool = Pool::from_iter(pool);
+    decide(&Question::new(target, purpose, at, &trust, &pool, &verifier)).into()
 }
 
 impl Verdict {
@@ -133,6 +173,21 @@ impl Verdict {
     }
 }
 
+impl From<Answer> for Verdict {
+    /// Leaves of an answer the path, the target first.
+    fn from(answer: Answer) -> Self {
+        let steps = || answer.path.steps.iter().rev();
+        let mut failures: Vec<Failure> = steps().flat_map(Step::failures).collect();
+        if let (Some(limit), Some(step)) = (answer.exhausted, answer.path.steps.last()) {
+            let detail = format!("comes with more certificates than may be searched ({limit})");
+            let (rule, subject) = (Rule::Budget, step.certificate.subject());
+            failures.push(Failure { rule, clause: rule.clause(), subject, detail });
+        }
+        let path = steps().map(|step| step.certificate.clone()).collect();
+        Self { outcome: answer.outcome, path, failures }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "certificate <{}> {} ({})", self.subject, self.detail, self.clause)
@@ -147,13 +202,15 @@ impl Rule {
             Self::Signature => "RFC 5280 section 6.1.3 (a)(1)",
             Self::NotYetValid | Self::Expired => "RFC 5280 section 6.1.3 (a)(2)",
             Self::NameConstraints => "RFC 5280 section 6.1.3 (b) and (c)",
-            Self::Policy => "RFC 5280 section 6.1.5 (g)",
+            Self::Policy => "RFC 5280 section 6.1.3 (f) and 6.1.5 (g)",
+            Self::PolicyMapping => "RFC 5280 section 6.1.4 (a)",
             Self::BasicConstraints => "RFC 5280 section 6.1.4 (k)",
             Self::PathLength => "RFC 5280 section 6.1.4 (l) and (m)",
             Self::KeyCertSign => "RFC 5280 section 6.1.4 (n)",
             Self::UnknownCriticalExtension => "RFC 5280 section 4.2",
             Self::KeyUsage => "RFC 5280 section 4.2.1.3",
             Self::ExtendedKeyUsage => "RFC 5280 section 4.2.1.12",
+            Self::Address => "RFC 8550 section 3",
             Self::NoAnchor => "RFC 5280 section 6.1.1 (d)",
             Self::Budget => "RFC 5280 section 6.1",
         }

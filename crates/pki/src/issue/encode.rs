@@ -223,7 +223,9 @@ fn general_name(name: &AlternativeName) -> der::Result<GeneralName> {
         AlternativeName::Email(address) => GeneralName::Rfc822Name(Ia5String::new(address)?),
         AlternativeName::Ip(address) => GeneralName::IpAddress(OctetString::new(address.clone())?),
         AlternativeName::Uri(uri) => GeneralName::UniformResourceIdentifier(Ia5String::new(uri)?),
-        AlternativeName::Other(_) => return Err(der::Tag::Sequence.value_error().into()),
+        AlternativeName::Other(_) | AlternativeName::OtherName(_) | AlternativeName::Upn(_) => {
+            return Err(der::Tag::Sequence.value_error().into());
+        }
     })
 }
 

@@ -7,6 +7,7 @@ use crate::path::Rule;
 /// Returns the code of a rule.
 pub(super) const fn of(rule: Rule) -> &'static Code {
     match rule {
+        Rule::Address => &ADDRESS,
         Rule::Algorithm => &ALGORITHM,
         Rule::BasicConstraints => &BASIC_CONSTRAINTS,
         Rule::Budget => &BUDGET,
@@ -19,6 +20,7 @@ pub(super) const fn of(rule: Rule) -> &'static Code {
         Rule::NotYetValid => &NOT_YET_VALID,
         Rule::PathLength => &PATH_LENGTH,
         Rule::Policy => &POLICY,
+        Rule::PolicyMapping => &POLICY_MAPPING,
         Rule::Signature => &SIGNATURE,
         Rule::UnknownCriticalExtension => &UNKNOWN_CRITICAL_EXTENSION,
     }
@@ -29,6 +31,12 @@ const fn code(id: &'static str, summary: &'static str, help: &'static str) -> Co
     Code { id, fault: Fault::Partner, retry: Retry::Never, reply: "550 5.7.5", summary, help }
 }
 
+static ADDRESS: Code = code(
+    "pki.path.address",
+    "a certificate is not for the address it is to be used for",
+    "Ask the partner for a certificate that names the address, or whose organisation speaks for its domain. Whoever issued it may be \
+     limited to other domains than this one.",
+);
 static ALGORITHM: Code = code(
     "pki.path.algorithm",
     "a certificate uses an algorithm or key size that is not accepted",
@@ -94,8 +102,14 @@ static PATH_LENGTH: Code = code(
 );
 static POLICY: Code = code(
     "pki.path.policy",
-    "an authority demands a certificate policy check that is not available",
-    "Ask the partner for a certificate from an authority without requireExplicitPolicy; such paths are refused and not guessed.",
+    "no certificate policy that is asked for holds on the whole path",
+    "Compare the policies of the path with those that are asked for. Either an authority \
+     on the path, or the settings for this partner, demand a policy, and some certificate does not have it or maps it to another one.",
+);
+static POLICY_MAPPING: Code = code(
+    "pki.path.policy_mapping",
+    "an authority declares some policy to be any policy, or any to be some",
+    "Ask the partner: a policy mapping from or to anyPolicy means nothing and is forbidden.",
 );
 static SIGNATURE: Code = code(
     "pki.path.signature",

@@ -1,13 +1,14 @@
-//! Name constraints: the names that an authority may give (RFC 5280 section 4.2.1.10).
+//! Name constraints: the names that an authority may give (RFC 5280 section 4.2.1.10, RFC 9549, RFC 9598).
+
+use std::borrow::Cow;
 
 use crate::certificate::Certificate;
 use crate::extension::NameConstraints;
-use crate::name::AlternativeName;
-use crate::path::rules::failure;
-use crate::path::{Failure, Rule};
+use crate::name::{AlternativeName, DistinguishedName, printable};
+use crate::path::Rule;
 
 /// How a name and a constraint relate.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
     /// The name lies within the constraint.
     Inside,
@@ -19,57 +20,61 @@ enum Relation {
     Unknown,
 }
 
-/// Checks the certificates below an authority against its constraints; stops at the first name that breaks them.
-pub(super) fn check(authority: &Certificate, below: &[&Certificate]) -> Option<Failure> {
-    let constraints = authority.extensions().name_constraints.as_ref()?;
-    if constraints.has_distances {
-        let detail = "has name constraints with a minimum or maximum, which cannot be evaluated";
-        return Some(failure(authority, Rule::NameConstraints, detail));
+/// A name of a certificate.
+enum Name<'a> {
+    Subject(&'a DistinguishedName),
+    /// An address in the subject (RFC 5280 section 4.1.2.6).
+    SubjectEmail(&'a str),
+    Alternative(&'a AlternativeName),
+}
+
+/// Checks every name of a certificate against the constraints of one authority; stops at the first that breaks them.
+///
+/// RFC 5280 gathers the constraints of all authorities and then looks whether a name lies in their intersection; to ask
+/// each authority for itself comes to the same, and tells whose constraint was broken.
+pub(super) fn check(
+    limits: &NameConstraints,
+    by: &str,
+    certificate: &Certificate,
+    budget: &mut u32,
+) -> Option<(Rule, String)> {
+    if limits.has_distances {
+        let detail =
+            format!("is below name constraints with distances {by}, which cannot be evaluated");
+        return Some((Rule::NameConstraints, detail));
     }
-    let mut budget = MAX_COMPARISONS;
-    for (index, certificate) in below.iter().enumerate() {
-        // RFC 5280 section 6.1.3 (b): a self-issued certificate is exempt, unless it is the target.
-        if index > 0 && certificate.is_self_issued() {
-            continue;
-        }
-        for name in names(certificate) {
-            let cost = constraints.permitted.len() + constraints.excluded.len();
-            let Some(rest) = budget.checked_sub(cost) else {
-                return Some(failure(
-                    authority,
-                    Rule::Budget,
-                    "has too many name constraints to evaluate",
-                ));
-            };
-            budget = rest;
-            if let Some(why) = broken(constraints, &name) {
-                let detail =
-                    format!("has {}, which {why} of <{}>", describe(&name), authority.subject());
-                return Some(failure(certificate, Rule::NameConstraints, detail));
-            }
+    let cost = u32::try_from(limits.permitted.len() + limits.excluded.len()).unwrap_or(u32::MAX);
+    if cost == 0 {
+        return None;
+    }
+    for name in names(certificate) {
+        let Some(rest) = budget.checked_sub(cost) else {
+            *budget = 0;
+            let detail = "has too many names, or is below too many name constraints, to evaluate";
+            return Some((Rule::Budget, detail.to_owned()));
+        };
+        *budget = rest;
+        if let Some(why) = broken(limits, &name) {
+            return Some((Rule::NameConstraints, format!("has {}, which {why} {by}", name.text())));
         }
     }
     None
 }
 
 /// Returns every name that constraints apply to: the subject, its old addresses and all alternative names.
-fn names(certificate: &Certificate) -> Vec<AlternativeName> {
+fn names(certificate: &Certificate) -> impl Iterator<Item = Name<'_>> {
     let subject = certificate.subject_name();
-    let mut names: Vec<AlternativeName> =
-        subject.emails().iter().cloned().map(AlternativeName::Email).collect();
-    if !subject.is_empty() {
-        names.push(AlternativeName::Directory(subject.clone()));
-    }
-    names.extend(certificate.alternative_names().iter().cloned());
-    names
+    let emails = subject.emails().iter().map(|email| Name::SubjectEmail(email));
+    let whole = (!subject.is_empty()).then_some(Name::Subject(subject));
+    emails.chain(whole).chain(certificate.alternative_names().iter().map(Name::Alternative))
 }
 
 /// Returns how the name breaks the constraints, if it does.
-fn broken(constraints: &NameConstraints, name: &AlternativeName) -> Option<&'static str> {
+fn broken(limits: &NameConstraints, name: &Name<'_>) -> Option<&'static str> {
     let mut is_limited = false;
     let mut is_permitted = false;
-    for base in &constraints.permitted {
-        match relation(base, name) {
+    for base in &limits.permitted {
+        match name.relation(base) {
             Relation::Inside => (is_limited, is_permitted) = (true, true),
             Relation::Outside => is_limited = true,
             Relation::Unknown => return Some("cannot be compared with the name constraints"),
@@ -79,28 +84,77 @@ fn broken(constraints: &NameConstraints, name: &AlternativeName) -> Option<&'sta
     if is_limited && !is_permitted {
         return Some("is outside the permitted names");
     }
-    for base in &constraints.excluded {
-        match relation(base, name) {
+    for base in &limits.excluded {
+        match name.relation(base) {
             Relation::Inside => return Some("is among the excluded names"),
             Relation::Unknown => return Some("cannot be compared with the name constraints"),
+            Relation::Outside if name.may_reach(base) => return Some("covers excluded names"),
             Relation::Outside | Relation::Unrelated => {}
         }
     }
     None
 }
 
+impl Name<'_> {
+    fn relation(&self, base: &AlternativeName) -> Relation {
+        match (self, base) {
+            (Self::Subject(name), AlternativeName::Directory(base)) => inside(name.is_within(base)),
+            (Self::SubjectEmail(name), AlternativeName::Email(base)) => mailbox(base, name),
+            (Self::Alternative(name), base) => relation(base, name),
+            _ => Relation::Unrelated,
+        }
+    }
+
+    /// Returns true for `*.example.com` if `base` is a host below it: the name stands for that one too.
+    fn may_reach(&self, base: &AlternativeName) -> bool {
+        let (Self::Alternative(AlternativeName::Dns(name)), AlternativeName::Dns(base)) =
+            (self, base)
+        else {
+            return false;
+        };
+        name.strip_prefix("*.")
+            .is_some_and(|parent| is_host_within(parent, base.trim_start_matches('.')))
+    }
+
+    fn text(&self) -> Cow<'static, str> {
+        let text = |what: &str, value: &str| Cow::Owned(format!("the {what} {}", printable(value)));
+        match self {
+            Self::Subject(name) => Cow::Owned(format!("the name <{name}>")),
+            Self::Alternative(AlternativeName::Directory(name)) => {
+                Cow::Owned(format!("the name <{name}>"))
+            }
+            Self::SubjectEmail(address) => text("address", address),
+            Self::Alternative(AlternativeName::Email(address)) => text("address", address),
+            Self::Alternative(AlternativeName::Dns(name)) => text("host name", name),
+            Self::Alternative(AlternativeName::Uri(url)) => text("URI", url),
+            Self::Alternative(AlternativeName::Upn(name)) => text("user principal name", name),
+            Self::Alternative(AlternativeName::Ip(_)) => "an IP address".into(),
+            Self::Alternative(AlternativeName::OtherName(kind)) => {
+                Cow::Owned(format!("a name of the kind {kind}"))
+            }
+            Self::Alternative(AlternativeName::Other(_)) => "a name of an unusual form".into(),
+        }
+    }
+}
+
 fn relation(base: &AlternativeName, name: &AlternativeName) -> Relation {
-    let inside = |is_inside: bool| if is_inside { Relation::Inside } else { Relation::Outside };
     match (base, name) {
         (AlternativeName::Directory(base), AlternativeName::Directory(name)) => {
             inside(name.is_within(base))
         }
         (AlternativeName::Dns(base), AlternativeName::Dns(name)) => {
-            inside(is_host_within(base, name))
+            inside(is_host_within(base.strip_prefix('.').unwrap_or(base), name))
         }
-        (AlternativeName::Email(base), AlternativeName::Email(name)) => email_relation(base, name),
-        (AlternativeName::Ip(base), AlternativeName::Ip(name)) => ip_relation(base, name),
-        (AlternativeName::Uri(_), AlternativeName::Uri(_)) => Relation::Unknown,
+        (AlternativeName::Email(base), AlternativeName::Email(name)) => mailbox(base, name),
+        // No RFC says how these are constrained; Microsoft, whose names they are, writes the domain with or without @.
+        (AlternativeName::Upn(base), AlternativeName::Upn(name)) => {
+            mailbox(base.strip_prefix('@').unwrap_or(base), name)
+        }
+        (AlternativeName::Ip(base), AlternativeName::Ip(name)) => network(base, name),
+        (AlternativeName::Uri(base), AlternativeName::Uri(name)) => uri(base, name),
+        (AlternativeName::OtherName(base), AlternativeName::OtherName(name)) if base == name => {
+            Relation::Unknown
+        }
         (AlternativeName::Other(base), AlternativeName::Other(name)) if base == name => {
             Relation::Unknown
         }
@@ -108,22 +162,49 @@ fn relation(base: &AlternativeName, name: &AlternativeName) -> Relation {
     }
 }
 
-/// A mailbox, a host, or `.domain` for every host below it.
-fn email_relation(base: &str, name: &str) -> Relation {
-    let Some((local, host)) = name.rsplit_once('@') else { return Relation::Unknown };
-    let is_inside = if let Some((base_local, base_host)) = base.rsplit_once('@') {
-        base_local == local && base_host.eq_ignore_ascii_case(host)
-    } else if base.starts_with('.') {
-        ends_with(host, base) && host.len() > base.len()
-    } else {
-        base.is_empty() || base.eq_ignore_ascii_case(host)
-    };
+fn inside(is_inside: bool) -> Relation {
     if is_inside { Relation::Inside } else { Relation::Outside }
 }
 
-/// A name with labels added on the left satisfies the constraint; a leading dot, though not in the RFC, means the same.
+/// A mailbox, a host, or `.domain` for every host below it.
+fn mailbox(base: &str, name: &str) -> Relation {
+    let Some((local, host)) = name.rsplit_once('@') else { return Relation::Unknown };
+    inside(if let Some((base_local, base_host)) = base.rsplit_once('@') {
+        // RFC 5280 section 7.5: the local part counts letter by letter, the domain without case.
+        base_local == local && base_host.eq_ignore_ascii_case(host)
+    } else {
+        is_host(base, host)
+    })
+}
+
+/// The host of a URI against a host, or `.domain` for every host below it.
+fn uri(base: &str, name: &str) -> Relation {
+    // RFC 5280 section 4.2.1.10: a URI without a host name must be rejected.
+    host_of(name).map_or(Relation::Unknown, |host| inside(is_host(base, host)))
+}
+
+/// Returns the host of a URI if it is a name (RFC 3986 section 3.2).
+fn host_of(uri: &str) -> Option<&str> {
+    let (_, rest) = uri.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = host.split_once(':').map_or(host, |(host, _)| host);
+    let is_address =
+        host.starts_with('[') || host.split('.').all(|label| label.parse::<u8>().is_ok());
+    (!host.is_empty() && !is_address).then_some(host)
+}
+
+/// `.domain` is every host below it, anything else that host alone; nothing is every host.
+fn is_host(base: &str, host: &str) -> bool {
+    if base.starts_with('.') {
+        host.len() > base.len() && ends_with(host, base)
+    } else {
+        base.is_empty() || base.eq_ignore_ascii_case(host)
+    }
+}
+
+/// A name with labels added on the left satisfies the constraint.
 fn is_host_within(base: &str, name: &str) -> bool {
-    let base = base.strip_prefix('.').unwrap_or(base);
     let is_below = name.len() > base.len() && ends_with(name, base) && {
         let head = name.get(..name.len() - base.len()).unwrap_or_default();
         head.ends_with('.')
@@ -132,40 +213,19 @@ fn is_host_within(base: &str, name: &str) -> bool {
 }
 
 /// Address and mask, of the same family.
-fn ip_relation(base: &[u8], name: &[u8]) -> Relation {
-    if base.len() != 8 && base.len() != 32 {
+fn network(base: &[u8], name: &[u8]) -> Relation {
+    if !matches!(base.len(), 8 | 32) || !matches!(name.len(), 4 | 16) {
         return Relation::Unknown;
     }
     let (network, mask) = base.split_at(base.len() / 2);
-    if network.len() != name.len() {
-        return Relation::Outside;
-    }
-    let matches = network
-        .iter()
-        .zip(mask)
-        .zip(name)
-        .all(|((network, mask), byte)| network & mask == byte & mask);
-    if matches { Relation::Inside } else { Relation::Outside }
+    let bits = network.iter().zip(mask).zip(name);
+    inside(
+        network.len() == name.len()
+            && bits.clone().all(|((network, mask), byte)| network & mask == byte & mask),
+    )
 }
 
 fn ends_with(text: &str, end: &str) -> bool {
     let start = text.len().checked_sub(end.len());
     start.and_then(|start| text.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
-
-fn describe(name: &AlternativeName) -> String {
-    match name {
-        AlternativeName::Directory(name) => format!("the name <{name}>"),
-        AlternativeName::Dns(name) => format!("the host name {}", crate::name::printable(name)),
-        AlternativeName::Email(address) => {
-            format!("the address {}", crate::name::printable(address))
-        }
-        AlternativeName::Ip(_) => "an IP address".to_owned(),
-        AlternativeName::Other(_) => "a name of an unusual form".to_owned(),
-        AlternativeName::Uri(_) => "a URI".to_owned(),
-    }
-}
-
-/// Names times constraints. Each is bounded by the size of a certificate only, so that two certificates of 128 kB could
-/// ask for a hundred million comparisons; real ones ask for a few thousand.
-const MAX_COMPARISONS: usize = 250_000;

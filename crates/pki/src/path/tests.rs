@@ -76,12 +76,16 @@ fn mesh() -> (Vec<Party>, Vec<Certificate>) {
 }
 
 #[test]
-fn a_mesh_of_cross_certificates_ends_in_the_budget() {
+fn a_mesh_without_an_anchor_is_a_stranger_at_once() {
     let (parties, pool) = mesh();
     let target = parties[0].issue(&leaf("alice"), &Party::new("alice"));
     let verdict = path::check(&target, &pool, &[], Purpose::SmimeSign, AT);
     assert_eq!(verdict.outcome, Outcome::Stranger);
-    assert!(verdict.fails(Rule::Budget) && verdict.fails(Rule::NoAnchor), "{:?}", verdict.failures);
+    assert!(
+        verdict.fails(Rule::NoAnchor) && !verdict.fails(Rule::Budget),
+        "{:?}",
+        verdict.failures
+    );
 }
 
 #[test]
@@ -94,14 +98,6 @@ fn a_mesh_does_not_hide_the_anchor() {
         assert!(verdict.is_trusted(), "{:?}", verdict.failures);
         assert_eq!(verdict.anchor(), Some(&anchor.own));
     }
-}
-
-#[test]
-fn a_large_pool_is_cut_and_said_so() {
-    let pool: Vec<_> = vec![Party::new("noise").own; 250];
-    let target = Party::new("CA").issue(&leaf("alice"), &Party::new("alice"));
-    let verdict = path::check(&target, &pool, &[], Purpose::SmimeSign, AT);
-    assert!(verdict.fails(Rule::Budget));
 }
 
 #[test]

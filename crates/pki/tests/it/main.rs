@@ -3,8 +3,12 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start openssl and read the vectors")]
 
 #[cfg(test)]
+mod dsa;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod openssl;
+#[cfg(test)]
+mod pkits;
 #[cfg(test)]
 mod vectors;

@@ -67,6 +67,9 @@ fn openssl_agrees_or_the_case_says_why() {
             Purpose::SmimeSign => "smimesign",
             Purpose::SmimeEncrypt => "smimeencrypt",
             Purpose::TlsServer => "sslserver",
+            Purpose::TlsClient => "sslclient",
+            Purpose::CrlSign => "crlsign",
+            Purpose::OcspSign => "ocsphelper",
             Purpose::Any => "any",
         };
         let mut command = Command::new("openssl");
