@@ -8,6 +8,7 @@ use chancery_mail::{
 use serde::Serialize;
 
 pub(crate) mod legacy;
+pub(crate) mod legacy_part;
 pub(crate) mod parameter;
 pub(crate) mod payload;
 
@@ -71,6 +72,19 @@ fn says_hp(content: HeaderBlock<'_>, word: &str) -> bool {
     ContentType::parse(field.value)
         .and_then(|kind| kind.parameter("hp").map(|value| value.trim().eq_ignore_ascii_case(word)))
         .unwrap_or_default()
+}
+
+/// Returns true if both headers are of one message: the same Message-ID, or the same Date if one has no Message-ID, which
+/// servers add on the way. Whoever forwards a message writes another one.
+pub(crate) fn is_same_message(outer: HeaderBlock<'_>, inner: HeaderBlock<'_>) -> bool {
+    let only = |header: HeaderBlock<'_>, name: &str| header.all(name).take(2).count() == 1;
+    let is_same = |name: &str| {
+        let both = outer.first(name).zip(inner.first(name));
+        only(outer, name)
+            && only(inner, name)
+            && both.is_some_and(|(a, b)| same_value(name, &a, &b))
+    };
+    if inner.first("Message-ID").is_some() { is_same("Message-ID") } else { is_same("Date") }
 }
 
 /// Returns the name of the field as we write it if it is one that header protection is about: what readers see, answer

@@ -229,10 +229,14 @@ impl<'c, 'm> Conclusion<'c, 'm> {
     ///
     /// It may if it has the same From as the wrapper, which the network has already judged; or if somebody signed it
     /// who may speak for the From inside. Else anybody could put any From in front of our users by encrypting it.
+    ///
+    /// A message that does not say whether it was wrapped or forwarded was wrapped if it is the message around it: of the
+    /// same author, with the same Message-ID (RFC 9788 section 4.10).
     fn unwrapped(&mut self, content: &mut Content<'_>) -> io::Result<Option<(Span, Authors)>> {
+        let is_declared = content.head.is_wrapped_message();
         if self.peeled.layers.is_empty()
             || self.peeled.is_partial
-            || !content.head.is_wrapped_message()
+            || !(is_declared || fields::is_undeclared_message(&content.head))
         {
             return Ok(None);
         }
@@ -241,6 +245,9 @@ impl<'c, 'm> Conclusion<'c, 'm> {
         }
         let span = Span { start: content.head.body, end: content.entity.span.end };
         let inner = content.entity.head_of(span)?;
+        if !is_declared && !self.is_message_around(&inner) {
+            return Ok(None);
+        }
         if !inner.is_whole {
             self.complain(
                 &error::HEADER_TOO_LARGE,

@@ -262,7 +262,7 @@ fn element_of(html: &[u8], inner: HeaderBlock<'_>) -> Option<usize> {
 }
 
 /// Returns true if all lines are fields by name that the header inside has.
-fn repeats_fields(lines: &[u8], inner: HeaderBlock<'_>) -> bool {
+pub(super) fn repeats_fields(lines: &[u8], inner: HeaderBlock<'_>) -> bool {
     if !lines.first().is_some_and(u8::is_ascii_alphabetic) {
         return false;
     }

@@ -8,8 +8,9 @@ use chancery_mail::{
 };
 
 use crate::{
+    entity::{Entity, Head, Patch},
     error,
-    header::{HeaderForm, legacy, says_clear},
+    header::{HeaderForm, is_same_message, legacy, legacy_part, says_clear},
     open::{
         Authors, Conclusion, authors_of,
         deliver::{self, Plan},
@@ -49,11 +50,9 @@ impl Conclusion<'_, '_> {
             Vec::new()
         };
         // Only who meant to encrypt wrote a legacy display (RFC 9788 section 4.5.3.1).
-        let has_display = form == HeaderForm::Hp
-            && self.peeled.inside_encryption() > 0
-            && !says_clear(content.head.block());
+        let has_display = self.peeled.inside_encryption() > 0 && !says_clear(content.head.block());
         let display = if has_display {
-            legacy::remove(&mut content.entity, &content.head)?
+            legacy_display(form, &mut content.entity, &content.head)?
         } else {
             Vec::new()
         };
@@ -71,6 +70,23 @@ impl Conclusion<'_, '_> {
             unchanged
         };
         Ok((plan, authors))
+    }
+
+    /// Returns true if this is the header of the received message, kept inside, and neither a layer of its own nor one
+    /// that is protected in place.
+    pub(super) fn is_message_around(&self, inner: &Head) -> bool {
+        let (Ok(outer), Ok(authors)) = (&self.outer_authors, authors_of(inner)) else {
+            return false;
+        };
+        let kind = &inner.part().content_type;
+        let is_layer = inner.form().is_cms()
+            || kind.is("multipart", "signed")
+            || kind.is("multipart", "encrypted");
+        inner.is_whole
+            && !is_layer
+            && HeaderForm::of_content(inner.block()) == HeaderForm::None
+            && deliver::agree(outer, &authors)
+            && is_same_message(self.outer.block(), inner.block())
     }
 
     /// Returns whether From is taken from inside, and who the authors are then.
@@ -194,6 +210,22 @@ impl Conclusion<'_, '_> {
     }
 }
 
+/// Returns what takes the legacy display off; programs of the time between write both forms of it.
+fn legacy_display(
+    form: HeaderForm,
+    entity: &mut Entity<'_>,
+    head: &Head,
+) -> io::Result<Vec<Patch>> {
+    let display = match form {
+        HeaderForm::Hp => legacy::remove(entity, head)?,
+        _ => Vec::new(),
+    };
+    if !display.is_empty() || !head.is_multipart() {
+        return Ok(display);
+    }
+    legacy_part::remove(entity, head)
+}
+
 /// Returns the mailbox in the field Sender; an error if it is there and not clear.
 pub(super) fn sender_of(header: HeaderBlock<'_>) -> Option<Result<Mailbox, ()>> {
     let mut fields = header.all("Sender");
@@ -201,6 +233,14 @@ pub(super) fn sender_of(header: HeaderBlock<'_>) -> Option<Result<Mailbox, ()>> 
     let mut list = address::parse_mailbox_list(first.value);
     let is_clear = second.is_none() && list.problems.is_empty() && list.mailboxes.len() == 1;
     Some(list.mailboxes.pop().filter(|_| is_clear).ok_or(()))
+}
+
+/// Returns true if this is a message that does not say whether it is wrapped or forwarded, as before the parameter.
+pub(super) fn is_undeclared_message(head: &Head) -> bool {
+    let root = head.part();
+    root.content_type.is_message()
+        && root.transfer_encoding.is_identity()
+        && root.content_type.parameter("forwarded").is_none()
 }
 
 fn has_lone_cr(header: &[u8]) -> bool {

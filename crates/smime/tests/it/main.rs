@@ -18,6 +18,8 @@ mod hostile;
 #[cfg(test)]
 mod kinds;
 #[cfg(test)]
+mod layers;
+#[cfg(test)]
 mod legacy;
 #[cfg(test)]
 mod openssl;
