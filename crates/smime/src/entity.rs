@@ -11,6 +11,7 @@ use chancery_mail::{
 };
 
 use crate::header::protected_name;
+use crate::line_ends::are_crlf;
 use crate::spool::Spool;
 
 pub(crate) use patched::Patch;
@@ -56,6 +57,11 @@ impl<'m> Entity<'m> {
         Ok(Self { place, span: Span { start: 0, end } })
     }
 
+    /// Returns where in the stream a range is that is counted from the start of the entity.
+    pub(crate) fn placed(&self, span: Span) -> Span {
+        Span { start: self.span.start + span.start, end: self.span.start + span.end }
+    }
+
     /// Returns where the stream ends.
     pub(crate) fn stream_end(&mut self) -> io::Result<u64> {
         self.place.seek(SeekFrom::End(0))
@@ -96,6 +102,16 @@ impl<'m> Entity<'m> {
             left = left.saturating_sub(read as u64);
         }
         Ok(())
+    }
+
+    /// Returns true if the line ends in a range are all CRLF.
+    pub(crate) fn has_only_crlf(&mut self, span: Span) -> io::Result<bool> {
+        let (mut last, mut is_so) = (0, true);
+        self.for_each_chunk(span, |chunk| {
+            is_so = is_so && are_crlf(last, chunk);
+            last = chunk.last().copied().unwrap_or(last);
+        })?;
+        Ok(is_so && last != b'\r')
     }
 
     /// Copies a range to `out`.

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use chancery_mail::{Span, address::Mailbox, header::HeaderBlock};
 
 use crate::{
-    entity::{Head, is_content_field},
+    entity::{Entity, Head, is_content_field},
     header::{PROTECTED, parameter::without_protection, payload::push_line, protected_name},
     line_ends::are_crlf,
     open::{Delivered, header::Restoration, layers::Content},
+    sign::sturdy,
 };
 
 /// What is written.
@@ -45,17 +46,25 @@ impl Plan {
         match self {
             Self::AsReceived => return Ok(Written::nothing(Delivered::AsReceived)),
             Self::Nothing => return Ok(Written::nothing(Delivered::Nothing)),
-            Self::Original(span) => {
-                content.entity.copy(span, &mut out)?;
-            }
+            Self::Original(span) => write_original(content, span, &mut out)?,
             Self::Rebuilt(ref restoration) => {
                 let inner = content.head.block();
-                write_fields(&mut out, outer.block(), inner, restoration.as_ref())?;
-                write_line(&mut out, b"MIME-Version: 1.0")?;
-                write_plain_content_fields(&mut out, inner)?;
+                let mut header = Vec::with_capacity(2048);
+                write_fields(&mut header, outer.block(), inner, restoration.as_ref())?;
+                push_line(&mut header, b"MIME-Version: 1.0");
+                push_plain_content_fields(&mut header, inner);
                 let body = Span { start: content.head.body, end: content.entity.span.end };
-                let display = restoration.as_ref().map(|it| it.display.clone()).unwrap_or_default();
-                io::copy(&mut content.entity.patched(body, display), &mut out)?;
+                // Text without a header of its own has no parts.
+                let has_header = body.start > content.entity.span.start;
+                if has_header && has_binary(&mut content.entity, body)? {
+                    sturdy::write_armored(&mut content.entity, &header, &mut out)?;
+                } else {
+                    header.extend_from_slice(b"\r\n");
+                    out.write_all(&header)?;
+                    let display =
+                        restoration.as_ref().map(|it| it.display.clone()).unwrap_or_default();
+                    io::copy(&mut content.entity.patched(body, display), &mut out)?;
+                }
             }
             Self::Restored(ref restoration, end) => {
                 write_fields(&mut out, outer.block(), content.head.block(), Some(restoration))?;
@@ -77,6 +86,27 @@ impl Written {
     fn nothing(delivered: Delivered) -> Self {
         Self { delivered, has_changed_line_ends: false }
     }
+}
+
+/// Writes a message that was wrapped, as it is; but parts in binary, which no server takes, become base64.
+fn write_original(
+    content: &mut Content<'_>,
+    span: Span,
+    out: &mut CrlfWriter<'_>,
+) -> io::Result<()> {
+    let entity = &mut content.entity;
+    if !has_binary(entity, span)? {
+        return entity.copy(span, out).map(|_| ());
+    }
+    let whole = std::mem::replace(&mut entity.span, span);
+    let head = entity.head()?;
+    let written = if head.is_whole {
+        sturdy::write_armored(entity, head.block().raw(), out)
+    } else {
+        entity.copy(span, out).map(|_| ())
+    };
+    entity.span = whole;
+    written
 }
 
 /// Returns true if both lists name the same mailboxes, in any order.
@@ -129,15 +159,17 @@ fn write_content_fields(out: &mut impl Write, header: HeaderBlock<'_>) -> io::Re
     out.write_all(b"\r\n")
 }
 
+/// Returns true if something in this range is no text with CRLF at the ends of its lines.
+fn has_binary(entity: &mut Entity<'_>, span: Span) -> io::Result<bool> {
+    Ok(!entity.has_only_crlf(span)?)
+}
+
 /// Writes the fields that describe the content, without what they say about a protection that is no more there.
-fn write_plain_content_fields(out: &mut impl Write, header: HeaderBlock<'_>) -> io::Result<()> {
-    let mut fields = Vec::with_capacity(512);
+fn push_plain_content_fields(out: &mut Vec<u8>, header: HeaderBlock<'_>) {
     for field in header.fields().filter(|it| is_content_field(it) && !it.is("MIME-Version")) {
         let plain = if field.is("Content-Type") { without_protection(&field) } else { None };
-        push_line(&mut fields, plain.as_deref().unwrap_or(field.raw));
+        push_line(out, plain.as_deref().unwrap_or(field.raw));
     }
-    fields.extend_from_slice(b"\r\n");
-    out.write_all(&fields)
 }
 
 /// Writes a field, with a line end if it has none.

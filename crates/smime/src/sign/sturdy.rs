@@ -52,6 +52,36 @@ pub(crate) fn write(
     Ok(encodings.iter().filter(is_encoded).count())
 }
 
+/// Writes an entity whose parts in binary become base64, so that nothing on the way changes a byte of them; `header` takes
+/// the place of its own. Text with other line ends than CRLF stays as it is.
+pub(crate) fn write_armored(
+    entity: &mut Entity<'_>,
+    header: &[u8],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let index = entity.index()?;
+    let mut encodings = Vec::with_capacity(index.parts().len());
+    for (part, is_sealed) in index.parts().iter().zip(sealed(&index)) {
+        encodings.push(if is_sealed { Encoding::Keep } else { armor_of(entity, part)? });
+    }
+    write_encoded(entity, &index, &encodings, header, out)
+}
+
+/// Decides whether a part is more than text, and must be encoded to keep its bytes.
+fn armor_of(entity: &mut Entity<'_>, part: &Part) -> io::Result<Encoding> {
+    if !part.transfer_encoding.is_identity() {
+        return Ok(Encoding::Keep);
+    }
+    if !part.is_leaf() || matches!(part.content_type.kind.as_str(), "multipart" | "message") {
+        let is_binary = part.transfer_encoding == TransferEncoding::Binary;
+        return Ok(if is_binary { Encoding::Declared } else { Encoding::Keep });
+    }
+    let is_text =
+        part.content_type.kind == "text" && part.transfer_encoding != TransferEncoding::Binary;
+    let is_safe = is_text || entity.has_only_crlf(entity.placed(part.body))?;
+    Ok(if is_safe { Encoding::Keep } else { Encoding::Base64 })
+}
+
 /// Returns true if every multipart ends with its last delimiter and a line end, as programs write it that make it anew.
 fn has_tidy_ends(entity: &mut Entity<'_>, index: &Index) -> io::Result<bool> {
     for tile in index.tiles() {
@@ -70,14 +100,15 @@ fn has_tidy_ends(entity: &mut Entity<'_>, index: &Index) -> io::Result<bool> {
 /// Returns true if there is something, and nothing but blank lines, which no program shows.
 fn is_blank(entity: &mut Entity<'_>, span: Span) -> io::Result<bool> {
     let mut is_blank = !span.is_empty();
-    entity.for_each_chunk(span, |chunk| is_blank &= chunk.trim_ascii().is_empty())?;
+    entity
+        .for_each_chunk(entity.placed(span), |chunk| is_blank &= chunk.trim_ascii().is_empty())?;
     Ok(is_blank)
 }
 
 fn ends_line(entity: &mut Entity<'_>, span: Span) -> io::Result<bool> {
     let last = Span { start: span.end.saturating_sub(1).max(span.start), end: span.end };
     let mut ends = true;
-    entity.for_each_chunk(last, |chunk| ends = chunk == b"\n")?;
+    entity.for_each_chunk(entity.placed(last), |chunk| ends = chunk == b"\n")?;
     Ok(ends)
 }
 
@@ -96,18 +127,23 @@ enum Encoding {
 
 /// Decides for every part whether it must be encoded.
 fn choose_encodings(entity: &mut Entity<'_>, index: &Index) -> io::Result<Vec<Encoding>> {
-    let mut is_sealed: Vec<bool> = Vec::with_capacity(index.parts().len());
     let mut encodings = Vec::with_capacity(index.parts().len());
-    for part in index.parts() {
-        // What somebody else signed or encrypted is never touched.
-        let parent = part.parent.and_then(|number| is_sealed.get(number).copied()).unwrap_or(false);
-        let is_sealed_here = parent
-            || part.content_type.is("multipart", "signed")
-            || part.content_type.is("multipart", "encrypted");
-        is_sealed.push(is_sealed_here);
-        encodings.push(if is_sealed_here { Encoding::Keep } else { encoding_of(entity, part)? });
+    for (part, is_sealed) in index.parts().iter().zip(sealed(index)) {
+        encodings.push(if is_sealed { Encoding::Keep } else { encoding_of(entity, part)? });
     }
     Ok(encodings)
+}
+
+/// Returns for every part whether it belongs to what somebody else signed or encrypted, which is never touched.
+fn sealed(index: &Index) -> Vec<bool> {
+    let mut is_sealed: Vec<bool> = Vec::with_capacity(index.parts().len());
+    for part in index.parts() {
+        let parent = part.parent.and_then(|number| is_sealed.get(number).copied());
+        let kind = &part.content_type;
+        let is_seal = kind.is("multipart", "signed") || kind.is("multipart", "encrypted");
+        is_sealed.push(parent.unwrap_or(false) || is_seal);
+    }
+    is_sealed
 }
 
 fn encoding_of(entity: &mut Entity<'_>, part: &Part) -> io::Result<Encoding> {
@@ -116,7 +152,7 @@ fn encoding_of(entity: &mut Entity<'_>, part: &Part) -> io::Result<Encoding> {
         return Ok(if is_identity { Encoding::Declared } else { Encoding::Keep });
     }
     let mut scan = Scan::default();
-    entity.for_each_chunk(part.body, |chunk| scan.look(chunk))?;
+    entity.for_each_chunk(entity.placed(part.body), |chunk| scan.look(chunk))?;
     let is_quoted = part.transfer_encoding == TransferEncoding::QuotedPrintable;
     match part.transfer_encoding {
         TransferEncoding::Unknown => return Ok(Encoding::Keep),
@@ -136,7 +172,7 @@ fn encoding_of(entity: &mut Entity<'_>, part: &Part) -> io::Result<Encoding> {
         return Ok(Encoding::Base64);
     }
     let mut raw = Vec::new();
-    entity.reader(part.body)?.read_to_end(&mut raw)?;
+    entity.reader(entity.placed(part.body))?.read_to_end(&mut raw)?;
     let is_same = is_quoted && raw == quoted.as_bytes();
     Ok(if is_same { Encoding::Keep } else { Encoding::QuotedPrintable })
 }
@@ -163,7 +199,8 @@ fn has_other_line_ends(text: &[u8]) -> bool {
 /// Reads a text of at most [`MAX_QUOTED`] bytes.
 fn decoded(entity: &mut Entity<'_>, part: &Part, span: Span) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    Decoder::new(part.transfer_encoding, entity.reader(span)?).read_to_end(&mut text)?;
+    Decoder::new(part.transfer_encoding, entity.reader(entity.placed(span))?)
+        .read_to_end(&mut text)?;
     Ok(text)
 }
 
@@ -183,7 +220,7 @@ fn write_encoded(
         // Only a multipart that is nobody else's is declared anew.
         if encoding == Encoding::Declared && tile.kind == TileKind::Epilogue {
             if !is_blank(entity, tile.span)? {
-                entity.copy(tile.span, out)?;
+                entity.copy(entity.placed(tile.span), out)?;
             }
             continue;
         }
@@ -191,7 +228,7 @@ fn write_encoded(
             (TileKind::Header | TileKind::Separator, _) if tile.part == 0 => {}
             (TileKind::Header, encoding) if encoding != Encoding::Keep => {
                 let mut raw = Vec::new();
-                entity.reader(tile.span)?.read_to_end(&mut raw)?;
+                entity.reader(entity.placed(tile.span))?.read_to_end(&mut raw)?;
                 write_part_header(&raw, encoding, out)?;
             }
             // A part without any field has no header tile.
@@ -199,11 +236,11 @@ fn write_encoded(
                 if encoding != Encoding::Keep && part.header.is_empty() =>
             {
                 write_part_header(b"", encoding, out)?;
-                entity.copy(tile.span, out)?;
+                entity.copy(entity.placed(tile.span), out)?;
             }
             (TileKind::Body, Encoding::Base64) => {
                 let mut lines = Base64Encoder::new(WithoutLastLineEnd::new(&mut *out));
-                let source = entity.reader(tile.span)?;
+                let source = entity.reader(entity.placed(tile.span))?;
                 io::copy(&mut Decoder::new(part.transfer_encoding, source), &mut lines)?;
                 lines.finish()?;
             }
@@ -212,7 +249,7 @@ fn write_encoded(
                 out.write_all(encode_quoted_printable(&text).as_bytes())?;
             }
             (kind, encoding) => {
-                entity.copy(tile.span, out)?;
+                entity.copy(entity.placed(tile.span), out)?;
                 let is_end = kind == TileKind::Delimiter && encoding == Encoding::Declared;
                 if is_end && !ends_line(entity, tile.span)? {
                     out.write_all(b"\r\n")?;

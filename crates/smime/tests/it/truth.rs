@@ -1,7 +1,10 @@
 //! The verdict is about what the reader sees: whole or in part, by whom, and whether it calls home.
 
+use std::io::Read as _;
+
 use chancery_cms::{DetachedSigner, SignOptions, SignerKey};
 use chancery_crypto::KeyKind;
+use chancery_mail::{Index, transfer::Decoder};
 use chancery_smime::{Delivered, MemorySpools, OpenFacts, Outcome, danger};
 use rcgen::{DnType, OtherNameValue, SanType};
 
@@ -254,6 +257,37 @@ fn the_part_with_the_signature_shows_nothing() {
         assert_eq!(opened.verdict.result, result, "{kind}: {:#?}", opened.verdict);
         let is_told = opened.codes().contains(&"smime.signature_malformed");
         assert_eq!(is_told, result != Outcome::Verified, "{kind}: {:?}", opened.codes());
+    }
+}
+
+/// Every byte there is, with lone CR and LF.
+fn picture() -> Vec<u8> {
+    (0..=255).chain([13, 13, 10, 10, 13]).collect()
+}
+
+#[test]
+fn parts_in_binary_are_delivered_byte_for_byte() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let picture = picture();
+    let leaf = b"Content-Type: image/jpeg\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+    let alone = [&leaf[..], &picture].concat();
+    let head = "Content-Type: multipart/mixed; boundary=o\r\nContent-Transfer-Encoding: binary\r\n\r\n--o\r\n\r\nsee\r\n--o\r\n";
+    let parts = [head.as_bytes(), leaf, &picture, b"\r\n--o--\r\n"].concat();
+    for content in [alone, parts] {
+        let opaque = openssl.sign(&acme, &["-nodetach", "-binary"], &content);
+        let inside = openssl.encrypt(&globex, &["-binary"], &opaque);
+        for entity in [opaque, inside] {
+            let message = from("joerg@acme.example", &entity);
+            let opened = open_as(&globex, &message, &vec![acme.anchor()]);
+            assert_eq!(opened.verdict.result, Outcome::Verified, "{:#?}", opened.verdict);
+            assert!(!opened.codes().contains(&"smime.line_endings"), "{:?}", opened.codes());
+            let delivered = Index::of(&opened.bytes);
+            let part = delivered.parts().last().unwrap();
+            let body = part.body.of(&opened.bytes).unwrap();
+            let mut decoded = Vec::new();
+            Decoder::new(part.transfer_encoding, body).read_to_end(&mut decoded).unwrap();
+            assert_eq!(decoded, picture, "{}", opened.text());
+        }
     }
 }
 

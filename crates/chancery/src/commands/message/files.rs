@@ -6,6 +6,9 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use chancery_crypto::{hex, random};
+use chancery_mail::IndexBuilder;
+use chancery_mail::content_type::TransferEncoding;
+use chancery_mail::index::Part;
 use chancery_smime::{Spool, Spools};
 
 use crate::cli::message::Files;
@@ -57,7 +60,7 @@ impl Input {
         let mut separator = Vec::new();
         let spool = fresh().and_then(|mut spool| {
             separator = take_separator(&mut source)?;
-            io::copy(&mut source, &mut CrlfWriter::new(&mut spool))?;
+            copy_canonical(&mut source, &mut spool)?;
             spool.rewind()?;
             Ok(spool)
         });
@@ -322,10 +325,11 @@ fn is_local(source: &mut dyn Spool) -> io::Result<bool> {
     let mut start = Vec::new();
     source.take(FIRST_LINE).read_to_end(&mut start)?;
     source.rewind()?;
-    let end = memchr::memchr(b'\n', &start);
-    // A message in binary is no text with line ends.
-    let is_text = !start.contains(&0);
-    Ok(is_text && end.is_some_and(|end| end == 0 || start.get(end - 1) != Some(&b'\r')))
+    let Some(end) = memchr::memchr(b'\n', &start) else { return Ok(false) };
+    // CMS in binary has no lines. What comes later may be a part in binary.
+    let line = start.get(..end).unwrap_or_default();
+    let is_text = line.iter().all(|byte| *byte >= b' ' || *byte == b'\t');
+    Ok(is_text && !line.ends_with(b"\r"))
 }
 
 /// Reads a line `From somebody at some time`, if the text starts with one, and stays behind it.
@@ -337,6 +341,39 @@ fn take_separator(source: &mut dyn Spool) -> io::Result<Vec<u8>> {
     source.seek(SeekFrom::Start(length as u64))?;
     start.truncate(length);
     Ok(start)
+}
+
+/// Copies a message from where it stands, with CRLF at the ends of its lines. Parts in binary have no lines: they stay.
+fn copy_canonical(source: &mut dyn Spool, out: &mut dyn Write) -> io::Result<()> {
+    let start = source.stream_position()?;
+    let mut indexer = Indexer(IndexBuilder::new());
+    io::copy(source, &mut indexer)?;
+    let index = indexer.0.finish();
+    let is_binary =
+        |part: &&Part| part.is_leaf() && part.transfer_encoding == TransferEncoding::Binary;
+    source.seek(SeekFrom::Start(start))?;
+    let mut at = 0;
+    for part in index.parts().iter().filter(is_binary) {
+        let text = part.body.start.saturating_sub(at);
+        io::copy(&mut (&mut *source).take(text), &mut CrlfWriter::new(out))?;
+        io::copy(&mut (&mut *source).take(part.body.len()), out)?;
+        at = part.body.end;
+    }
+    io::copy(source, &mut CrlfWriter::new(out)).map(|_| ())
+}
+
+/// Indexes what is written to it.
+struct Indexer(IndexBuilder);
+
+impl Write for Indexer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Puts CR before each LF that has none.
