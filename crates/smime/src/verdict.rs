@@ -208,6 +208,16 @@ impl Verdict {
     pub fn has_problem(&self, code: &Code) -> bool {
         self.problems.iter().any(|problem| problem.code == code.id)
     }
+
+    /// Returns the verdict for somebody who looks at the message as it was received, and not at what
+    /// [`open`](crate::open) writes: there, fields of the header that were changed on the way are seen.
+    #[must_use]
+    pub fn of_received(mut self) -> Self {
+        if self.result == Outcome::Verified && self.has_problem(&error::HEADER_DIFFERS) {
+            self.result = Outcome::Unverified;
+        }
+        self
+    }
 }
 
 impl Verdict {

@@ -181,7 +181,7 @@ fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
         sink.finish()?;
         opened.verdict
     } else {
-        opened(&mut input, &keys, &believed, &mut std::io::sink())?.verdict
+        opened(&mut input, &keys, &believed, &mut std::io::sink())?.verdict.of_received()
     };
     if let Some(original) = &options.original {
         services::check(&mut input, original, &keys)?;

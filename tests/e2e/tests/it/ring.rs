@@ -17,6 +17,53 @@ fn join(desk: &Desk, name: &str, parts: &[&str]) {
     desk.write(name, &all);
 }
 
+#[test]
+fn a_header_that_was_changed_is_not_verified_where_it_is_seen() {
+    let desk = Desk::new();
+    let key = "--signer alice.key --certificate alice.pem";
+    let signed = desk.done(&format!("sign letter.eml {key}"), "");
+    let (_, body) = signed.split_once("\n\n").expect("a message");
+    let header = "From: Alice <alice@acme.example>\nTo: bob@acme.example\nSubject: Pay Eve\n\
+        Date: Sun, 22 Nov 2026 04:00:00 +0000\nMessage-ID: <1@acme.example>\n";
+    let kind = signed.lines().skip_while(|line| !line.starts_with("MIME-Version"));
+    let kind: Vec<&str> = kind.take_while(|line| !line.is_empty()).collect();
+    let changed = format!("{header}{}\n\n{body}", kind.join("\n"));
+    let verified = desk.message("verify --anchor ca.pem --format json", &changed);
+    assert_eq!(verified.code, Some(1), "{verified:?}");
+    assert!(verified.stdout.contains("\"unverified\""), "{verified:?}");
+    assert!(verified.stderr.contains("smime.header_differs"), "{verified:?}");
+    // What is written has the header that was signed.
+    desk.done("verify --anchor ca.pem --out signed.txt", &changed);
+    let written = desk.read("signed.txt");
+    assert!(written.contains("Subject: Secret plans") && !written.contains("Pay Eve"), "{written}");
+}
+
+#[test]
+fn a_part_in_binary_keeps_its_bytes_in_a_file_with_local_line_ends() {
+    let desk = Desk::new();
+    let picture: Vec<u8> = (0..=255).chain([13, 13, 10, 10, 13, 9]).collect();
+    let head = "From: alice@acme.example\nTo: bob@acme.example\nSubject: picture\nMIME-Version: 1.0\n\
+        Content-Type: multipart/mixed; boundary=o\n\n--o\n\nsee\n--o\nContent-Type: image/jpeg\n\
+        Content-Transfer-Encoding: binary\n\n";
+    std::fs::write(desk.path("picture.eml"), [head.as_bytes(), &picture, b"\n--o--\n"].concat())
+        .expect("the folder is ours");
+    let key = "--signer alice.key --certificate alice.pem";
+    desk.done(&format!("encrypt picture.eml --to bob.pem {key} --out sealed.eml"), "");
+    let open = "decrypt sealed.eml --key bob.key --certificate bob.pem --anchor ca.pem";
+    let opened = desk.done(open, "");
+    let signed = desk.done(&format!("sign picture.eml {key}"), "");
+    desk.done("verify --anchor ca.pem", &signed);
+    for message in [opened, signed] {
+        let (_, part) = message.split_once("image/jpeg").expect("the part");
+        let (fields, body) = part.split_once("\n\n").expect("a header");
+        assert!(fields.contains("Content-Transfer-Encoding: base64"), "{fields}");
+        let text: String = body.lines().take_while(|line| !line.starts_with("--")).collect();
+        desk.write("part", &format!("{text}\n"));
+        desk.ssl(&[&["base64", "-d", "-A", "-in", "part", "-out", "decoded"]]);
+        assert_eq!(std::fs::read(desk.path("decoded")).expect("it was written"), picture);
+    }
+}
+
 const ALICE: &str = "subjectAltName=email:alice@acme.example\nkeyUsage=critical,digitalSignature,keyAgreement\n\
     extendedKeyUsage=emailProtection\n";
 
