@@ -7,14 +7,14 @@ use std::io::{self, Read};
 use chancery_mail::{
     Index, Span,
     content_type::TransferEncoding,
-    header::HeaderBlock,
+    header::{Field, HeaderBlock},
     index::Part,
     transfer::{self, Base64Encoder, Decoder, encode_quoted_printable},
 };
 
 use crate::{
     entity::{Entity, Head, Patch},
-    header::{parameter::with_parameter, payload::push_line},
+    header::{parameter::with_parameter, payload::push_line, protected_name, same_value},
 };
 
 /// What to do with the decoded start of a text: put bytes in the place of a range.
@@ -258,22 +258,63 @@ fn element_of(html: &[u8], inner: HeaderBlock<'_>) -> Option<usize> {
         }
     }
     let has_element_inside = memchr::memmem::find(lower.get(tag_end..end)?, b"<div").is_some();
+    let text = unescaped(&text);
     (!has_element_inside && repeats_fields(text.trim_ascii(), inner)).then_some(end + 6)
 }
 
-/// Returns true if all lines are fields by name that the header inside has.
+/// Returns true if all lines are fields that the header inside has with the same words; no others can hide among them.
 pub(super) fn repeats_fields(lines: &[u8], inner: HeaderBlock<'_>) -> bool {
-    if !lines.first().is_some_and(u8::is_ascii_alphabetic) {
-        return false;
-    }
-    lines.split(|byte| *byte == b'\n').all(|line| {
-        if line.starts_with(b" ") || line.starts_with(b"\t") {
-            return true;
+    let display = HeaderBlock::parse(lines);
+    let covered: usize = display.fields().map(|field| field.raw.len()).sum();
+    let repeats = |field: Field<'_>| {
+        inner.first(field.name).is_some_and(|known| {
+            same_value(protected_name(&field).unwrap_or(field.name), &field, &known)
+        })
+    };
+    !lines.is_empty() && covered == lines.len() && display.fields().all(repeats)
+}
+
+/// Returns text of HTML with its references read: those that [`escaped`] and other programs write.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'&', rest) {
+        let (before, reference) = rest.split_at(at);
+        out.extend_from_slice(before);
+        let length = memchr::memchr(b';', reference.get(..MAX_REFERENCE).unwrap_or(reference));
+        let letter = length
+            .and_then(|length| reference.get(1..length))
+            .and_then(|name| std::str::from_utf8(name).ok())
+            .and_then(letter_of);
+        if let (Some(letter), Some(length)) = (letter, length) {
+            out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = reference.get(length + 1..).unwrap_or_default();
+        } else {
+            out.push(b'&');
+            rest = reference.get(1..).unwrap_or_default();
         }
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        name.len() < line.len()
-            && std::str::from_utf8(name).is_ok_and(|name| inner.first(name.trim_end()).is_some())
-    })
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// Returns the letter that a reference names, without its `&` and `;`.
+fn letter_of(name: &str) -> Option<char> {
+    let number = |digits: &str, radix| u32::from_str_radix(digits, radix).ok();
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        "nbsp" => Some(' '),
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let hexadecimal = digits.strip_prefix(['x', 'X']);
+            let number = hexadecimal.map_or_else(|| number(digits, 10), |it| number(it, 16));
+            number.and_then(char::from_u32)
+        }
+    }
 }
 
 /// Returns the header of a part that says that there is a legacy display; nothing if it would not be read so.
@@ -304,6 +345,9 @@ const MAX_START: u64 = 64 * 1024;
 
 /// Encoded texts are edited in memory.
 const MAX_ENCODED: u64 = 1024 * 1024;
+
+/// The longest reference is `&#1114111;`, and zeros may stand before the digits.
+const MAX_REFERENCE: usize = 16;
 
 /// Honest messages have two or three alternatives.
 const MAX_TEXTS: usize = 8;

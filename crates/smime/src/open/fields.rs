@@ -42,6 +42,14 @@ impl Conclusion<'_, '_> {
         }
         let (takes_from, authors) = self.authors_by(content);
         let comparison = self.compare(form, inner);
+        if !takes_from && comparison.inside.contains(&"From") {
+            // From outside is shown, and nothing covers it.
+            self.header.covered.retain(|name| *name != "From");
+            self.header.hidden.retain(|name| *name != "From");
+            if !self.header.differing.contains(&"From") {
+                self.header.differing.insert(0, "From");
+            }
+        }
         let speaks = authors.as_ref().is_ok_and(|authors| self.is_spoken_for(authors));
         let dropped = if speaks {
             // The outer From goes only where the inner one comes.

@@ -119,6 +119,10 @@ fn loads_outside(tag: &[u8], attribute: &[u8], value: &[u8]) -> bool {
         b"action" | b"archive" | b"background" | b"classid" | b"codebase" | b"data" | b"dynsrc"
         | b"formaction" | b"icon" | b"lowsrc" | b"manifest" | b"ping" | b"poster" | b"src"
         | b"xml:base" => !is_inside(value),
+        // What an animation gives to another attribute, which may be an address.
+        b"by" | b"from" | b"to" | b"values" => has(value, b"//"),
+        // What a plugin is given.
+        b"value" => tag == b"param" && !is_inside(value) && has(value, b"//"),
         // A document of its own.
         b"srcdoc" => value.iter().any(|byte| matches!(byte, b'<' | b'&')),
         b"content" => is_refresh(value),
@@ -351,6 +355,9 @@ mod tests {
             "<link title=\"<a\" href=http://evil.example/>",
             "<!--[if mso]><v:image src='http://evil.example/'/><![endif]-->",
             "<img/src=http://evil.example/>",
+            "<svg><animate xlink:href=#x attributeName=href values=http://evil.example /><image id=x /></svg>",
+            "<svg><set attributeName=href to=//evil.example /></svg>",
+            "<object><param name=movie value=http://evil.example></object>",
         ] {
             assert!(calls_home(html.as_bytes(), false), "{html}");
         }
@@ -370,6 +377,7 @@ mod tests {
             "<html xmlns:v=\"urn:schemas-microsoft-com:vml\" xmlns=\"http://www.w3.org/TR/REC-html40\"><p>Hello</p></html>",
             "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd\">",
             "<a href=\"http://acme.example/?a=1&amp;src=2&amp;b=3\">link</a> <area href=http://acme.example/>",
+            "<option value=\"http://acme.example/\">Acme</option> <font from=a to=b>",
             "<img src=\"cid:1@acme.example\"><img src=\"data:image/png;base64,AA\"><img src=''>",
             "<img srcset=\"cid:1@acme.example 1x, data:image/png;base64,//AA 2x\">",
             "<div style=\"background:url(cid:2@acme.example)\">1 < 2 http://acme.example/</div>",

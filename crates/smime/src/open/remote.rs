@@ -5,20 +5,30 @@
 
 use std::io::{self, Read};
 
-use chancery_mail::{Span, index::Part, transfer::Decoder};
+use chancery_mail::{
+    content_type::TransferEncoding,
+    header::HeaderBlock,
+    index::{MAX_HEADER, Part},
+    transfer::Decoder,
+};
 
 use crate::open::{html::calls_home, layers::Content};
 
 /// Returns true if a part of the content is HTML that would load something from elsewhere, or cannot be looked through.
 pub(super) fn has_remote_content(content: &mut Content<'_>) -> io::Result<bool> {
     let index = content.entity.index()?;
-    let base = content.entity.span.start;
     let mut left = MAX_HTML;
     // A program that fetches it tells when (RFC 2046 section 5.2.3).
     if index.parts().iter().any(|part| part.content_type.is("message", "external-body")) {
         return Ok(true);
     }
-    for part in index.parts().iter().filter(|part| part.is_leaf() && is_markup(part)) {
+    for part in index.parts() {
+        if is_read_in_two_ways(content, part)? {
+            return Ok(true);
+        }
+        if !part.is_leaf() || !is_markup(part) {
+            continue;
+        }
         let charset = part.content_type.parameter("charset").unwrap_or_default();
         if ["utf-7", "utf-16", "utf-32"]
             .iter()
@@ -26,7 +36,7 @@ pub(super) fn has_remote_content(content: &mut Content<'_>) -> io::Result<bool> 
         {
             return Ok(true);
         }
-        let span = Span { start: part.body.start + base, end: part.body.end + base };
+        let span = content.entity.placed(part.body);
         let mut html = Vec::new();
         let reader = content.entity.reader(span)?;
         Decoder::new(part.transfer_encoding, reader).take(left + 1).read_to_end(&mut html)?;
@@ -37,6 +47,23 @@ pub(super) fn has_remote_content(content: &mut Content<'_>) -> io::Result<bool> 
         left -= length;
     }
     Ok(index.is_truncated())
+}
+
+/// Returns true if programs may take something else from a part than we do: its type or its encoding stands there twice, is
+/// not known, or hides other parts (RFC 2045 section 6.4).
+fn is_read_in_two_ways(content: &mut Content<'_>, part: &Part) -> io::Result<bool> {
+    let header = content.entity.placed(part.header);
+    let mut raw = Vec::new();
+    content.entity.reader(header)?.take(MAX_HEADER as u64).read_to_end(&mut raw)?;
+    let block = HeaderBlock::parse(&raw);
+    let is_repeated = ["Content-Type", "Content-Transfer-Encoding"]
+        .into_iter()
+        .any(|name| block.all(name).count() > 1);
+    let kind = part.content_type.kind.as_str();
+    let hides_parts =
+        matches!(kind, "multipart" | "message") && !part.transfer_encoding.is_identity();
+    let is_unknown = is_markup(part) && part.transfer_encoding == TransferEncoding::Unknown;
+    Ok(is_repeated || hides_parts || is_unknown)
 }
 
 fn is_markup(part: &Part) -> bool {

@@ -138,7 +138,7 @@ fn the_legacy_display_of_other_programs_is_not_shown() {
             ),
             (
                 "text/plain; charset=\"us-ascii\"; hp-legacy-display=\"1\";\r\n hp=\"cipher\"",
-                "Subject: a long\r\n subject\r\nDate: x\r\n\r\n\r\nAt eight.\r\n\r\nBye\r\n",
+                "Subject:\r\n Dinner\r\nDate: Fri, 21 Jan 2022\r\n 20:40:48 -0500\r\n\r\n\r\nAt eight.\r\n\r\nBye\r\n",
                 "\r\nAt eight.\r\n\r\nBye\r\n",
             ),
             ("text/html; hp-legacy-display=1; hp=cipher", html, "</head><body><p>At eight.</p>"),

@@ -410,6 +410,31 @@ fn html_that_calls_home_inside_of_encryption_is_reported() {
 }
 
 #[test]
+fn html_is_looked_for_wherever_some_program_sees_it() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let attack = "<img src=\"http://evil.example/\">\r\n";
+    let base64 = "PGltZyBzcmM9Imh0dHA6Ly9ldmlsLmV4YW1wbGUvIj4=\r\n";
+    for entity in [
+        format!("Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\n{attack}"),
+        format!(
+            "Content-Type: text/html\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\n{base64}"
+        ),
+        "Content-Type: text/html\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\r\n"
+            .to_owned(),
+        format!(
+            "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{base64}"
+        ),
+        format!(
+            "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: text/plain\r\nContent-Type: text/html\r\n\r\n{attack}\r\n--o--\r\n"
+        ),
+    ] {
+        let sealed = openssl.encrypt(&globex, &["-aes256", "-binary"], entity.as_bytes());
+        let opened = open_as(&globex, &from("joerg@acme.example", &sealed), &vec![acme.anchor()]);
+        assert!(opened.codes().contains(&"smime.remote_content"), "{entity}: {:?}", opened.codes());
+    }
+}
+
+#[test]
 fn what_is_fetched_from_elsewhere_is_signed_by_nobody() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let pointer = "Content-Type: message/external-body; access-type=URL; URL=\"http://evil.example/\"\r\n\r\n\
