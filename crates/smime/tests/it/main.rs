@@ -39,4 +39,6 @@ mod transit;
 #[cfg(test)]
 mod truth;
 #[cfg(test)]
+mod vectors;
+#[cfg(test)]
 mod verdict;
