@@ -98,16 +98,17 @@ impl Conclusion<'_, '_> {
     ///
     /// To the outside this is the same as content that does not decrypt: whether the padding fits must not show.
     ///
-    /// Two signs: a signature inside that does not fit; or, without one, a header with bytes that no mail program
-    /// writes. To turn a signed message into something that leaks, an attacker must rewrite the header inside, and
+    /// Two signs: a signature inside that does not fit; or, without one that could be checked, a header with bytes that no
+    /// mail program writes. To turn a signed message into something that leaks, an attacker must rewrite the header inside, and
     /// each rewritten block of CBC garbles its neighbour (Efail, section 4 of the paper).
     pub(super) fn must_withhold(&mut self, head: &Head) -> bool {
         if !self.is_unauthenticated() {
             return false;
         }
-        let why = if !self.is_signature_good() {
+        let is_good = self.is_signature_good();
+        let why = if !is_good && !self.is_only_unchecked() {
             "the signature inside does not fit what was decrypted"
-        } else if !self.peeled.is_signed_inside() && !head.is_clean() {
+        } else if !(head.is_clean() || is_good && self.peeled.is_signed_inside()) {
             "the header inside has bytes that no mail program writes"
         } else {
             return false;

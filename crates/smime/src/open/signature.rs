@@ -99,7 +99,16 @@ pub(super) fn disagree(report: &SignedReport) -> bool {
 /// Returns false if we lack what it takes to check a signature.
 pub(super) fn is_checked(result: &Result<(), chancery_cms::Error>) -> bool {
     use chancery_cms::Error;
-    !matches!(result, Err(Error::Unsupported { .. } | Error::NoCertificate { .. }))
+    use chancery_crypto::Error as Primitive;
+    let is_missing = |error: &Error| {
+        matches!(
+            error,
+            Error::Unsupported { .. }
+                | Error::NoCertificate { .. }
+                | Error::Crypto(Primitive::Unsupported { .. })
+        )
+    };
+    !result.as_ref().is_err_and(is_missing)
 }
 
 /// Returns true if at least one signature fits.

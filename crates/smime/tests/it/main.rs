@@ -7,6 +7,7 @@
 // `cfg(test)` tells clippy that helpers outside of test functions are tests too.
 #[cfg(test)]
 mod display;
+#[cfg(test)]
 mod encrypter;
 #[cfg(test)]
 mod field;

@@ -469,6 +469,42 @@ fn a_signature_that_cannot_be_checked_is_not_called_wrong() {
 }
 
 #[test]
+fn a_signature_on_a_curve_that_is_not_known_does_no_harm() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:brainpoolP256r1"];
+    let own = ["-nodes", "-subj", "/CN=Brain", "-keyout", "brain.key", "-out", "brain.pem"];
+    openssl.run(&[&["req", "-x509"][..], &curve, &own].concat(), b"");
+    let brain = ["cms", "-sign", "-signer", "brain.pem", "-inkey", "brain.key", "-binary"];
+    let alone = openssl.run(&brain, &text("hello"));
+    let open =
+        |entity: &[u8]| open_as(&globex, &from("joerg@acme.example", entity), &vec![acme.anchor()]);
+    let opened = open(&alone);
+    assert_eq!(opened.verdict.result, Outcome::Unverified, "{:#?}", opened.verdict);
+    assert_eq!(opened.codes(), ["smime.signature_unchecked"]);
+    // The content is still looked at: no algorithm hides that it was changed.
+    let changed = String::from_utf8(alone.clone()).unwrap().replace("hello", "jello");
+    assert_eq!(open(changed.as_bytes()).verdict.result, Outcome::Failed);
+    // Nor is it withheld because a cipher without authentication was around it.
+    for (cipher, options) in
+        [("-aes256", &[][..]), ("-aes-256-gcm", &[]), ("-aes256", &["-nocerts"])]
+    {
+        let signed = if options.is_empty() {
+            alone.clone()
+        } else {
+            openssl.sign(&acme, options, &text("hello"))
+        };
+        let opened = open(&openssl.encrypt(&globex, &[cipher], &signed));
+        assert_eq!(opened.verdict.result, Outcome::Unverified, "{cipher}: {:#?}", opened.verdict);
+        assert!(opened.text().contains("hello"), "{cipher}");
+    }
+    // Beside a right one it does not count.
+    let both =
+        openssl.sign(&acme, &["-signer", "brain.pem", "-inkey", "brain.key"], &text("hello"));
+    let opened = open(&both);
+    assert_eq!(opened.verdict.result, Outcome::Verified, "{:#?}", opened.verdict);
+}
+
+#[test]
 fn weak_digests_count_for_old_mail_only() {
     let (globex, openssl) = (Party::globex(), OpenSsl::new());
     // OpenSSL makes no MD5 with elliptic curves.
