@@ -126,6 +126,8 @@ pub const CODES: &[&Code] = &[
     Rule::PathLength.code(),
     Rule::Policy.code(),
     Rule::PolicyMapping.code(),
+    Rule::RevocationUnknown.code(),
+    Rule::Revoked.code(),
     Rule::Signature.code(),
     Rule::UnknownCriticalExtension.code(),
 ];

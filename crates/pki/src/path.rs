@@ -17,6 +17,7 @@ use chancery_fault::Code;
 use serde::{Serialize, Serializer};
 
 use crate::certificate::Certificate;
+use crate::revocation::Evidence;
 
 mod answer;
 mod codes;
@@ -26,6 +27,7 @@ mod explain;
 mod policies;
 mod pool;
 mod question;
+mod revoke;
 mod rules;
 mod search;
 mod signatures;
@@ -36,7 +38,10 @@ mod validate;
 pub use answer::{Answer, Attempt, Check, Expiry, InForce, Missing, Spent, Step, Wanted};
 pub use policies::ValidPolicy;
 pub use pool::Pool;
-pub use question::{Anchor, AnchorConstraints, Budget, NameLimits, PolicyDemand, Question, Trust};
+pub use question::{
+    Anchor, AnchorConstraints, Budget, NameLimits, PolicyDemand, Question, RevocationDemand,
+    Strictness, Trust,
+};
 pub use signatures::{
     Algorithms, CheckSignature, Flaw, OurCryptography, Signed, Verifier, WorkingKey,
 };
@@ -124,6 +129,10 @@ pub enum Rule {
     UnknownCriticalExtension,
     /// The key usage permits the purpose.
     KeyUsage,
+    /// The certificate was not revoked.
+    Revoked,
+    /// It is known whether the certificate was revoked.
+    RevocationUnknown,
     /// The extended key usages permit the purpose.
     ExtendedKeyUsage,
     /// The certificate is for the address.
@@ -136,7 +145,7 @@ pub enum Rule {
 
 /// Answers a question.
 pub fn decide(question: &Question<'_>) -> Answer {
-    search::Search::new(question).run()
+    search::Search::new(question).run().0
 }
 
 /// Checks whether a path leads from the target to one of the anchors, and whether it holds for the purpose at the time.
@@ -152,8 +161,8 @@ pub fn check(
     at: i64,
 ) -> Verdict {
     let (trust, verifier) = (Trust::anchors(anchors), Verifier::new());
-    let pool = Pool::from_iter(pool);
-    decide(&Question::new(target, purpose, at, &trust, &pool, &verifier)).into()
+    let (pool, evidence) = (Pool::from_iter(pool), Evidence::new());
+    decide(&Question::new(target, purpose, at, &trust, &pool, &evidence, &verifier)).into()
 }
 
 impl Verdict {
@@ -201,6 +210,7 @@ impl Rule {
             Self::Algorithm => "RFC 8550 section 4.3",
             Self::Signature => "RFC 5280 section 6.1.3 (a)(1)",
             Self::NotYetValid | Self::Expired => "RFC 5280 section 6.1.3 (a)(2)",
+            Self::Revoked | Self::RevocationUnknown => "RFC 5280 section 6.1.3 (a)(3)",
             Self::NameConstraints => "RFC 5280 section 6.1.3 (b) and (c)",
             Self::Policy => "RFC 5280 section 6.1.3 (f) and 6.1.5 (g)",
             Self::PolicyMapping => "RFC 5280 section 6.1.4 (a)",

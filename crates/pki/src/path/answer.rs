@@ -8,6 +8,7 @@ use crate::certificate::Certificate;
 use crate::name::DistinguishedName;
 use crate::path::policies::ValidPolicy;
 use crate::path::{Failure, Outcome, Rule};
+use crate::revocation::{self, Status};
 
 /// What came out of a question.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct Step {
     pub checks: Vec<Check>,
     /// What its successors must obey.
     pub in_force: InForce,
+    /// Whether it was revoked, if that was asked.
+    pub revocation: Option<revocation::Answer>,
 }
 
 /// One rule applied to one certificate.
@@ -102,6 +105,8 @@ pub enum Wanted {
         /// The identifier of its key, if it is told.
         key_id: Option<Vec<u8>>,
     },
+    /// Something that says whether the certificate was revoked.
+    Revocation,
     /// Certificates that the authority issued: the way down from an anchor (RFC 5280 section 4.2.2.2).
     IssuedBy,
 }
@@ -161,9 +166,29 @@ impl Attempt {
 
     /// Returns what ends first.
     pub fn expiry(&self) -> Option<Expiry> {
-        let first = self.steps.iter().min_by_key(|step| step.certificate.not_after())?;
-        let what = format!("certificate <{}>", first.certificate.subject());
-        Some(Expiry { at: first.certificate.not_after(), what })
+        let ends = self.steps.iter().flat_map(|step| {
+            let status = step.revocation.as_ref().map(|answer| &answer.status);
+            let known = status.and_then(|status| match status {
+                Status::Good { until, .. } => {
+                    Some((*until, "what is known of the revocation of", step))
+                }
+                _ => None,
+            });
+            known.into_iter().chain([(step.certificate.not_after(), "certificate", step)])
+        });
+        let (at, what, step) = ends.min_by_key(|(at, ..)| *at)?;
+        Some(Expiry { at, what: format!("{what} <{}>", step.certificate.subject()) })
+    }
+}
+
+impl Spent {
+    /// Adds what a search within this one took.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.candidates += other.candidates;
+        self.paths += other.paths;
+        self.signatures += other.signatures;
+        self.remembered += other.remembered;
+        self.comparisons += other.comparisons;
     }
 }
 
@@ -182,7 +207,7 @@ impl Step {
 
     pub(super) fn new(certificate: &Certificate, is_anchor: bool) -> Self {
         let (checks, in_force) = (Vec::with_capacity(12), InForce::default());
-        Self { certificate: certificate.clone(), is_anchor, checks, in_force }
+        Self { certificate: certificate.clone(), is_anchor, checks, in_force, revocation: None }
     }
 
     /// Notes a rule and what is wrong with it, if something is.

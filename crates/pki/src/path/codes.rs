@@ -21,6 +21,8 @@ pub(super) const fn of(rule: Rule) -> &'static Code {
         Rule::PathLength => &PATH_LENGTH,
         Rule::Policy => &POLICY,
         Rule::PolicyMapping => &POLICY_MAPPING,
+        Rule::RevocationUnknown => &REVOCATION_UNKNOWN,
+        Rule::Revoked => &REVOKED,
         Rule::Signature => &SIGNATURE,
         Rule::UnknownCriticalExtension => &UNKNOWN_CRITICAL_EXTENSION,
     }
@@ -110,6 +112,18 @@ static POLICY_MAPPING: Code = code(
     "pki.path.policy_mapping",
     "an authority declares some policy to be any policy, or any to be some",
     "Ask the partner: a policy mapping from or to anyPolicy means nothing and is forbidden.",
+);
+static REVOCATION_UNKNOWN: Code = code(
+    "pki.path.revocation_unknown",
+    "it is not known whether a certificate was revoked",
+    "Look whether this machine reaches the addresses of the lists and responders that the certificate names. Without a current list or \
+     response nobody can say that the certificate still holds; the settings for this partner do not accept that.",
+);
+static REVOKED: Code = code(
+    "pki.path.revoked",
+    "a certificate was revoked",
+    "Ask the partner for a new certificate. Its authority has declared this one invalid; if the key was stolen, somebody else can sign \
+     with it and read what is encrypted to it.",
 );
 static SIGNATURE: Code = code(
     "pki.path.signature",

@@ -4,10 +4,11 @@ use std::collections::{HashSet, VecDeque};
 
 use crate::certificate::Certificate;
 use crate::path::Rule;
-use crate::path::answer::{Attempt, Missing, Wanted};
+use crate::path::answer::{Attempt, Missing, Step, Wanted};
 use crate::path::question::Question;
 use crate::path::search::Search;
 use crate::path::validate::{self, Path};
+use crate::revocation;
 
 /// Validates the path that leads farthest, though to no anchor. It ends where a signature is wrong.
 pub(super) fn stranger(search: &mut Search<'_>) -> Attempt {
@@ -92,6 +93,20 @@ pub(super) fn missing(question: &Question<'_>) -> Vec<Missing> {
         }
     }
     missing
+}
+
+/// Returns the certificates of a path whose revocation is not known.
+pub(super) fn missing_evidence(path: &Attempt) -> impl Iterator<Item = Missing> {
+    let is_unknown =
+        |step: &&Step| step.revocation.as_ref().is_some_and(|it| it.status.is_unknown());
+    path.steps.iter().filter(is_unknown).map(|step| {
+        let certificate = &step.certificate;
+        let lists = revocation::list_urls(certificate)
+            .into_iter()
+            .chain(revocation::delta_urls(certificate));
+        let urls = certificate.ocsp_urls().map(str::to_owned).chain(lists).take(MAX_URLS).collect();
+        Missing { what: Wanted::Revocation, of: certificate.clone(), urls }
+    })
 }
 
 fn urls<'a>(urls: impl Iterator<Item = &'a str>) -> Vec<String> {

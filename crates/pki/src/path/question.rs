@@ -10,6 +10,7 @@ use crate::name::AlternativeName;
 use crate::path::Purpose;
 use crate::path::pool::Pool;
 use crate::path::signatures::{Algorithms, Verifier};
+use crate::revocation::{self, Evidence};
 
 /// One question to the path engine.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Question<'a> {
     pub trust: &'a Trust,
     /// Certificates that may help; they are not trusted.
     pub pool: &'a Pool,
+    /// Lists and responses that may say whether a certificate was revoked.
+    pub evidence: &'a Evidence,
     /// What verifies signatures.
     pub verifier: &'a Verifier,
     /// What the answer may cost.
@@ -45,6 +48,29 @@ pub struct Trust {
     pub domains: Option<Vec<String>>,
     /// The algorithms and key sizes that are accepted.
     pub algorithms: Algorithms,
+    /// How revocation counts.
+    pub revocation: RevocationDemand,
+}
+
+/// How revocation counts.
+#[derive(Clone, Debug, Default)]
+pub struct RevocationDemand {
+    /// What a certificate of unknown status means.
+    pub strictness: Strictness,
+    /// How evidence is judged.
+    pub settings: revocation::Settings,
+}
+
+/// What a certificate of unknown status means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strictness {
+    /// A certificate of unknown status is not used.
+    Hard,
+    /// Revocation is not looked at.
+    #[default]
+    Ignore,
+    /// A certificate counts unless it is known to be revoked.
+    Soft,
 }
 
 /// The inputs of RFC 5280 section 6.1.1 (c) and (e) to (g).
@@ -106,17 +132,18 @@ pub struct Budget {
 }
 
 impl<'a> Question<'a> {
-    /// Asks whether the trust reaches a certificate, for any address.
+    /// Asks whether the trust reaches a certificate, for any address. `at` is in Unix seconds.
     pub fn new(
         target: &'a Certificate,
         purpose: Purpose,
         at: i64,
         trust: &'a Trust,
         pool: &'a Pool,
+        evidence: &'a Evidence,
         verifier: &'a Verifier,
     ) -> Self {
         let budget = Budget::default();
-        Self { target, purpose, address: None, at, trust, pool, verifier, budget }
+        Self { target, purpose, address: None, at, trust, pool, evidence, verifier, budget }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::path::answer::{Answer, Attempt, Spent, Step};
 use crate::path::distances::Distances;
 use crate::path::pool::Entry;
 use crate::path::question::Question;
+use crate::path::revoke::{self, Known};
 use crate::path::validate::{self, Path};
 use crate::path::{Outcome, explain, rules};
 
@@ -28,6 +29,8 @@ pub(super) struct Search<'a> {
     /// Attempts that failed, the nearest miss first.
     failed: Vec<Attempt>,
     pub(super) spent: Spent,
+    /// What is known of signers of lists and responses.
+    known: Known,
     exhausted: Option<&'static str>,
 }
 
@@ -63,6 +66,11 @@ enum Task {
 
 impl<'a> Search<'a> {
     pub(super) fn new(question: &'a Question<'a>) -> Self {
+        Self::within(question, Known::default())
+    }
+
+    /// Prepares a search for a signer, within another search.
+    pub(super) fn within(question: &'a Question<'a>, known: Known) -> Self {
         let anchors = question.trust.anchors.iter();
         let names = anchors.filter_map(|it| question.pool.find(it.certificate.subject_name()));
         Self {
@@ -73,12 +81,13 @@ impl<'a> Search<'a> {
             flaws: HashMap::new(),
             failed: Vec::new(),
             spent: Spent::default(),
+            known,
             exhausted: None,
         }
     }
 
     /// Searches, and tells what came out.
-    pub(super) fn run(mut self) -> Answer {
+    pub(super) fn run(mut self) -> (Answer, Known) {
         let mut found = self.trusted_itself();
         if found.is_none() {
             self.begin();
@@ -95,7 +104,8 @@ impl<'a> Search<'a> {
                 Task::ExtendOddly { node } => self.extend(node, false),
             }
         }
-        self.answer(found)
+        let known = std::mem::take(&mut self.known);
+        (self.answer(found), known)
     }
 
     /// The target may be an anchor, or its key pinned: then there is nothing to search.
@@ -232,7 +242,10 @@ impl<'a> Search<'a> {
         }
         // What was thought to be near may lead nowhere: from now on the distances must be exact.
         self.distances.walk_all();
-        let attempt = self.validate(path);
+        let mut attempt = self.validate(path);
+        if attempt.holds() {
+            revoke::check(self.question, anchor, &mut attempt, &mut self.known, &mut self.spent);
+        }
         self.keep(attempt)
     }
 
@@ -255,12 +268,13 @@ impl<'a> Search<'a> {
 
     fn answer(mut self, found: Option<Attempt>) -> Answer {
         let is_found = found.is_some();
-        let missing = if is_found { Vec::new() } else { explain::missing(self.question) };
+        let mut missing = if is_found { Vec::new() } else { explain::missing(self.question) };
         let (outcome, path) = match found {
             Some(path) => (Outcome::Trusted, path),
             None if self.failed.is_empty() => (Outcome::Stranger, explain::stranger(&mut self)),
             None => (Outcome::Rejected, self.failed.remove(0)),
         };
+        missing.extend(explain::missing_evidence(&path));
         let exhausted = self.exhausted.filter(|_| !is_found);
         Answer { outcome, path, others: self.failed, missing, exhausted, spent: self.spent }
     }

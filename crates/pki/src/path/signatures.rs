@@ -146,6 +146,15 @@ impl Verifier {
         self.check.flaw_of_key(certificate, algorithms)
     }
 
+    /// Checks a signature that is not remembered.
+    pub(super) fn check_once(
+        &self,
+        signed: &Signed<'_>,
+        algorithms: Algorithms,
+    ) -> Result<(), Flaw> {
+        self.check.check(signed, algorithms)
+    }
+
     /// Checks the signature of a certificate. `may_compute` is asked if that takes cryptography; `None` if it says no.
     pub(super) fn check(
         &self,
