@@ -11,4 +11,8 @@ mod openssl;
 #[cfg(test)]
 mod pkits;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
+mod revocation_limits;
+#[cfg(test)]
 mod vectors;

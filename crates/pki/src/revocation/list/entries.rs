@@ -42,8 +42,7 @@ struct Extensions<'a> {
 impl Entries {
     /// Reads `revokedCertificates` and checks every entry, so that finding one later cannot fail.
     pub(super) fn read(list: &Element<'_>, is_v2: bool) -> Result<Self, Flaw> {
-        let mut entries =
-            Self { index: Vec::with_capacity(list.content.len() / USUAL), ..Self::default() };
+        let mut entries = Self { index: Vec::with_capacity(count(list)?), ..Self::default() };
         let mut cursor = list.open();
         while !cursor.is_empty() {
             let entry = cursor.expect(SEQUENCE)?;
@@ -71,7 +70,6 @@ impl Entries {
             }
         }
         entries.index.sort_unstable();
-        entries.index.shrink_to_fit();
         Ok(entries)
     }
 
@@ -176,6 +174,16 @@ impl<'a> Extensions<'a> {
     }
 }
 
+/// Counts the entries, so that the index gets the room that it needs and no more.
+fn count(list: &Element<'_>) -> Result<usize, Flaw> {
+    let (mut cursor, mut count) = (list.open(), 0);
+    while !cursor.is_empty() {
+        cursor.any()?;
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// Takes an entry apart: serial number, time, and what comes after.
 fn fields<'a>(entry: &Element<'a>) -> Result<(&'a [u8], i64, Cursor<'a>), Flaw> {
     let mut cursor = entry.open();
@@ -221,5 +229,3 @@ const HOLD_INSTRUCTION: &[u8] = &[0x55, 0x1d, 23];
 const INVALIDITY_DATE: &[u8] = &[0x55, 0x1d, 24];
 /// `id-ce-certificateIssuer`.
 const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1d, 29];
-/// An entry with a serial number of 16 octets, a time and a reason has about 50 octets: where the index starts small.
-const USUAL: usize = 50;
