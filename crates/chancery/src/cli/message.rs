@@ -20,6 +20,8 @@ pub enum Message {
     Receipt(Receipt),
     /// Show the structure of a message as a tree, without any key
     Show(Show),
+    /// Run a signed message through what relays and lists are known to do, and say what its signature survives
+    Transit(Transit),
     /// Write a key with its certificates as PKCS#12, for Thunderbird, Outlook and other mail programs to import
     ExportKey(ExportKey),
 }
@@ -248,6 +250,19 @@ pub struct ExportKey {
     /// What the mail program calls the key [default: its first address]
     #[arg(long)]
     pub name: Option<String>,
+}
+
+/// Options of `message transit`.
+#[derive(Debug, Args)]
+pub struct Transit {
+    /// The message; - or nothing for standard input
+    pub file: Option<PathBuf>,
+    /// Your private keys, if the message is encrypted too: PEM or PKCS#12
+    #[arg(long, value_name = "KEY")]
+    pub key: Vec<PathBuf>,
+    /// The rest of the key
+    #[command(flatten)]
+    pub rest: KeyFiles,
 }
 
 /// Options of `message show`.

@@ -6,6 +6,7 @@ mod files;
 mod keys;
 mod services;
 mod show;
+mod transit;
 mod verdict;
 
 use std::io::Write as _;
@@ -40,6 +41,7 @@ pub(super) fn run(config: Option<&Path>, command: Message, output: Output) -> Re
         Message::Verify(options) => verify(config, &options, output),
         Message::Receipt(options) => services::receipt(config, &options),
         Message::Show(options) => show::run(&options, output),
+        Message::Transit(options) => transit::run(config, &options, output),
         Message::ExportKey(options) => export::run(&options),
     }
 }

@@ -64,6 +64,52 @@ fn a_part_in_binary_keeps_its_bytes_in_a_file_with_local_line_ends() {
     }
 }
 
+#[test]
+fn what_a_signature_survives_is_told() {
+    let desk = Desk::new();
+    let key = "--signer alice.key --certificate alice.pem";
+    desk.done(&format!("sign letter.eml {key} --out signed.eml"), "");
+    let told = desk.done("transit signed.eml", "");
+    assert!(told.contains("survives    line ends become LF\n"), "{told}");
+    assert!(told.contains("breaks      a footer is put into the text\n"), "{told}");
+    let told = desk.done("transit signed.eml --format json", "");
+    assert!(
+        told.contains("\"rewriting\": \"line-feeds\"") && told.contains("\"holds\": true"),
+        "{told}"
+    );
+    desk.done(&format!("encrypt letter.eml --to bob.pem {key} --out sealed.eml"), "");
+    let told = desk.done("transit sealed.eml --key bob.key --certificate bob.pem", "");
+    assert!(!told.contains("breaks "), "{told}");
+    let refused = desk.message("transit letter.eml", "");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+}
+
+#[test]
+fn only_files_are_replaced() {
+    let desk = Desk::new();
+    let sign = "chancery message sign letter.eml --signer alice.key --certificate alice.pem";
+    // A named pipe is written to, with --force and without.
+    for force in ["", "--force"] {
+        let line = format!(
+            "rm -f pipe; mkfifo pipe; {sign} --out pipe {force} & timeout 20 cat pipe; wait"
+        );
+        let read = String::from_utf8_lossy(&desk.shell(&line, "").stdout).into_owned();
+        assert!(read.contains("multipart/signed"), "{force}: {read}");
+        assert!(desk.shell("test -p pipe", "").status.success());
+    }
+    // A link stays one, and what it leads to is replaced.
+    desk.write("old", "old");
+    let line = format!("ln -s old link; {sign} --out link --force && test -L link");
+    assert!(desk.shell(&line, "").status.success());
+    assert!(desk.read("old").contains("multipart/signed"));
+    // A reader that goes away is no failure.
+    let line = format!("({sign}; echo $? >status) | head -c 1 >/dev/null; cat status");
+    assert_eq!(String::from_utf8_lossy(&desk.shell(&line, "").stdout).trim(), "0");
+    let folder = desk.message("show .", "");
+    assert_eq!(folder.code, Some(2), "{folder:?}");
+    assert!(folder.stderr.contains("directory"), "{folder:?}");
+}
+
 const ALICE: &str = "subjectAltName=email:alice@acme.example\nkeyUsage=critical,digitalSignature,keyAgreement\n\
     extendedKeyUsage=emailProtection\n";
 

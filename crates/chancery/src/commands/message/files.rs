@@ -33,6 +33,9 @@ impl Input {
         let mut source: Box<dyn Spool> = match file.filter(|file| *file != Path::new("-")) {
             Some(file) => {
                 let opened = File::open(file).map_err(cannot)?;
+                if opened.metadata().map_err(cannot)?.is_dir() {
+                    return Err(cannot(io::ErrorKind::IsADirectory.into()));
+                }
                 if opened.metadata().map_err(cannot)?.is_file() {
                     Box::new(opened)
                 } else {
@@ -139,8 +142,15 @@ pub(super) struct Sink {
 }
 
 enum Place {
-    File { writer: BufWriter<File>, written: PathBuf, target: PathBuf, is_done: bool },
+    File {
+        writer: BufWriter<File>,
+        written: PathBuf,
+        target: PathBuf,
+        is_done: bool,
+    },
     Stdout(BufWriter<io::Stdout>),
+    /// A device or a named pipe.
+    Stream(BufWriter<File>),
 }
 
 impl Sink {
@@ -162,20 +172,25 @@ impl Sink {
     }
 
     fn file(target: &Path, is_forced: bool) -> Result<Place> {
-        let written = if is_forced { beside(target)? } else { target.to_path_buf() };
+        let shown = plain(&target.display().to_string());
+        let cannot = |error: &io::Error| Failure::usage(format!("cannot write {shown}: {error}"));
+        // What a link leads to is written; a device or a named pipe is no file that could be replaced.
+        let there = fs::metadata(target).ok();
+        if there.is_some_and(|there| !there.is_file()) {
+            let stream = OpenOptions::new().write(true).open(target).map_err(|it| cannot(&it))?;
+            return Ok(Place::Stream(BufWriter::with_capacity(CHUNK, stream)));
+        }
+        let target = target.canonicalize().unwrap_or_else(|_| target.to_path_buf());
+        let written = if is_forced { beside(&target)? } else { target.clone() };
         let file = create(&written).map_err(|error| {
             if error.kind() == io::ErrorKind::AlreadyExists {
-                let message = format!("{} is there already", plain(&target.display().to_string()));
-                return Failure::usage(message)
+                return Failure::usage(format!("{shown} is there already"))
                     .hint("name another file, or add --force to replace it");
             }
-            Failure::usage(format!(
-                "cannot write {}: {error}",
-                plain(&target.display().to_string())
-            ))
+            cannot(&error)
         })?;
         let writer = BufWriter::with_capacity(CHUNK, file);
-        Ok(Place::File { writer, written, target: target.to_path_buf(), is_done: false })
+        Ok(Place::File { writer, written, target, is_done: false })
     }
 
     /// Finishes; only now a file that is replaced is.
@@ -191,6 +206,7 @@ impl Sink {
         }
         match &mut self.place {
             Place::Stdout(out) => out.flush().map_err(cannot),
+            Place::Stream(out) => out.flush().map_err(cannot),
             Place::File { writer, written, target, is_done } => {
                 writer.flush().and_then(|()| writer.get_ref().sync_all()).map_err(cannot)?;
                 if written != target {
@@ -203,10 +219,15 @@ impl Sink {
     }
 
     fn emit(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.place {
-            Place::File { writer, .. } => writer.write_all(bytes),
+        let written = match &mut self.place {
+            Place::File { writer, .. } | Place::Stream(writer) => writer.write_all(bytes),
             Place::Stdout(out) => out.write_all(bytes),
+        };
+        // A reader that goes away has seen enough; whoever is asked to write through here need not know of it.
+        if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            std::process::exit(0);
         }
+        written
     }
 }
 
