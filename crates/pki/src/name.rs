@@ -147,6 +147,22 @@ impl fmt::Display for DistinguishedName {
     }
 }
 
+impl fmt::Display for AlternativeName {
+    /// Writes the form and the value, safe to print.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(name) => write!(formatter, "DN {name}"),
+            Self::Dns(name) => write!(formatter, "DNS {}", printable(name)),
+            Self::Email(address) => write!(formatter, "mail {}", printable(address)),
+            Self::Ip(bytes) => write!(formatter, "IP {}", chancery_crypto::hex(bytes)),
+            Self::Other(number) => write!(formatter, "form {number}"),
+            Self::OtherName(kind) => write!(formatter, "otherName {kind}"),
+            Self::Upn(name) => write!(formatter, "UPN {}", printable(name)),
+            Self::Uri(uri) => write!(formatter, "URI {}", printable(uri)),
+        }
+    }
+}
+
 impl AlternativeName {
     /// Reads the value of a subject alternative name extension.
     pub(crate) fn list_from_der(der: &[u8]) -> der::Result<Vec<Self>> {

@@ -24,18 +24,21 @@ mod codes;
 mod constraints;
 mod distances;
 mod explain;
+mod json;
 mod policies;
 mod pool;
 mod question;
+mod render;
 mod revoke;
 mod rules;
 mod search;
 mod signatures;
+mod svg;
 #[cfg(test)]
 mod tests;
 mod validate;
 
-pub use answer::{Answer, Attempt, Check, Expiry, InForce, Missing, Spent, Step, Wanted};
+pub use answer::{Answer, Asked, Attempt, Check, Expiry, InForce, Missing, Spent, Step, Wanted};
 pub use policies::ValidPolicy;
 pub use pool::Pool;
 pub use question::{
@@ -45,6 +48,7 @@ pub use question::{
 pub use signatures::{
     Algorithms, CheckSignature, Flaw, OurCryptography, Signed, Verifier, WorkingKey,
 };
+pub use svg::svg;
 
 /// What a certificate is to be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

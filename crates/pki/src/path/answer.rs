@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 
 use const_oid::ObjectIdentifier;
+use serde::Serialize;
 
 use crate::certificate::Certificate;
 use crate::name::DistinguishedName;
 use crate::path::policies::ValidPolicy;
-use crate::path::{Failure, Outcome, Rule};
+use crate::path::{Failure, Outcome, Purpose, Rule};
 use crate::revocation::{self, Status};
 
 /// What came out of a question.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// For what it was asked.
+    pub asked: Asked,
     /// Whether the certificate is good for what was asked, never whether it is good.
     pub outcome: Outcome,
     /// The path that holds; or, if none does, the one that fails least.
@@ -25,6 +28,17 @@ pub struct Answer {
     pub exhausted: Option<&'static str>,
     /// What the search took.
     pub spent: Spent,
+}
+
+/// For what a certificate was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The purpose.
+    pub purpose: Purpose,
+    /// The mail address, if it counted.
+    pub address: Option<String>,
+    /// The time, in Unix seconds.
+    pub at: i64,
 }
 
 /// One path that was tried.
@@ -112,7 +126,7 @@ pub enum Wanted {
 }
 
 /// What a search took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Spent {
     /// Certificates tried as issuers.
     pub candidates: u32,

@@ -229,3 +229,75 @@ fn ends_with(text: &str, end: &str) -> bool {
     let start = text.len().checked_sub(end.len());
     start.and_then(|start| text.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_has_its_own_rule() {
+        use AlternativeName::{Dns, Email, Ip, Upn, Uri};
+
+        let (inside, outside, unknown) = (Relation::Inside, Relation::Outside, Relation::Unknown);
+        let form = |make: fn(String) -> AlternativeName| move |text: &str| make(text.to_owned());
+        let (dns, email, uri, upn) = (form(Dns), form(Email), form(Uri), form(Upn));
+        let ip = |bytes: &[u8]| Ip(bytes.to_vec());
+        let network = ip(&[192, 0, 2, 0, 255, 255, 255, 0]);
+        for (base, name, expected) in [
+            (dns("acme.example"), dns("acme.example"), inside),
+            (dns("acme.example"), dns("MAIL.Acme.Example"), inside),
+            (dns("acme.example"), dns("notacme.example"), outside),
+            (dns(".acme.example"), dns("mail.acme.example"), inside),
+            (dns(""), dns("anything.example"), inside),
+            (email("acme.example"), email("alice@ACME.example"), inside),
+            (email("acme.example"), email("alice@mail.acme.example"), outside),
+            (email(".acme.example"), email("alice@mail.acme.example"), inside),
+            (email(".acme.example"), email("alice@acme.example"), outside),
+            (email("alice@acme.example"), email("alice@acme.EXAMPLE"), inside),
+            (email("alice@acme.example"), email("Alice@acme.example"), outside),
+            (email("acme.example"), email("no address"), unknown),
+            (uri("acme.example"), uri("https://acme.example/x"), inside),
+            (uri("acme.example"), uri("https://user@acme.example:8443?x"), inside),
+            (uri("acme.example"), uri("https://www.acme.example/"), outside),
+            (uri(".acme.example"), uri("ldap://www.acme.example/cn=x"), inside),
+            (uri(".acme.example"), uri("https://acme.example/"), outside),
+            // Without a host name a URI must be rejected (RFC 5280 section 4.2.1.10).
+            (uri("acme.example"), uri("https://192.0.2.1/"), unknown),
+            (uri("acme.example"), uri("https://[2001:db8::1]/"), unknown),
+            (uri("acme.example"), uri("urn:isbn:1"), unknown),
+            (uri("acme.example"), uri("https://"), unknown),
+            (upn("acme.example"), upn("alice@acme.example"), inside),
+            (upn("@acme.example"), upn("alice@acme.example"), inside),
+            (upn("acme.example"), upn("alice@globex.example"), outside),
+            (network.clone(), ip(&[192, 0, 2, 99]), inside),
+            (network.clone(), ip(&[192, 0, 3, 99]), outside),
+            (network.clone(), ip(&[0; 16]), outside),
+            (network, ip(&[1, 2, 3]), unknown),
+            (ip(&[192, 0, 2, 0]), ip(&[192, 0, 2, 0]), unknown),
+            (AlternativeName::Other(8), AlternativeName::Other(8), unknown),
+            (AlternativeName::Other(8), AlternativeName::Other(5), Relation::Unrelated),
+            (dns("acme.example"), email("alice@acme.example"), Relation::Unrelated),
+        ] {
+            assert_eq!(relation(&base, &name), expected, "{name} under {base}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_does_not_cover_what_is_excluded() {
+        let dns = |name: &str| AlternativeName::Dns(name.to_owned());
+        let limits = NameConstraints {
+            permitted: vec![dns("acme.example")],
+            excluded: vec![dns("secret.acme.example")],
+            has_distances: false,
+        };
+        for (name, is_broken) in [
+            ("www.acme.example", false),
+            ("www.secret.acme.example", true),
+            ("*.acme.example", true),
+            ("*.www.acme.example", false),
+        ] {
+            let name = dns(name);
+            assert_eq!(broken(&limits, &Name::Alternative(&name)).is_some(), is_broken, "{name}");
+        }
+    }
+}

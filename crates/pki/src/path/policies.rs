@@ -182,3 +182,62 @@ pub(super) fn user_constrained(
         Some(wanted) => authority.intersection(wanted).copied().collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oid(number: usize) -> ObjectIdentifier {
+        ObjectIdentifier::new(&format!("1.3.6.1.4.1.99999.{number}")).unwrap()
+    }
+
+    /// Each certificate has each of a hundred policies and maps each to all: the tree of RFC 5280 would have a hundred to
+    /// the power of the depth nodes.
+    #[test]
+    fn mappings_of_everything_to_everything_stay_small() {
+        let policies: Vec<_> = (1..=100).map(oid).collect();
+        let mappings: Vec<_> =
+            policies.iter().flat_map(|from| policies.iter().map(|to| (*from, *to))).collect();
+        let mut graph = PolicyGraph::new();
+        for _ in 0..10 {
+            graph.descend(Some(&policies), true);
+            graph.map(&mappings, true);
+        }
+        assert!(graph.depths.iter().all(|nodes| nodes.len() <= 100));
+        assert_eq!(graph.authority_constrained(), policies.iter().copied().collect());
+    }
+
+    #[test]
+    fn a_policy_that_is_mapped_keeps_the_name_of_the_first_authority() {
+        let mut graph = PolicyGraph::new();
+        graph.descend(Some(&[oid(1), oid(2)]), true);
+        graph.map(&[(oid(1), oid(7))], true);
+        graph.descend(Some(&[oid(7)]), true);
+        assert_eq!(graph.authority_constrained(), [oid(1)].into());
+        // Policy 2 ended one depth above, and 7 is known only to the second authority.
+        let wanted = [oid(2), oid(7)].into();
+        assert!(user_constrained(&graph.authority_constrained(), Some(&wanted)).is_empty());
+    }
+
+    #[test]
+    fn any_policy_stands_for_what_is_wanted_unless_it_is_inhibited() {
+        let mut graph = PolicyGraph::new();
+        graph.descend(Some(&[ANY_POLICY]), true);
+        let authority = graph.authority_constrained();
+        assert_eq!(user_constrained(&authority, Some(&[oid(5)].into())), [oid(5)].into());
+        graph.descend(Some(&[ANY_POLICY]), false);
+        assert!(graph.is_null() && graph.authority_constrained().is_empty());
+        // What is NULL stays so.
+        graph.descend(Some(&[oid(1)]), true);
+        assert!(graph.is_null());
+    }
+
+    #[test]
+    fn a_mapping_that_is_not_permitted_ends_its_policy() {
+        let mut graph = PolicyGraph::new();
+        graph.descend(Some(&[oid(1), oid(2)]), true);
+        graph.map(&[(oid(1), oid(3))], false);
+        graph.descend(Some(&[oid(1), oid(2), oid(3)]), true);
+        assert_eq!(graph.authority_constrained(), [oid(2)].into());
+    }
+}

@@ -111,6 +111,19 @@ fn extended_usage_permits(step: &Step, purpose: Purpose) -> Option<bool> {
 }
 
 impl Purpose {
+    /// Returns the name by which it is chosen on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::CrlSign => "crl-sign",
+            Self::OcspSign => "ocsp-sign",
+            Self::SmimeEncrypt => "smime-encrypt",
+            Self::SmimeSign => "smime-sign",
+            Self::TlsClient => "tls-client",
+            Self::TlsServer => "tls-server",
+        }
+    }
+
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::Any => "any purpose",

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use crate::certificate::Certificate;
-use crate::path::answer::{Answer, Attempt, Spent, Step};
+use crate::path::answer::{Answer, Asked, Attempt, Spent, Step};
 use crate::path::distances::Distances;
 use crate::path::pool::Entry;
 use crate::path::question::Question;
@@ -276,7 +276,9 @@ impl<'a> Search<'a> {
         };
         missing.extend(explain::missing_evidence(&path));
         let exhausted = self.exhausted.filter(|_| !is_found);
-        Answer { outcome, path, others: self.failed, missing, exhausted, spent: self.spent }
+        let Question { purpose, address, at, .. } = *self.question;
+        let asked = Asked { purpose, address: address.map(str::to_owned), at };
+        Answer { asked, outcome, path, others: self.failed, missing, exhausted, spent: self.spent }
     }
 
     fn is_exhausted(&mut self) -> bool {

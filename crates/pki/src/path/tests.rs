@@ -1,5 +1,8 @@
 //! Tests of path checking that need many certificates; the single rules are in `tests/vectors/path`.
 
+mod answers;
+mod graphs;
+
 use chancery_crypto::{KeyKind, PrivateKey};
 
 use crate::extension::{ExtendedKeyUsage, KeyUsage};
