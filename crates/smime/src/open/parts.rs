@@ -14,7 +14,8 @@ use crate::{
     error,
     open::{
         layers::{Content, Layer, Peeled},
-        signature, tnef,
+        signature,
+        tnef::{self, Unpacked},
     },
     spool::{Spool, Spools},
     verdict::{PartialVerdict, Problem},
@@ -74,11 +75,15 @@ impl Peeled<'_> {
         self.is_partial = true;
         let partial = partial(index, &protected);
         if self.layers.iter().any(|layer| matches!(layer, Layer::PartlySigned(_))) {
-            let text = format!(
-                "part {} is signed; nobody signed part {}",
-                partial.protected.join(", "),
-                partial.outside.join(", ")
-            );
+            let protected = partial.protected.join(", ");
+            let text = if partial.outside.is_empty() {
+                format!(
+                    "part {protected} is signed by itself; nobody signed the message as a whole"
+                )
+            } else {
+                let outside = partial.outside.join(", ");
+                format!("part {protected} is signed; nobody signed part {outside}")
+            };
             self.problems.push(Problem::new(&error::PARTIALLY_PROTECTED, text));
         } else if !found.stray_signatures.is_empty() {
             self.problems.push(Problem::new(
@@ -131,7 +136,14 @@ impl Peeled<'_> {
             return Ok(None);
         }
         let mut spool = spools.fresh()?;
-        let is_whole = tnef::unpack(body(entity, part)?, &mut spool)?;
+        let unpacked = tnef::unpack(body(entity, part)?, &mut spool)?;
+        if unpacked == Unpacked::WithMore {
+            let text =
+                "winmail.dat has more in it than the protected message; Outlook shows that too";
+            self.note(Problem::new(&error::PARTIALLY_PROTECTED, text));
+            self.is_ambiguous = true;
+        }
+        let is_whole = unpacked != Unpacked::Nothing;
         self.is_from_tnef |= is_whole;
         if is_whole {
             self.names.push("winmail.dat");

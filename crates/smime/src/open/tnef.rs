@@ -5,30 +5,55 @@
 
 use std::io::{self, Read, Write};
 
-/// Copies the first attachment to `out` as a MIME entity; returns false if there is none that is whole.
-pub(super) fn unpack(mut tnef: impl Read, out: &mut dyn Write) -> io::Result<bool> {
+/// What was in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unpacked {
+    /// The message, and nothing else that a reader is shown.
+    Alone,
+    /// Another attachment or a text beside the message.
+    WithMore,
+    /// No attachment that is whole.
+    Nothing,
+}
+
+/// Copies the first attachment to `out` as a MIME entity.
+pub(super) fn unpack(mut tnef: impl Read, out: &mut dyn Write) -> io::Result<Unpacked> {
     let mut head = [0; 6];
     if !fill(&mut tnef, &mut head)? || !head.starts_with(&SIGNATURE) {
-        return Ok(false);
+        return Ok(Unpacked::Nothing);
     }
+    let (mut is_found, mut has_more) = (false, false);
     for _ in 0..MAX_ATTRIBUTES {
         // The level, the identifier, the length.
         let (mut level, mut id, mut length) = ([0; 1], [0; 4], [0; 4]);
+        let mut is_there = true;
         for field in [&mut level[..], &mut id, &mut length] {
-            if !fill(&mut tnef, field)? {
-                return Ok(false);
+            is_there = is_there && fill(&mut tnef, field)?;
+        }
+        if !is_there {
+            return Ok(match (is_found, has_more) {
+                (false, _) => Unpacked::Nothing,
+                (true, false) => Unpacked::Alone,
+                (true, true) => Unpacked::WithMore,
+            });
+        }
+        let (id, length) = (u32::from_le_bytes(id), u64::from(u32::from_le_bytes(length)));
+        if id == ATTACH_DATA && !is_found {
+            if !copy(&mut tnef, length, out)? {
+                return Ok(Unpacked::Nothing);
             }
+            is_found = true;
+            continue;
         }
-        let (id, length) = (u32::from_le_bytes(id), u32::from_le_bytes(length));
-        if id == ATTACH_DATA {
-            return copy(&mut tnef, u64::from(length), out);
-        }
-        let skipped = io::copy(&mut (&mut tnef).take(u64::from(length) + 2), &mut io::sink())?;
-        if skipped < u64::from(length) + 2 {
-            return Ok(false);
-        }
+        let mut data = (&mut tnef).take(length + 2);
+        let mut start = Vec::new();
+        (&mut data).take(length.min(BODY_START)).read_to_end(&mut start)?;
+        let is_blank = start.iter().all(|byte| *byte == 0 || byte.is_ascii_whitespace());
+        has_more |= id == ATTACH_DATA || id == BODY && !is_blank;
+        io::copy(&mut data, &mut io::sink())?;
     }
-    Ok(false)
+    // Nobody has so many; what else is in it is not known.
+    Ok(if is_found { Unpacked::WithMore } else { Unpacked::Nothing })
 }
 
 /// Copies the data of an attachment, and compares its checksum: the sum of its bytes (MS-OXTNEF section 2.1.3.1).
@@ -71,6 +96,12 @@ pub(super) const SIGNATURE: [u8; 4] = [0x78, 0x9f, 0x3e, 0x22];
 /// `attAttachData` (MS-OXTNEF section 2.1.3.3).
 const ATTACH_DATA: u32 = 0x0006_800f;
 
+/// `attBody`, the text that Outlook shows.
+const BODY: u32 = 0x0002_800c;
+
+/// So much of a text is looked at; blank is only what is blank here.
+const BODY_START: u64 = 4096;
+
 const DER_SEQUENCE: u8 = 0x30;
 
 /// What stands before an attachment that is a CMS structure.
@@ -96,7 +127,7 @@ mod tests {
 
     fn unpacked(tnef: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        unpack(tnef, &mut out).unwrap().then_some(out)
+        (unpack(tnef, &mut out).unwrap() != Unpacked::Nothing).then_some(out)
     }
 
     #[test]
@@ -116,6 +147,26 @@ mod tests {
         changed[before.len() + 12] ^= 1;
         assert_eq!(unpacked(&changed), None, "the checksum does not fit");
         assert_eq!(unpacked(&[before.as_slice(), &attribute(2, ATTACH_DATA, b"")].concat()), None);
+    }
+
+    #[test]
+    fn what_lies_beside_the_message_is_noticed() {
+        let head = [&SIGNATURE[..], &[1, 0]].concat();
+        let message = attribute(2, ATTACH_DATA, b"Content-Type: text/plain\r\n\r\nhello");
+        let other = attribute(2, ATTACH_DATA, b"pay Eve");
+        let text = |words: &[u8]| attribute(1, BODY, words);
+        for (parts, expected) in [
+            (vec![&message], Unpacked::Alone),
+            (vec![&text(b" \r\n\0"), &message], Unpacked::Alone),
+            (vec![&text(b"pay Eve\0"), &message], Unpacked::WithMore),
+            (vec![&message, &text(b"pay Eve\0")], Unpacked::WithMore),
+            (vec![&message, &other], Unpacked::WithMore),
+            (vec![&text(b"pay Eve\0")], Unpacked::Nothing),
+        ] {
+            let all: Vec<u8> = parts.into_iter().flatten().copied().collect();
+            let found = unpack(&*[head.as_slice(), &all].concat(), &mut io::sink()).unwrap();
+            assert_eq!(found, expected);
+        }
     }
 
     proptest! {
