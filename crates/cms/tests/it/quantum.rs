@@ -138,3 +138,74 @@ fn openssl_4_reads_ours_and_we_read_its() {
         }
     }
 }
+
+/// Flips a bit in the middle of the octet string that begins with these bytes.
+fn broken(message: &[u8], beginning: &[u8]) -> Vec<u8> {
+    let found = message.windows(beginning.len()).rposition(|window| window == beginning);
+    let mut changed = message.to_vec();
+    changed[found.unwrap() + beginning.len() + 30] ^= 1;
+    changed
+}
+
+#[test]
+fn openssl_4_and_we_judge_a_classical_signer_and_one_with_ml_dsa_each() {
+    let Some(workshop) = Workshop::with_openssl_4() else {
+        println!("there is no openssl-4: nothing compared");
+        return;
+    };
+    let content = noise(5000);
+    workshop.write("content", &content);
+    let quantum = workshop.person("quantum", "ML-DSA-65");
+    // How the signature begins: the tag and the length of an octet string, and of an ECDSA signature inside.
+    let quantum_signature = [0x04, 0x82, 0x0c, 0xed];
+    for (name, kind, beginning) in [
+        ("rsa", "rsa:2048", &[0x04, 0x82, 0x01, 0x00][..]),
+        // As long as most are; one that is shorter is made anew.
+        ("p256", "ec:P-256", &[0x04, 0x46, 0x30, 0x44]),
+    ] {
+        let classical = workshop.person(name, kind);
+        workshop.write(
+            "both.pem",
+            &[workshop.read(&format!("{name}.crt")), workshop.read("quantum.crt")].concat(),
+        );
+        let verify = "cms -verify -binary -inform DER -CAfile both.pem -purpose any -out plain -in";
+        let ours = || {
+            let signers = [classical.signer(), quantum.signer()];
+            sign_attached(&content, &signers, &[], &SignOptions::default()).unwrap()
+        };
+        let theirs = || {
+            workshop.run(&format!(
+                "cms -sign -binary -nodetach -in content -signer {name}.crt -inkey {name}.key \
+                 -signer quantum.crt -inkey quantum.key -outform DER -out theirs.der"
+            ));
+            workshop.read("theirs.der")
+        };
+        let makers: [(&str, &dyn Fn() -> Vec<u8>); 2] = [("ours", &ours), ("theirs", &theirs)];
+        for (maker, make) in makers {
+            let is_usual = |it: &Vec<u8>| it.windows(4).any(|window| window == beginning);
+            let message = std::iter::repeat_with(make).take(200).find(is_usual).unwrap();
+            let sound = |message: &[u8]| {
+                workshop.write("message.der", message);
+                let theirs = workshop.attempt(&format!("{verify} message.der")).is_ok();
+                let (_, report) = verify_attached(message).unwrap();
+                assert_eq!(report.signers.len(), 2, "{name}, {maker}");
+                let is_sound = |quantum: bool| {
+                    let mut signers = report.signers.iter();
+                    signers.find(|it| (it.algorithm == "ml-dsa-65") == quantum).unwrap().is_sound()
+                };
+                ([is_sound(false), is_sound(true)], theirs)
+            };
+            assert_eq!(sound(&message), ([true, true], true), "{name}, {maker}");
+            assert_eq!(workshop.read("plain"), content);
+            // Each of the two is told apart, and one good one does not make the other good.
+            let one = broken(&message, beginning);
+            assert_eq!(sound(&one), ([false, true], false), "{name}, {maker}");
+            let other = broken(&message, &quantum_signature);
+            assert_eq!(sound(&other), ([true, false], false), "{name}, {maker}");
+            let place = message.windows(100).position(|it| *it == content[..100]).unwrap();
+            let mut changed = message.clone();
+            changed[place] ^= 1;
+            assert_eq!(sound(&changed), ([false, false], false), "{name}, {maker}");
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! Who may speak for which From: strangers, partners, ourselves, and those who pretend.
 
-use chancery_crypto::KeyKind;
+use chancery_cms::{SignOptions, SignerKey, sign_attached};
+use chancery_crypto::{KeyKind, PrivateKey};
 use chancery_pki::{Organisation, issue};
-use chancery_smime::{Anchor, ContentAlgorithm, Delivered, NoTrust, Outcome, Reach, SignerTrust};
+use chancery_smime::{
+    Anchor, ContentAlgorithm, Delivered, NoTrust, Outcome, Reach, SignerTrust, SignerVerdict,
+};
 
 use crate::{
     openssl::OpenSsl,
@@ -106,6 +109,56 @@ fn several_authors_need_a_signer_for_each() {
         let opened = open_as(&globex, &wire, &vec![acme.anchor()]);
         assert_eq!(opened.verdict.result, result, "{from}: {:#?}", opened.verdict);
         assert_eq!(opened.bytes, original.as_bytes());
+    }
+}
+
+#[test]
+fn a_classical_signer_and_one_with_ml_dsa_are_judged_each() {
+    let globex = Party::globex();
+    for kind in [KeyKind::Rsa2048, KeyKind::EcP256] {
+        let acme = Party::new("Acme", "acme.example", kind);
+        let quantum = PrivateKey::generate(KeyKind::MlDsa65).unwrap();
+        let organisation = Organisation::new("Acme", ["acme.example"]).unwrap();
+        let authority = issue::Authority { key: &acme.ca_key, certificate: &acme.ca };
+        let certificate = issue::organisation_signing(
+            &organisation,
+            &authority,
+            quantum.public_key(),
+            AT - 10,
+            [8; 20],
+        )
+        .unwrap();
+        let keys = [
+            SignerKey::new(acme.signing_key.clone(), acme.signing.der()).unwrap(),
+            SignerKey::new(quantum, certificate.der()).unwrap(),
+        ];
+        let options = SignOptions { signing_time: Some(AT), ..SignOptions::default() };
+        let der = sign_attached(b"Content-Type: text/plain\r\n\r\nhello\r\n", &keys, &[], &options);
+        let der = der.unwrap();
+        let open = |der: &[u8]| {
+            let armor = base64_simd::STANDARD.encode_to_string(der);
+            let message = format!(
+                "From: joerg@acme.example\r\nContent-Type: application/pkcs7-mime; smime-type=signed-data\r\n\
+                 Content-Transfer-Encoding: base64\r\n\r\n{armor}\r\n"
+            );
+            open_as(&globex, message.as_bytes(), &vec![acme.anchor()])
+        };
+        let opened = open(&der);
+        assert_eq!(opened.verdict.result, Outcome::Verified, "{:#?}", opened.verdict);
+        let signers = &opened.verdict.signers;
+        assert!(signers.iter().all(|it| it.signature_ok && it.speaks_for_from), "{signers:#?}");
+        let is_quantum = |it: &&SignerVerdict| it.algorithm == "ml-dsa-65";
+        assert_eq!((signers.len(), signers.iter().filter(is_quantum).count()), (2, 1));
+        // The signature of ML-DSA-65 has 3309 bytes.
+        let place = der.windows(4).rposition(|it| it == [0x04, 0x82, 0x0c, 0xed]).unwrap();
+        let mut torn = der;
+        torn[place + 1000] ^= 1;
+        let opened = open(&torn);
+        assert_ne!(opened.verdict.result, Outcome::Verified, "{:#?}", opened.verdict);
+        assert!(opened.codes().contains(&"smime.signers_disagree"), "{:?}", opened.codes());
+        let signers = &opened.verdict.signers;
+        assert!(!signers.iter().find(is_quantum).unwrap().signature_ok);
+        assert!(signers.iter().find(|it| !is_quantum(it)).unwrap().signature_ok);
     }
 }
 
