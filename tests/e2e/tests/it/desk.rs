@@ -52,26 +52,11 @@ impl Desk {
         desk
     }
 
-    fn person(&self, name: &str, key: &[&str], usage: &str) {
+    pub(crate) fn person(&self, name: &str, key: &[&str], usage: &str) {
         let file = |end: &str| format!("{name}.{end}");
-        let (key_file, csr, pem) = (file("key"), file("csr"), file("pem"));
-        let subject = format!("/CN={name}");
-        self.ssl(&[
-            &[
-                "req", "-new", "-nodes", "-keyout", &key_file, "-out", &csr, "-subj", &subject,
-                "-newkey",
-            ],
-            key,
-        ]);
-        self.write(
-            "extensions",
-            &format!(
-                "subjectAltName=email:{name}@acme.example\nkeyUsage=critical,digitalSignature,{usage}\n\
-                 extendedKeyUsage=emailProtection\nbasicConstraints=CA:FALSE\n"
-            ),
-        );
-        let ca = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "9"];
-        self.ssl(&[&["x509", "-req", "-in", &csr, "-out", &pem, "-extfile", "extensions"], &ca]);
+        let (key_file, pem) = (file("key"), file("pem"));
+        self.key(name, name, key);
+        self.certify(name, name, &pem, &format!("digitalSignature,{usage}"), "9");
         let pair = ["-in", &pem, "-inkey", &key_file, "-passout", "file:passphrase"];
         self.ssl(&[&["pkcs12", "-export", "-out", &file("p12")], &pair, &["-certfile", "ca.pem"]]);
         // What Windows and OpenSSL 1 wrote, as far as it can be without a provider that is not loaded everywhere.
@@ -88,6 +73,28 @@ impl Desk {
             "-passout",
             "file:passphrase",
         ]]);
+    }
+
+    /// Makes a key of a person, and the request for its certificate.
+    pub(crate) fn key(&self, person: &str, name: &str, key: &[&str]) {
+        let (key_file, csr) = (format!("{name}.key"), format!("{name}.csr"));
+        let subject = format!("/CN={person}");
+        let request = ["req", "-new", "-nodes", "-keyout", &key_file, "-out", &csr];
+        self.ssl(&[&request, &["-subj", &subject, "-newkey"], key]);
+    }
+
+    /// Certifies a key of a person for these usages and so many days.
+    pub(crate) fn certify(&self, person: &str, key: &str, file: &str, usages: &str, days: &str) {
+        self.write(
+            "extensions",
+            &format!(
+                "subjectAltName=email:{person}@acme.example\nkeyUsage=critical,{usages}\n\
+                 extendedKeyUsage=emailProtection\nbasicConstraints=CA:FALSE\n"
+            ),
+        );
+        let csr = format!("{key}.csr");
+        let ca = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days];
+        self.ssl(&[&["x509", "-req", "-in", &csr, "-out", file, "-extfile", "extensions"], &ca]);
     }
 
     pub(crate) fn ssl(&self, words: &[&[&str]]) -> String {

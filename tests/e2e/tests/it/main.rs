@@ -12,6 +12,7 @@ mod choice;
 mod commands;
 mod crash;
 mod desk;
+mod desk_keys;
 mod dialogues;
 mod harness;
 mod interop;

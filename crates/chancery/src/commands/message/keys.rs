@@ -158,9 +158,12 @@ fn of_file(name: &Path, office: Option<&Office>) -> Result<RecipientKey> {
     };
     let mut same: Vec<&Certificate> = found.iter().filter(is_same).collect();
     same.sort_by_key(|it| Reverse((it.is_valid_at(at), may_encrypt(it))));
-    let Some(&certificate) = same.first().filter(|it| it.is_valid_at(at)) else {
-        return Err(Failure::no(format!("the certificate in {shown} is out of its time"))
-            .hint("ask the recipient for the current one"));
+    let is_right = |it: &&&Certificate| it.is_valid_at(at) && may_encrypt(it);
+    let Some(&certificate) = same.first().filter(is_right) else {
+        let is_valid = same.first().is_some_and(|it| it.is_valid_at(at));
+        let why = if is_valid { "for signing only" } else { "out of its time" };
+        return Err(Failure::no(format!("the certificate in {shown} is {why}"))
+            .hint("ask the recipient for the current one, and the one to encrypt to"));
     };
     let known = office.map(|office| office.known_of(certificate)).transpose()?.unwrap_or_default();
     RecipientKey::new(certificate.der(), &known).map_err(|error| Failure::of(&shown, &error))
