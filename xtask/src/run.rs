@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 /// What every task returns; the text is for people.
@@ -25,9 +26,17 @@ pub(crate) fn cache() -> Result<PathBuf> {
     Ok(base.join("chancery"))
 }
 
-/// Returns cargo's build folder.
+/// Returns cargo's build folder, wherever the environment or a configuration of cargo puts it.
 pub(crate) fn target() -> PathBuf {
-    variable("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    let usual = || root().join(variable("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+    let told = || {
+        let metadata =
+            output(cargo().args(["metadata", "--format-version=1", "--no-deps"])).ok()?;
+        let metadata: serde_json::Value = serde_json::from_str(&metadata).ok()?;
+        metadata["target_directory"].as_str().map(PathBuf::from)
+    };
+    TARGET.get_or_init(|| told().unwrap_or_else(usual)).clone()
 }
 
 /// Returns the cargo that started us, so that one run uses one toolchain.

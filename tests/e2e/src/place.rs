@@ -6,7 +6,7 @@ use std::{
     hash::{BuildHasher as _, Hasher as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// Below the range that the kernel hands to outgoing connections, so that none of those takes a port we picked.
 const FIRST: u16 = 10_000;
 const LAST: u16 = 32_000;
+
+/// Leaves room for the names of folders and sockets below.
+const MAX_BASE: usize = 30;
 
 /// A folder that other users can look into, removed at the end.
 #[derive(Debug)]
@@ -33,8 +36,10 @@ impl Folder {
     /// Makes an empty folder.
     #[expect(clippy::new_without_default, reason = "making a folder is not a default")]
     pub fn new() -> Self {
-        let folder = TempDir::with_prefix("chancery-e2e-").expect("cannot make a temporary folder");
-        // Postfix drops its rights, and must still reach its queue.
+        // Postfix drops its rights, and must still read what is written here, whatever the caller's habit is.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        let folder = tempfile::Builder::new().prefix("chancery-e2e-").tempdir_in(base());
+        let folder = folder.expect("cannot make a temporary folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))
             .expect("cannot open the folder to others");
         Self(folder)
@@ -44,6 +49,17 @@ impl Folder {
     pub fn path(&self) -> &Path {
         self.0.path()
     }
+}
+
+/// Returns where folders are made: every user must get there, and the path of a socket has 108 bytes at most.
+fn base() -> PathBuf {
+    let is_open = |folder: &Path| {
+        fs::metadata(folder).is_ok_and(|it| it.is_dir() && it.permissions().mode() & 0o001 != 0)
+    };
+    let is_good =
+        |place: &PathBuf| place.as_os_str().len() <= MAX_BASE && place.ancestors().all(is_open);
+    let usual = std::env::temp_dir();
+    [usual.clone(), "/tmp".into(), "/var/tmp".into()].into_iter().find(is_good).unwrap_or(usual)
 }
 
 impl Port {
