@@ -39,7 +39,9 @@
 
 mod algorithm;
 mod binding;
+pub mod bundle;
 mod certificate;
+pub mod describe;
 mod error;
 mod extension;
 pub mod issue;

@@ -10,13 +10,13 @@
 //! Nothing is fetched and nothing is trusted because it is there: a list counts when its issuer, its scope, its dates,
 //! its signer's path and its signature hold. What holds about the certificate itself (dates, path) is not looked at here.
 
-mod cursor;
+pub(crate) mod cursor;
 mod evidence;
 mod freshness;
-mod list;
+pub(crate) mod list;
 mod lists;
-mod ocsp;
-mod point;
+pub(crate) mod ocsp;
+pub(crate) mod point;
 mod reason;
 mod responses;
 mod scope;

@@ -207,6 +207,8 @@ pub(crate) const ENUMERATED: u8 = 0x0a;
 pub(crate) const GENERALIZED_TIME: u8 = 0x18;
 /// `SEQUENCE`, always constructed.
 pub(crate) const SEQUENCE: u8 = 0x30;
+/// `SET`, always constructed.
+pub(crate) const SET: u8 = 0x31;
 
 /// Returns the identifier octet of a context-specific element that contains others.
 pub(crate) const fn constructed(number: u8) -> u8 {

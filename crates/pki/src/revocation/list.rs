@@ -108,6 +108,11 @@ impl RevocationList {
         self.0.entries.unknown_critical()
     }
 
+    /// Returns the first entries with their serial numbers, in the order of the list.
+    pub(crate) fn first_entries(&self, limit: usize) -> Vec<(Vec<u8>, Entry)> {
+        self.0.entries.first(&self.0.der, limit)
+    }
+
     /// Finds the entry of a certificate.
     pub(crate) fn find(&self, issuer: &DistinguishedName, serial: &[u8]) -> Option<Entry> {
         self.0.entries.find(&self.0.der, &self.0.issuer, issuer, serial)

@@ -4,7 +4,7 @@
 use crate::certificate::Certificate;
 use crate::name::DistinguishedName;
 use crate::revocation::cursor::{self, BOOLEAN, Cursor, Element, Flaw, OBJECT_IDENTIFIER};
-use crate::revocation::cursor::{OCTET_STRING, SEQUENCE, constructed, primitive};
+use crate::revocation::cursor::{OCTET_STRING, SEQUENCE, SET, constructed, primitive};
 use crate::revocation::reason::Reasons;
 
 /// One `DistributionPoint`.
@@ -269,8 +269,6 @@ fn comparable_uri(element: &Element<'_>) -> Result<String, Flaw> {
     Ok(host.to_ascii_lowercase() + rest)
 }
 
-/// `SET`, always constructed.
-const SET: u8 = 0x31;
 /// `rfc822Name`.
 const MAIL: u8 = primitive(1);
 /// `dNSName`.

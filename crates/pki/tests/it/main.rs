@@ -3,6 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start openssl and read the vectors")]
 
 #[cfg(test)]
+mod bundle;
+#[cfg(test)]
+mod describe;
+#[cfg(test)]
 mod dsa;
 #[cfg(test)]
 mod hostile;

@@ -111,6 +111,20 @@ impl Entries {
         found
     }
 
+    /// Returns the first entries with their serial numbers, in the order of the list.
+    pub(super) fn first(&self, der: &[u8], limit: usize) -> Vec<(Vec<u8>, Entry)> {
+        let mut places: Vec<_> = self.index.iter().map(|item| lower(*item)).collect();
+        places.sort_unstable();
+        let read = |place: &u32| {
+            let (serial, since, rest) = fields(&entry_at(der, *place)?).ok()?;
+            let extensions = Extensions::read(rest).ok()?;
+            let reason = extensions.reason.unwrap_or(Reason::Unspecified);
+            let invalid_since = extensions.invalid_since;
+            Some((serial.to_vec(), Entry { since, invalid_since, reason }))
+        };
+        places.iter().take(limit).filter_map(read).collect()
+    }
+
     /// RFC 5280 section 5.3.3: an entry without an issuer has that of the entry before it, the first that of the list.
     fn is_issued_by(
         &self,
