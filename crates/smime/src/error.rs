@@ -111,6 +111,11 @@ codes! {
         "The signer says in the signed content that the message was sent without encryption (hp=\"clear\", RFC 9788), and it came \
          encrypted: somebody who could read it on the way encrypted it to us. The signature counts; the text was not secret, so \
          the message does not meet a demand for protection.";
+    ENCRYPTION_UNSUPPORTED: "smime.encryption_unsupported", Partner, Never, "550 5.7.6",
+        "the message is encrypted in a way that is not supported",
+        "The cipher, the way in which its key is carried, or the structure around it is not one that is read here, or is larger \
+         than any that mail programs make. The message says so in clear, before any key is used, so that nothing is wrong with \
+         our keys or with the message. Ask the sender to encrypt with AES and RSA, or with an elliptic curve of NIST.";
     FROM_AMBIGUOUS: "smime.from_ambiguous", Sender, Never, "550 5.7.1",
         "the message has no single clear From",
         "From is missing, occurs more than once or cannot be read, so that mail programs may show different senders. \
@@ -153,9 +158,9 @@ codes! {
          signature is right again with CRLF; or the encrypted content had others, which were made CRLF before delivery, because \
          bare CR and LF can smuggle a second message into the next server. The signature counts. Nothing needs to be done.";
     MALFORMED: "smime.malformed", Partner, Never, "550 5.6.0",
-        "the S/MIME structure is damaged",
-        "The message says that it is S/MIME, but the structure inside cannot be read to its end: it was cut, re-encoded or \
-         never right. Ask the sender to send it again and look for a relay that changes messages.";
+        "the S/MIME structure is damaged, or holds no mail",
+        "The message says that it is S/MIME, but the structure inside is of a kind that is not used in mail, or cannot be read to its \
+         end: it was cut, re-encoded or never right. Ask the sender to send it again and look for a relay that changes messages.";
     MEDIA_TYPE: "smime.media_type", Sender, Never, "550 5.6.0",
         "the media type of the message is not clear",
         "The message has several Content-Type fields, or one that programs would read in different ways. It cannot be \

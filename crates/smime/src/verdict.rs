@@ -268,22 +268,33 @@ impl Verdict {
     }
 
     /// Returns the code to show to the outside, in a reply or a notice; none if all is well.
+    pub fn public_code(&self) -> Option<&'static Code> {
+        self.public_problem().map(|(code, _)| code)
+    }
+
+    /// Returns the code to show to the outside with what was found, if that can be told; none if all is well.
     ///
     /// It is the same for everything that goes wrong while decrypting, or the sender of changed messages could learn
-    /// from it what they decrypt to.
-    pub fn public_code(&self) -> Option<&'static Code> {
+    /// from it what they decrypt to. What the message says in clear, before any key is used, is told.
+    pub fn public_problem(&self) -> Option<(&'static Code, Option<&str>)> {
         let known =
             |problem: &Problem| error::CODES.iter().find(|code| code.id == problem.code).copied();
         match self.result {
             Outcome::Verified | Outcome::Unprotected => None,
-            Outcome::Undecipherable if self.has_problem(&error::NOT_FOR_US) => {
-                Some(&error::NOT_FOR_US)
+            Outcome::Undecipherable => {
+                // Once a layer was opened, what lies deeper depends on a key.
+                let is_in_clear = |problem: &&Problem| {
+                    self.encryption.is_none() && IN_CLEAR.iter().any(|it| it.id == problem.code)
+                };
+                let told = self.problems.iter().rev().find(is_in_clear);
+                told.and_then(|problem| Some((known(problem)?, Some(problem.text.as_str()))))
+                    .or(Some((&error::UNDECIPHERABLE, None)))
             }
-            Outcome::Undecipherable => Some(&error::UNDECIPHERABLE),
             Outcome::Failed | Outcome::Unverified => {
                 let decisive =
                     |problem: &&Problem| !NOTES.iter().any(|note| note.id == problem.code);
-                self.problems.iter().find(decisive).or(self.problems.first()).and_then(known)
+                let problem = self.problems.iter().find(decisive).or(self.problems.first())?;
+                Some((known(problem)?, Some(&problem.text)))
             }
         }
     }
@@ -313,6 +324,10 @@ impl Verdict {
         Some(format!("{}: {}", code.id, code.summary))
     }
 }
+
+/// Why a message does not open, as anybody can see who looks at it.
+const IN_CLEAR: [&Code; 3] =
+    [&error::ENCRYPTION_UNSUPPORTED, &error::MALFORMED, &error::NOT_FOR_US];
 
 /// Problems that do not make a result worse by themselves.
 const NOTES: [&Code; 11] = [

@@ -266,7 +266,7 @@ impl<'m> Peeled<'m> {
             }
             // What the sender wrote in clear; no key has been touched.
             chancery_cms::Error::Unsupported { .. } | chancery_cms::Error::Limit { .. } => {
-                Problem::new(&error::UNDECIPHERABLE, error.to_string())
+                Problem::new(&error::ENCRYPTION_UNSUPPORTED, error.to_string())
             }
             // Every failure that depends on a key looks the same (RFC 3218, Efail).
             _ => Problem::new(&error::UNDECIPHERABLE, "the message cannot be decrypted"),

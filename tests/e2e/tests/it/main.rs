@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod answers;
 mod bad_input;
 mod choice;
 mod commands;

@@ -44,11 +44,12 @@ pub(super) fn text(verdict: &Verdict) -> String {
 
 /// Returns the failure that a bad verdict is, with the code that says most.
 pub(super) fn failure(what: &str, verdict: &Verdict) -> Failure {
-    match verdict.public_code() {
-        Some(code) => Failure {
-            code: Some(code.id),
-            ..Failure::no(format!("{what}: {}", code.summary)).hint(code.help)
-        },
+    match verdict.public_problem() {
+        Some((code, found)) => {
+            let found = found.map(|found| format!(": {}", plain(found))).unwrap_or_default();
+            let message = format!("{what}: {}{found}", code.summary);
+            Failure { code: Some(code.id), ..Failure::no(message).hint(code.help) }
+        }
         None if verdict.result == Outcome::Unprotected => {
             Failure::no(format!("{what}: it is neither signed nor encrypted with S/MIME"))
         }
