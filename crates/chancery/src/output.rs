@@ -1,6 +1,7 @@
 //! Results on standard output, everything else on standard error; a reader that goes away ends the program silently.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -11,12 +12,25 @@ use crate::failure::{Failure, Result};
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     format: Format,
+    /// True if results go to standard error, because standard output belongs to a message.
+    is_beside: bool,
 }
 
 impl Output {
     /// Makes an output of this form.
     pub fn new(format: Format) -> Self {
-        Self { format }
+        Self { format, is_beside: false }
+    }
+
+    /// Makes it an output beside a message that is on standard output, if it is.
+    #[must_use]
+    pub fn beside(self, is_beside: bool) -> Self {
+        Self { is_beside, ..self }
+    }
+
+    /// Returns true if standard output belongs to a message.
+    pub fn is_beside(self) -> bool {
+        self.is_beside
     }
 
     /// Returns true if programs read the result.
@@ -26,6 +40,7 @@ impl Output {
 
     /// Prints a result: `text` for people, or `value` for programs.
     pub fn show(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result {
+        HAS_SHOWN.store(true, Ordering::Relaxed);
         let shown = match self.format {
             Format::Json => serde_json::to_string_pretty(value).map_err(|error| {
                 Failure::failed(format!("cannot write the result as JSON: {error}"))
@@ -37,7 +52,11 @@ impl Output {
 
     /// Prints text as it is, with a line end.
     pub fn print(self, text: &str) -> Result {
-        let mut out = io::stdout().lock();
+        let mut out: Box<dyn Write> = if self.is_beside {
+            Box::new(io::stderr().lock())
+        } else {
+            Box::new(io::stdout().lock())
+        };
         let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
         let written = write!(out, "{text}{end}").and_then(|()| out.flush());
         match written {
@@ -47,6 +66,14 @@ impl Output {
         }
     }
 }
+
+/// Returns true if a result was shown.
+pub fn has_shown() -> bool {
+    HAS_SHOWN.load(Ordering::Relaxed)
+}
+
+/// The process runs one command.
+static HAS_SHOWN: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line for the person at the terminal.
 pub fn note(text: &str) {

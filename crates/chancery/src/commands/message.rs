@@ -30,16 +30,38 @@ use keys::{Believed, Readers};
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, command: Message, output: Output) -> Result {
+    let output = output.beside(has_message_on_stdout(&command));
+    let done = run_one(config, command, output);
+    done.map_err(|failure| Failure { is_beside: output.is_beside(), ..failure })
+}
+
+/// Returns true if standard output belongs to a message.
+fn has_message_on_stdout(command: &Message) -> bool {
+    let is_stdout = |files: &Files| files.out.as_deref().is_none_or(|out| out == Path::new("-"));
+    match command {
+        Message::Sign(options) => is_stdout(&options.files),
+        Message::Encrypt(options) => is_stdout(&options.files),
+        Message::Decrypt(options) => is_stdout(&options.files),
+        Message::Receipt(options) => is_stdout(&options.files),
+        Message::Verify(options) if options.files.bare => {
+            options.content.is_none() && is_stdout(&options.files)
+        }
+        Message::Verify(options) => options.files.out.as_deref() == Some(Path::new("-")),
+        Message::ExportKey(_) | Message::Show(_) | Message::Transit(_) => false,
+    }
+}
+
+fn run_one(config: Option<&Path>, command: Message, output: Output) -> Result {
     match command {
         Message::Sign(options) if options.files.bare => bare::sign(config, &options),
         Message::Sign(options) => sign(config, &options, output),
-        Message::Encrypt(options) if options.files.bare => bare::encrypt(config, &options),
+        Message::Encrypt(options) if options.files.bare => bare::encrypt(config, &options, output),
         Message::Encrypt(options) => encrypt(config, &options, output),
-        Message::Decrypt(options) if options.files.bare => bare::decrypt(config, &options),
+        Message::Decrypt(options) if options.files.bare => bare::decrypt(config, &options, output),
         Message::Decrypt(options) => decrypt(config, &options, output),
         Message::Verify(options) if options.files.bare => bare::verify(config, &options, output),
         Message::Verify(options) => verify(config, &options, output),
-        Message::Receipt(options) => services::receipt(config, &options),
+        Message::Receipt(options) => services::receipt(config, &options, output),
         Message::Show(options) => show::run(&options, output),
         Message::Transit(options) => transit::run(config, &options, output),
         Message::ExportKey(options) => export::run(&options),
@@ -61,7 +83,7 @@ fn sign(config: Option<&Path>, options: &Sign, output: Output) -> Result {
     };
     let made = made.map_err(|error| Failure::of("cannot sign the message", &error))?;
     sink.finish()?;
-    report(&options.files, output, &made)
+    report(output, &made)
 }
 
 fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
@@ -99,10 +121,8 @@ fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
         encrypt_in_place(&mut input, how, &recipients, choice.cipher, &mut sink).map_err(cannot)?;
     }
     sink.finish()?;
-    for line in reasons(&choice, options.verbose) {
-        note(&line);
-    }
-    report(&options.files, output, &Encrypted { signed: is_signed, choice })
+    explain(output, &choice, options.verbose);
+    report(output, &Encrypted { signed: is_signed, choice })
 }
 
 /// What was encrypted.
@@ -118,6 +138,16 @@ fn cipher(options: &Encrypt, recipients: &[&RecipientKey], permitted: &Permitted
     match options.cipher {
         Some(cipher) => Choice::named(cipher.into(), recipients),
         None => choose(recipients, permitted),
+    }
+}
+
+/// Tells people what was chosen; programs get it with the rest.
+fn explain(output: Output, choice: &Choice, is_verbose: bool) {
+    if output.is_json() {
+        return;
+    }
+    for line in reasons(choice, is_verbose) {
+        note(&line);
     }
 }
 
@@ -144,22 +174,30 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let mut sink = Sink::like(&options.files, &input)?;
     let opened = opened(&mut input, &keys, &believed, &mut sink)?;
+    drop(input);
     let verdict = &opened.verdict;
-    if verdict.result == Outcome::Undecipherable {
-        return Err(verdict::failure("the message was not decrypted", verdict));
-    }
-    if !verdict.form.contains("enveloped-data") {
-        return Err(Failure::no("the message is not encrypted").hint(
+    let refused = if verdict.result == Outcome::Undecipherable {
+        Some(verdict::failure("the message was not decrypted", verdict))
+    } else if !verdict.form.contains("enveloped-data") {
+        Some(Failure::no("the message is not encrypted").hint(
             "see `chancery message show`; `chancery message verify` checks what is only signed",
-        ));
-    }
-    if opened.delivered == Delivered::AsReceived {
-        return Err(Failure::no("the message is encrypted in part only, and was left as it is")
-            .hint("see `chancery message show`, and decrypt that part alone"));
+        ))
+    } else if opened.delivered == Delivered::AsReceived {
+        Some(
+            Failure::no("the message is encrypted in part only, and was left as it is")
+                .hint("see `chancery message show`, and decrypt that part alone"),
+        )
+    } else {
+        None
+    };
+    if let Some(failure) = refused {
+        return Err(failure.with_found(output, verdict, ""));
     }
     sink.finish()?;
-    note(verdict::text(verdict).trim_end());
-    report(&options.files, output, verdict)
+    if !output.is_json() {
+        note(verdict::text(verdict).trim_end());
+    }
+    report(output, verdict)
 }
 
 fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
@@ -173,31 +211,26 @@ fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
     let verdict = if options.files.out.is_some() {
         let mut sink = Sink::like(&options.files, &input)?;
         let opened = opened(&mut input, &keys, &believed, &mut sink)?;
-        match opened.delivered {
-            Delivered::Nothing => {
-                return Err(verdict::failure("the message was not opened", &opened.verdict));
-            }
-            Delivered::AsReceived => copy(&mut input, &mut sink)?,
-            _ => {}
+        if opened.delivered == Delivered::AsReceived {
+            copy(&mut input, &mut sink)?;
         }
-        sink.finish()?;
+        if opened.delivered != Delivered::Nothing {
+            sink.finish()?;
+        }
         opened.verdict
     } else {
         opened(&mut input, &keys, &believed, &mut std::io::sink())?.verdict.of_received()
     };
     if let Some(original) = &options.original {
-        services::check(&mut input, original, &keys)?;
+        services::check(&mut input, original, &keys, output)?;
     }
     drop(input);
-    if is_stdout_taken(&options.files) {
-        note(verdict::text(&verdict).trim_end());
-    } else {
-        output.show(&verdict, || verdict::text(&verdict))?;
-    }
+    let text = verdict::text(&verdict);
     if verdict.result == Outcome::Verified {
-        return Ok(());
+        return output.show(&verdict, || text);
     }
-    Err(verdict::failure("the message is not verified", &verdict))
+    let failure = verdict::failure("the message is not verified", &verdict);
+    Err(failure.with_found(output, &verdict, &text))
 }
 
 /// Opens and judges a message.
@@ -220,16 +253,9 @@ fn copy(input: &mut Input, sink: &mut Sink) -> Result {
     sink.flush().map_err(|error| files::spool_failed(&error))
 }
 
-/// Says what was done, as JSON, if that was asked for and standard output does not have the message.
-fn report(files: &Files, output: Output, value: &impl Serialize) -> Result {
-    if output.is_json() && !is_stdout_taken(files) && files.out.is_some() {
-        return output.show(value, String::new);
-    }
-    Ok(())
-}
-
-fn is_stdout_taken(files: &Files) -> bool {
-    files.out.as_deref() == Some(Path::new("-"))
+/// Tells programs what was done.
+fn report(output: Output, value: &impl Serialize) -> Result {
+    if output.is_json() { output.show(value, String::new) } else { Ok(()) }
 }
 
 fn seed() -> Result<[u8; 32]> {

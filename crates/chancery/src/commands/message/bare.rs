@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::files::{Input, Sink, TemporarySpools, read_small, spool_failed};
 use super::keys::{self, Believed, Readers};
-use super::{cipher, reasons, services};
+use super::{cipher, explain, report, services};
 use crate::cli::message::{Decrypt, Encrypt, Sign, Verify};
 use crate::failure::{Failure, Result};
 use crate::installation::now_ms;
@@ -43,16 +43,14 @@ pub(super) fn sign(config: Option<&Path>, options: &Sign) -> Result {
 }
 
 /// Encrypts a content as it is; it is a MIME entity, or nobody can read it.
-pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt) -> Result {
+pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
     if options.sign || options.signer.is_some() {
         return Err(Failure::usage("--bare makes one layer only")
             .hint("sign first, put the result into a multipart/signed, and encrypt that"));
     }
     let Readers { recipients, permitted } = Readers::find(&options.to, config)?;
     let choice = cipher(options, &recipients.iter().collect::<Vec<_>>(), &permitted);
-    for line in reasons(&choice, options.verbose) {
-        note(&line);
-    }
+    explain(output, &choice, options.verbose);
     let recipients: Vec<_> = recipients.iter().map(RecipientKey::for_cms).collect();
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let sink = Sink::open(&options.files, false)?;
@@ -61,11 +59,12 @@ pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt) -> Result {
         EnvelopedWriter::new(sink, choice.cipher.into(), &recipients).map_err(cannot)?;
     io::copy(&mut input, &mut envelope).map_err(|error| cannot_write(&error))?;
     drop(input);
-    envelope.finish().map_err(cannot)?.finish()
+    envelope.finish().map_err(cannot)?.finish()?;
+    report(output, &choice)
 }
 
 /// Decrypts a CMS structure; nothing is written before it was read to its end.
-pub(super) fn decrypt(config: Option<&Path>, options: &Decrypt) -> Result {
+pub(super) fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
     let keys = keys::opening(&options.key, &options.rest, config)?;
     let keys: Vec<_> = keys.iter().map(chancery_smime::OpeningKey::for_cms).collect();
     let mut input = Input::open(options.files.file.as_deref())?;
@@ -110,15 +109,18 @@ pub(super) fn verify(config: Option<&Path>, options: &Verify, output: Output) ->
     let found = judge(&report, believed.anchors());
     if !found.verified {
         let why = found.signers.iter().find_map(|it| it.problem.clone());
-        return Err(Failure::no(format!(
+        let failure = Failure::no(format!(
             "the signature is not verified: {}",
             plain(&why.unwrap_or_else(|| "there is none".to_owned()))
-        )));
+        ));
+        return Err(failure.with_found(output, &found, ""));
     }
-    // The very words that mutt looks for on the first line of standard error.
-    note("Verification successful");
-    let Some(mut spool) = spool else { return output.show(&found, || words(&found)) };
-    note(words(&found).trim_end());
+    if !output.is_json() {
+        // The very words that mutt looks for on the first line of standard error.
+        note("Verification successful");
+    }
+    output.show(&found, || words(&found))?;
+    let Some(mut spool) = spool else { return Ok(()) };
     let mut sink = Sink::open(&options.files, false)?;
     spool
         .rewind()

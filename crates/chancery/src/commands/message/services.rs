@@ -8,13 +8,15 @@ use chancery_crypto::{hex, random};
 use chancery_mail::{Address, message_id};
 use chancery_smime::{Answer, OpeningKey, Outcome, Signer, Wishes, check_receipt};
 
+use serde::Serialize;
+
 use super::files::{Input, Sink, TemporarySpools, spool_failed};
 use super::keys::{self, Believed};
 use super::{opened, verdict};
 use crate::cli::message::{Receipt, Wishes as Options};
 use crate::failure::{Failure, Result};
 use crate::installation::now_ms;
-use crate::output::note;
+use crate::output::{Output, note};
 
 /// Adds to a signer what the options ask for.
 pub(super) fn wishing(signer: Signer, options: &Options) -> Result<Signer> {
@@ -86,7 +88,7 @@ fn address(text: &str) -> Result<Address> {
 }
 
 /// Writes the receipt that a message asks for.
-pub(super) fn receipt(config: Option<&Path>, options: &Receipt) -> Result {
+pub(super) fn receipt(config: Option<&Path>, options: &Receipt, output: Output) -> Result {
     let from = address(&options.from)?;
     let file = options.signer.as_deref();
     let signer = keys::signer(file, &options.key, options.chain.as_deref(), config)?;
@@ -95,7 +97,8 @@ pub(super) fn receipt(config: Option<&Path>, options: &Receipt) -> Result {
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let opened = opened(&mut input, &keys, &believed, &mut std::io::sink())?;
     if opened.verdict.result != Outcome::Verified {
-        return Err(verdict::failure("only a verified message is answered", &opened.verdict));
+        let failure = verdict::failure("only a verified message is answered", &opened.verdict);
+        return Err(failure.with_found(output, &opened.verdict, ""));
     }
     let Some(asked) = opened.asked.first() else {
         return Err(Failure::no("the message does not ask for a receipt"));
@@ -120,19 +123,35 @@ pub(super) fn receipt(config: Option<&Path>, options: &Receipt) -> Result {
     asked.answer(&answer, &mut receipt).map_err(cannot)?;
     sink.write_all(&receipt).map_err(|error| spool_failed(&error))?;
     sink.finish()?;
+    if output.is_json() {
+        return output.show(&Sent { to: to.to_string() }, String::new);
+    }
     note(&format!("the receipt goes to {to}, with an empty envelope sender"));
     Ok(())
 }
 
+/// Where a receipt goes, for programs.
+#[derive(Serialize)]
+struct Sent {
+    to: String,
+}
+
 /// Fails if the message is no receipt for the original.
-pub(super) fn check(input: &mut Input, original: &Path, keys: &[OpeningKey]) -> Result {
+pub(super) fn check(
+    input: &mut Input,
+    original: &Path,
+    keys: &[OpeningKey],
+    output: Output,
+) -> Result {
     input.rewind().map_err(|error| spool_failed(&error))?;
     let mut original = Input::canonical(Some(original))?;
     let found = check_receipt(input, &mut original, keys, &mut TemporarySpools)
         .map_err(|error| Failure::of("cannot compare the receipt", &error))?;
     match found {
         Ok(()) => {
-            note("the receipt is for this message");
+            if !output.is_json() {
+                note("the receipt is for this message");
+            }
             Ok(())
         }
         Err(why) => Err(Failure::no(format!("the receipt is not for this message: {why}"))),
