@@ -5,7 +5,7 @@ use std::io::{Read, Seek, Write};
 use crate::{
     error::Result,
     keys::OpeningKey,
-    open::{self, OpenFacts, Opened},
+    open::{self, Manner, OpenFacts, Opened},
     spool::Spools,
     trust::Trust,
 };
@@ -22,5 +22,6 @@ pub fn open_old_mail<R: Read + Seek>(
     spools: &mut dyn Spools,
     out: &mut dyn Write,
 ) -> Result<Opened> {
-    open::open_by(message, keys, trust, facts, true, spools, out)
+    let manner = Manner { accepts_weak: true, ..Manner::default() };
+    open::open_by(message, keys, trust, facts, manner, spools, out)
 }

@@ -1,5 +1,5 @@
-//! What a person at a desk makes and a gateway does not: an opaque signature (RFC 8551 section 3.5.2), and encryption
-//! without a signature (section 3.3).
+//! What a person at a desk does and a gateway does not: an opaque signature (RFC 8551 section 3.5.2), encryption without a
+//! signature (section 3.3), and decrypting what must be encrypted.
 
 use std::io::{self, Read, Seek, Write};
 
@@ -11,9 +11,12 @@ use crate::{
     entity::{Entity, Head, Place, is_content_field},
     error::{Error, Result},
     header::payload::{self, push_line},
-    keys::RecipientKey,
+    keys::{OpeningKey, RecipientKey},
+    open::{self, Manner, OpenFacts, Opened},
     protect::{self, Counted, InPlace},
     sign::{Signed, Signing, reading, sturdy, writing},
+    spool::Spools,
+    trust::Trust,
 };
 
 /// Signs `original` with its content and a copy of its header inside of the signature; only S/MIME programs can read it.
@@ -86,6 +89,19 @@ pub fn encrypt_in_place<R: Read + Seek>(
     io::copy(&mut entity.patched(body, header.display), &mut envelope).map_err(encrypting)?;
     let armor = envelope.finish().map_err(Error::Cms)?;
     Ok(armor.finish().map_err(encrypting)?.written)
+}
+
+/// Opens `message` like [`open`](crate::open()), and writes nothing if it is not encrypted.
+pub fn decrypt<R: Read + Seek>(
+    message: &mut R,
+    keys: &[OpeningKey],
+    trust: &dyn Trust,
+    facts: &OpenFacts<'_>,
+    spools: &mut dyn Spools,
+    out: &mut dyn Write,
+) -> Result<Opened> {
+    let manner = Manner { only_encrypted: true, ..Manner::default() };
+    open::open_by(message, keys, trust, facts, manner, spools, out)
 }
 
 fn whole_head(entity: &mut Entity<'_>) -> Result<Head> {

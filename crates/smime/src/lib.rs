@@ -107,7 +107,7 @@ mod verdict;
 
 pub use capability::{Capabilities, ContentAlgorithm, KeyTransport};
 pub use choice::{Choice, Permitted, RecipientChoice, Source, Statement, choose};
-pub use desk::{encrypt_in_place, sign_opaque};
+pub use desk::{decrypt, encrypt_in_place, sign_opaque};
 pub use error::{CODES, Error, Result};
 pub use header::{HeaderConfidentiality, HeaderForm};
 pub use keys::{OpeningKey, RecipientKey, Signer, Wishes};

@@ -96,16 +96,25 @@ pub fn open<R: Read + Seek>(
     spools: &mut dyn Spools,
     out: &mut dyn Write,
 ) -> Result<Opened> {
-    open_by(message, keys, trust, facts, false, spools, out)
+    open_by(message, keys, trust, facts, Manner::default(), spools, out)
 }
 
-/// Opens a message; says whether signatures count that can be forged today.
+/// In which way a message is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// True if signatures count that can be forged today.
+    pub(crate) accepts_weak: bool,
+    /// True if nothing is written of a message that is not encrypted.
+    pub(crate) only_encrypted: bool,
+}
+
+/// Opens a message in a certain way.
 pub(crate) fn open_by<R: Read + Seek>(
     message: &mut R,
     keys: &[OpeningKey],
     trust: &dyn Trust,
     facts: &OpenFacts<'_>,
-    accepts_weak: bool,
+    manner: Manner,
     spools: &mut dyn Spools,
     out: &mut dyn Write,
 ) -> Result<Opened> {
@@ -113,7 +122,8 @@ pub(crate) fn open_by<R: Read + Seek>(
         Entity::whole(Place::Message(message)).map_err(Error::io("read the message"))?;
     let outer = entity.head().map_err(Error::io("read the message"))?;
     let peeled = layers::peel(Content { entity, head: outer.clone() }, keys, spools)?;
-    conclude(peeled, &outer, &Judge { trust, facts, accepts_weak }, out)
+    let judge = Judge { trust, facts, accepts_weak: manner.accepts_weak };
+    conclude(peeled, &outer, &judge, manner.only_encrypted, out)
 }
 
 /// Judges what was peeled, decides what is shown, and writes it.
@@ -121,6 +131,7 @@ fn conclude(
     mut peeled: Peeled<'_>,
     outer: &Head,
     judge: &Judge<'_>,
+    only_encrypted: bool,
     out: &mut dyn Write,
 ) -> Result<Opened> {
     let content = peeled.content.take();
@@ -146,6 +157,8 @@ fn conclude(
     let is_only_packed =
         conclusion.peeled.is_from_tnef && conclusion.peeled.inside_encryption() == 0;
     let plan = if is_only_packed && outcome != Outcome::Verified { Plan::AsReceived } else { plan };
+    let is_refused = only_encrypted && conclusion.peeled.inside_encryption() == 0;
+    let plan = if is_refused { Plan::AsReceived } else { plan };
     if !is_withheld && outcome != Outcome::Verified {
         conclusion.look_for_efail(&mut content).map_err(Error::io("read the opened message"))?;
     }

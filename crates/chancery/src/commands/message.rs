@@ -173,7 +173,16 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
     let believed = Believed::read(&options.trusted, config, false)?;
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let mut sink = Sink::like(&options.files, &input)?;
-    let opened = opened(&mut input, &keys, &believed, &mut sink)?;
+    let facts = OpenFacts { at: now_ms() / 1000, our_domains: &[] };
+    let opened = chancery_smime::decrypt(
+        &mut input,
+        &keys,
+        &believed,
+        &facts,
+        &mut TemporarySpools,
+        &mut sink,
+    )
+    .map_err(|error| Failure::of("cannot open the message", &error))?;
     drop(input);
     let verdict = &opened.verdict;
     let refused = if verdict.result == Outcome::Undecipherable {

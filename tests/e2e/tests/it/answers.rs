@@ -55,6 +55,19 @@ fn what_depends_on_a_key_all_looks_alike() {
     assert_eq!(said(in_key, 1), expected);
 }
 
+#[test]
+fn nothing_is_written_of_a_message_that_is_not_encrypted() {
+    let desk = Desk::new();
+    let sign =
+        "sign letter.eml --signer alice.key --certificate alice.pem --out signed.eml --force";
+    for form in ["", "--opaque"] {
+        desk.done(&format!("{sign} {form}"), "");
+        let refused = desk.message("decrypt signed.eml --key bob.key --certificate bob.pem", "");
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{form}: {refused:?}");
+        assert!(refused.stderr.contains("not encrypted"), "{form}: {refused:?}");
+    }
+}
+
 /// Returns a text that must be one JSON document.
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
