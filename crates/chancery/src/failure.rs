@@ -88,6 +88,7 @@ impl Failure {
     }
 
     /// Shows what was found although the command fails; programs get the failure with it.
+    #[must_use]
     pub fn with_found(mut self, output: Output, found: &impl Serialize, text: &str) -> Self {
         if output.is_json() {
             let _ok = output.show(&self.told(Some(found)), String::new);

@@ -111,7 +111,7 @@ pub use desk::{decrypt, encrypt_in_place, sign_opaque};
 pub use error::{CODES, Error, Result};
 pub use header::{HeaderConfidentiality, HeaderForm};
 pub use keys::{OpeningKey, RecipientKey, Signer, Wishes};
-pub use open::{Delivered, OpenFacts, Opened, open};
+pub use open::{Delivered, OpenFacts, Opened, examine, open};
 pub use outer::{OuterHeaders, OuterSubject};
 pub use protect::{InPlace, Protected, ProtectedRecipient, Protection, protect, protect_in_place};
 pub use receipt::{Answer, Asked, check_receipt, claimed_services};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek, Write};
 
-use chancery_cms::{Receipt, SignerReport};
+use chancery_cms::{EnvelopeReport, Receipt, SignerReport};
 use chancery_fault::Code;
 use chancery_mail::{
     Span,
@@ -124,6 +124,30 @@ pub(crate) fn open_by<R: Read + Seek>(
     let peeled = layers::peel(Content { entity, head: outer.clone() }, keys, spools)?;
     let judge = Judge { trust, facts, accepts_weak: manner.accepts_weak };
     conclude(peeled, &outer, &judge, manner.only_encrypted, out)
+}
+
+/// Examines content that was decrypted apart from a message, the way [`open`] does: the verdict is `undecipherable` if it must
+/// not be shown, and names what would tell somebody else what was decrypted.
+///
+/// `report` says how it was decrypted, with one of `keys`. There is no From for which a signer could speak.
+pub fn examine<R: Read + Seek>(
+    content: &mut R,
+    report: EnvelopeReport,
+    keys: &[OpeningKey],
+    trust: &dyn Trust,
+    facts: &OpenFacts<'_>,
+    spools: &mut dyn Spools,
+) -> Result<Verdict> {
+    let reading = || Error::io("read the decrypted content");
+    let mut entity = Entity::whole(Place::Message(content)).map_err(reading())?;
+    // Whoever reads it next takes its fields for what they say, whatever stands between them.
+    let head = entity.head().map_err(reading())?;
+    let has_type = head.block().all("Content-Type").next().is_some();
+    let head = if has_type { head } else { entity.inner_head().map_err(reading())? };
+    let inside = Content { entity, head: head.clone() };
+    let peeled = layers::peel_decrypted(inside, report, keys, spools)?;
+    let judge = Judge { trust, facts, accepts_weak: false };
+    Ok(conclude(peeled, &head, &judge, false, &mut io::sink())?.verdict)
 }
 
 /// Judges what was peeled, decides what is shown, and writes it.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use chancery_cms::{Receipt, SignedReport};
+use chancery_cms::{EnvelopeReport, Receipt, SignedReport};
 use chancery_fault::Code;
 use chancery_mail::{
     Span,
@@ -24,6 +24,7 @@ use crate::{
 };
 
 /// A message without its layers.
+#[derive(Default)]
 pub(super) struct Peeled<'m> {
     /// What is inside of the innermost layer that could be opened; none if nothing may be shown.
     pub(super) content: Option<Content<'m>>,
@@ -79,18 +80,27 @@ pub(super) fn peel<'m>(
     keys: &[OpeningKey],
     spools: &mut dyn Spools,
 ) -> Result<Peeled<'m>> {
-    let mut peeled = Peeled {
-        content: None,
-        layers: Vec::new(),
-        names: Vec::new(),
-        problems: Vec::new(),
-        is_partial: false,
-        partial: None,
-        receipt: None,
-        is_from_tnef: false,
-        frames: 0,
-        is_ambiguous: false,
-    };
+    peel_further(Peeled::default(), outer, keys, spools)
+}
+
+/// Peels off the layers inside of an encryption that was opened already.
+pub(super) fn peel_decrypted<'m>(
+    inside: Content<'m>,
+    report: EnvelopeReport,
+    keys: &[OpeningKey],
+    spools: &mut dyn Spools,
+) -> Result<Peeled<'m>> {
+    let mut peeled = Peeled::default();
+    peeled.opened(report, keys);
+    peel_further(peeled, inside, keys, spools)
+}
+
+fn peel_further<'m>(
+    mut peeled: Peeled<'m>,
+    outer: Content<'m>,
+    keys: &[OpeningKey],
+    spools: &mut dyn Spools,
+) -> Result<Peeled<'m>> {
     let mut next = outer;
     loop {
         match peeled.step(next, keys, spools).map_err(Error::io("open the message"))? {
@@ -229,25 +239,31 @@ impl<'m> Peeled<'m> {
         let opened = chancery_cms::open_enveloped(at.cms()?, &ring, &mut spool);
         match opened {
             Ok(report) => {
-                self.layers.push(Layer::Encrypted(Some(EncryptionVerdict {
-                    cipher: report.content_cipher.name().to_owned(),
-                    key_management: report.key_management,
-                    authenticated: report.authenticated,
-                    is_weak: !report.problems.is_empty(),
-                    recipient: keys.get(report.used).map(|key| key.fingerprint().to_owned()),
-                    by: EncryptedBy::Unknown,
-                })));
-                for problem in &report.problems {
-                    self.complain(&error::WEAK_ENCRYPTION, problem.to_string());
-                }
-                if !report.authenticated {
-                    let text = format!("{} does not notice changes", report.content_cipher.name());
-                    self.complain(&error::CIPHER_UNAUTHENTICATED, text);
-                }
+                self.opened(report, keys);
                 inner(spool)
             }
             Err(error) => self.closed(error, sealed),
         }
+    }
+
+    /// Notes an encryption that was opened.
+    fn opened(&mut self, report: EnvelopeReport, keys: &[OpeningKey]) {
+        let cipher = report.content_cipher.name();
+        for problem in &report.problems {
+            self.complain(&error::WEAK_ENCRYPTION, problem.to_string());
+        }
+        if !report.authenticated {
+            let text = format!("{cipher} does not notice changes");
+            self.complain(&error::CIPHER_UNAUTHENTICATED, text);
+        }
+        self.layers.push(Layer::Encrypted(Some(EncryptionVerdict {
+            cipher: cipher.to_owned(),
+            key_management: report.key_management,
+            authenticated: report.authenticated,
+            is_weak: !report.problems.is_empty(),
+            recipient: keys.get(report.used).map(|key| key.fingerprint().to_owned()),
+            by: EncryptedBy::Unknown,
+        })));
     }
 
     /// Notes why a layer does not open; an error of the spool or the store is one of ours and no verdict.

@@ -9,6 +9,7 @@
 mod access;
 mod answers;
 mod bad_input;
+mod bare;
 mod choice;
 mod commands;
 mod crash;

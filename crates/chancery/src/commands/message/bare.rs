@@ -8,7 +8,7 @@ use chancery_cms::{
     open_enveloped, open_signed_attached,
 };
 use chancery_pki::{Certificate, Purpose, path};
-use chancery_smime::{RecipientKey, Spools as _};
+use chancery_smime::{OpenFacts, Outcome, RecipientKey, Spools as _, Verdict, examine};
 use serde::Serialize;
 
 use super::files::{Input, Sink, TemporarySpools, read_small, spool_failed};
@@ -63,18 +63,28 @@ pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) 
     report(output, &choice)
 }
 
-/// Decrypts a CMS structure; nothing is written before it was read to its end.
+/// Decrypts a CMS structure; nothing is written before it was read to its end and found harmless, or said to be harmful.
 pub(super) fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
     let keys = keys::opening(&options.key, &options.rest, config)?;
-    let keys: Vec<_> = keys.iter().map(chancery_smime::OpeningKey::for_cms).collect();
+    let believed = Believed::read(&options.trusted, config, false)?;
+    let ring: Vec<_> = keys.iter().map(chancery_smime::OpeningKey::for_cms).collect();
     let mut input = Input::open(options.files.file.as_deref())?;
     let mut spool = TemporarySpools.fresh().map_err(|error| spool_failed(&error))?;
-    let report = open_enveloped(&mut input, &keys, &mut spool)
-        .map_err(|error| Failure::of("cannot decrypt", &error))?;
+    let cannot = |error| Failure::of("cannot decrypt", &error);
+    let report = open_enveloped(&mut input, &ring, &mut spool).map_err(cannot)?;
     drop(input);
-    if !report.authenticated {
-        let name = report.content_cipher.name();
-        note(&format!("{name} does not notice changes: believe the content only if it is signed"));
+    let (authenticated, trailing) = (report.authenticated, report.trailing_bytes);
+    let facts = OpenFacts { at: now_ms() / 1000, our_domains: &[] };
+    let verdict = examine(&mut spool, report, &keys, &believed, &facts, &mut TemporarySpools)
+        .map_err(|error| Failure::of("cannot examine what was decrypted", &error))?;
+    if verdict.result == Outcome::Undecipherable {
+        // It looks like everything else that does not decrypt.
+        return Err(cannot(chancery_cms::Error::Decrypt).with_found(output, &verdict, ""));
+    }
+    if output.is_json() {
+        output.show(&Decrypted { verdict: &verdict, trailing_bytes: trailing }, String::new)?;
+    } else {
+        warn(&verdict, authenticated, trailing);
     }
     let mut sink = Sink::open(&options.files, false)?;
     spool
@@ -82,6 +92,34 @@ pub(super) fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) 
         .and_then(|()| io::copy(&mut spool, &mut sink))
         .map_err(|error| cannot_write(&error))?;
     sink.finish()
+}
+
+/// What was decrypted, for programs.
+#[derive(Serialize)]
+struct Decrypted<'v> {
+    #[serde(flatten)]
+    verdict: &'v Verdict,
+    trailing_bytes: u64,
+}
+
+/// Says what to mind about decrypted content before it is written.
+fn warn(verdict: &Verdict, authenticated: bool, trailing: u64) {
+    if let Some(encryption) = verdict.encryption.as_ref().filter(|_| !authenticated) {
+        let name = &encryption.cipher;
+        note(&format!("{name} does not notice changes: believe the content only if it is signed"));
+    }
+    let is_signed = verdict.signers.iter().any(|it| it.signature_ok && it.covers_content);
+    for problem in &verdict.problems {
+        // Who made a right signature is for the mail program to ask next; what is signed nobody put together unseen.
+        let is_said = OTHERS_SAY.contains(&problem.code)
+            || (is_signed && problem.code == "smime.remote_content");
+        if !is_said {
+            note(&format!("{}: {}", problem.code, plain(&problem.text)));
+        }
+    }
+    if trailing > 0 {
+        note(&format!("{trailing} bytes follow the encrypted structure; they are left out"));
+    }
 }
 
 /// Verifies a CMS signature, of `--content` or of the content in it, which is written to the output.
@@ -119,6 +157,9 @@ pub(super) fn verify(config: Option<&Path>, options: &Verify, output: Output) ->
         // The very words that mutt looks for on the first line of standard error.
         note("Verification successful");
     }
+    if found.trailing_bytes > 0 && !output.is_json() {
+        note(&format!("{} bytes follow the signature; nobody signed them", found.trailing_bytes));
+    }
     output.show(&found, || words(&found))?;
     let Some(mut spool) = spool else { return Ok(()) };
     let mut sink = Sink::open(&options.files, false)?;
@@ -134,6 +175,8 @@ pub(super) fn verify(config: Option<&Path>, options: &Verify, output: Output) ->
 struct Found {
     verified: bool,
     signers: Vec<Signer>,
+    /// Bytes behind the structure, which nobody signed.
+    trailing_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -187,7 +230,8 @@ fn judge(report: &SignedReport, anchors: &[Certificate]) -> Found {
         });
     }
     let is_all_sound = report.signers.iter().all(chancery_cms::SignerReport::is_sound);
-    Found { verified: is_believed && is_all_sound, signers }
+    let trailing_bytes = report.trailing_bytes;
+    Found { verified: is_believed && is_all_sound, signers, trailing_bytes }
 }
 
 fn words(found: &Found) -> String {
@@ -204,6 +248,16 @@ fn cannot_write(error: &io::Error) -> Failure {
     }
     Failure::failed(format!("cannot write the result: {error}"))
 }
+
+/// What is said in other words, or is about a header, which bare content has not.
+const OTHERS_SAY: [&str; 6] = [
+    "smime.cipher_unauthenticated",
+    "smime.from_ambiguous",
+    "smime.header_not_covered",
+    "smime.not_signed",
+    "smime.signer_mismatch",
+    "smime.signer_unknown",
+];
 
 /// Certificates taken from one signature; honest ones carry two or three.
 const MAX_POOL: usize = 32;
