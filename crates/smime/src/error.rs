@@ -106,6 +106,11 @@ codes! {
         "The message was decrypted with a cipher that does not notice changes, and the signature inside does not fit or \
          is damaged. This is what an attack on the encryption looks like, so the content is not released to anybody. \
          Ask the sender to send it again; compare the two decision records if it happens again.";
+    COUNTER_SIGNATURE_BAD: "smime.counter_signature_bad", Sender, Never, "550 5.7.7",
+        "a counter-signature does not fit the signature",
+        "Somebody's signature over the signer's signature (RFC 5652 section 11.4) is not one of this signature: it was taken from \
+         another message, damaged or forged. It is not part of what the signer signed, and the signer's own signature counts as \
+         before. Do not rely on what the counter-signature should prove, such as that somebody else had seen the message.";
     ENCRYPTED_BY_OTHER: "smime.encrypted_by_other", Partner, Never, "550 5.7.1",
         "the message was sent readable, and somebody else encrypted it",
         "The signer says in the signed content that the message was sent without encryption (hp=\"clear\", RFC 9788), and it came \

@@ -119,7 +119,7 @@ pub use sign::{Signed, Signing, sign};
 pub use spool::{MemorySpools, Spool, Spools};
 pub use trust::{Anchor, NoTrust, Reach, Trust};
 pub use verdict::{
-    EncryptedBy, EncryptionVerdict, HeaderVerdict, LabelVerdict, ListVerdict, Outcome,
-    PartialVerdict, Problem, ProtectionKind, ReceiptVerdict, RequestVerdict, ServicesVerdict,
-    SignerTrust, SignerVerdict, Verdict,
+    CounterSignatureVerdict, EncryptedBy, EncryptionVerdict, HeaderVerdict, LabelVerdict,
+    ListVerdict, Outcome, PartialVerdict, Problem, ProtectionKind, ReceiptVerdict, RequestVerdict,
+    ServicesVerdict, SignerTrust, SignerVerdict, UnsignedVerdict, Verdict,
 };

@@ -40,6 +40,7 @@ mod kind;
 mod layers;
 mod parts;
 mod preference;
+mod remarks;
 mod remote;
 mod signature;
 mod tnef;

@@ -7,8 +7,10 @@ use serde::Serialize;
 use crate::{error, header::HeaderForm};
 
 pub use services::{LabelVerdict, ListVerdict, ReceiptVerdict, RequestVerdict, ServicesVerdict};
+pub use unsigned::{CounterSignatureVerdict, UnsignedVerdict};
 
 mod services;
+mod unsigned;
 
 /// What opening a message found out; its JSON form is stable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -137,6 +139,9 @@ pub struct SignerVerdict {
     /// What the signer asks for, and marks the message with (RFC 2634). As true as the signature.
     #[serde(skip_serializing_if = "ServicesVerdict::is_empty")]
     pub services: ServicesVerdict,
+    /// What stands beside the signature and is not covered by it.
+    #[serde(skip_serializing_if = "UnsignedVerdict::is_empty")]
+    pub unsigned: UnsignedVerdict,
     /// What the signer says that it reads, best first, by name (RFC 8551 section 2.5.2); the first 64.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capabilities: Vec<String>,
@@ -330,8 +335,9 @@ const IN_CLEAR: [&Code; 3] =
     [&error::ENCRYPTION_UNSUPPORTED, &error::MALFORMED, &error::NOT_FOR_US];
 
 /// Problems that do not make a result worse by themselves.
-const NOTES: [&Code; 11] = [
+const NOTES: [&Code; 12] = [
     &error::CIPHER_UNAUTHENTICATED,
+    &error::COUNTER_SIGNATURE_BAD,
     &error::ENCRYPTED_BY_OTHER,
     &error::FROM_LOOKALIKE,
     &error::HEADER_DIFFERS,

@@ -11,7 +11,7 @@ use crate::{
         Conclusion, is_good_for_from,
         judge::{self, MAX_SIGNERS},
         layers::{Content, Layer},
-        remote, signature,
+        remarks, remote, signature,
     },
     verdict::{Outcome, Problem, SignerVerdict},
 };
@@ -69,7 +69,7 @@ impl Conclusion<'_, '_> {
     /// Notes the problems of all signers; returns true if a layer has no signer for whom it is right, or if one signature
     /// of it fits and another does not.
     fn note_signers(&mut self, signers: &[SignerVerdict]) -> bool {
-        let mut problems: Vec<Problem> = Vec::new();
+        let (mut problems, mut remarks): (Vec<Problem>, Vec<Problem>) = (Vec::new(), Vec::new());
         let mut is_any_broken = false;
         for layer in &self.peeled.layers {
             let (Layer::Signed(report) | Layer::PartlySigned(report)) = layer else { continue };
@@ -83,9 +83,11 @@ impl Conclusion<'_, '_> {
             }
             for signer in report.iter().flat_map(|report| &report.signers).take(MAX_SIGNERS) {
                 problems.extend(judge::problems_of_signature(signer));
+                remarks.extend(remarks::on_signer(signer));
             }
         }
         problems.extend(signers.iter().filter_map(judge::problem_of));
+        problems.extend(remarks);
         for problem in problems.into_iter().take(MAX_SIGNERS) {
             if !self.peeled.problems.contains(&problem) {
                 self.peeled.problems.push(problem);

@@ -10,7 +10,7 @@ use crate::{
     error,
     open::{OpenFacts, preference, signature},
     trust::{Anchor, Reach, Trust},
-    verdict::{Problem, ServicesVerdict, SignerTrust, SignerVerdict},
+    verdict::{Problem, ServicesVerdict, SignerTrust, SignerVerdict, UnsignedVerdict},
 };
 
 /// Judges signers by the caller's anchors, at the caller's time.
@@ -92,6 +92,7 @@ impl Judge<'_> {
             speaks_for_from: found.speaks,
             why: found.why,
             services: ServicesVerdict::of(&signer.services),
+            unsigned: UnsignedVerdict::of(signer),
             capabilities: signer.capabilities.clone(),
             encryption_certificate,
         }

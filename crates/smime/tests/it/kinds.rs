@@ -13,7 +13,7 @@ use crate::{
 const TEXT: &[u8] = b"Content-Type: text/plain\r\n\r\nhello\r\n";
 
 /// Returns a message whose body is this structure.
-fn mail(parameters: &str, der: &[u8]) -> Vec<u8> {
+pub(crate) fn mail(parameters: &str, der: &[u8]) -> Vec<u8> {
     let head = format!(
         "From: joerg@acme.example\r\nMIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime{parameters}\r\n\
          Content-Transfer-Encoding: base64\r\n\r\n"
@@ -25,7 +25,7 @@ fn mail(parameters: &str, der: &[u8]) -> Vec<u8> {
     message
 }
 
-fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let length = u16::try_from(content.len()).unwrap().to_be_bytes();
     [&[tag, 0x82, length[0], length[1]], content.as_slice()].concat()

@@ -6,6 +6,8 @@
 
 // `cfg(test)` tells clippy that helpers outside of test functions are tests too.
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod display;
 #[cfg(test)]
 mod encrypter;

@@ -8,7 +8,7 @@ use chancery_mail::index::Part;
 use chancery_mail::transfer::Decoder;
 use chancery_mail::{Index, IndexBuilder, Span};
 use chancery_pki::Certificate;
-use chancery_smime::{ServicesVerdict, Spools as _};
+use chancery_smime::{ServicesVerdict, Spools as _, UnsignedVerdict};
 use serde::Serialize;
 
 use super::files::{CrlfWriter, Input, TemporarySpools, spool_failed};
@@ -73,6 +73,9 @@ struct Signer {
     /// Labels, requests for receipts, mailing lists.
     #[serde(skip_serializing_if = "ServicesVerdict::is_empty")]
     services: ServicesVerdict,
+    /// Counter-signatures, and names of what else nobody signed.
+    #[serde(skip_serializing_if = "UnsignedVerdict::is_empty")]
+    unsigned: UnsignedVerdict,
     problems: Vec<String>,
 }
 
@@ -250,6 +253,7 @@ impl Node {
                 signing_time: signer.signing_time,
                 fits: signer.result.is_ok(),
                 services: ServicesVerdict::of(&signer.services),
+                unsigned: UnsignedVerdict::of(signer),
                 problems,
             });
         }
@@ -312,8 +316,8 @@ fn draw(root: &Node, text: &mut String) {
                 "- signer {name}: {fits} ({algorithm} {digest}){}",
                 at.unwrap_or_default()
             ));
-            for service in signer.services.lines() {
-                line(&format!("  {service}"));
+            for said in signer.services.lines().into_iter().chain(signer.unsigned.lines()) {
+                line(&format!("  {said}"));
             }
             for problem in &signer.problems {
                 line(&format!("  ! {problem}"));

@@ -17,8 +17,8 @@ pub(super) fn text(verdict: &Verdict) -> String {
     for signer in &verdict.signers {
         line("signer", &signer_line(signer));
         line("", &signer.why);
-        for service in signer.services.lines() {
-            line("", &service);
+        for said in signer.services.lines().into_iter().chain(signer.unsigned.lines()) {
+            line("", &said);
         }
     }
     if let Some(receipt) = &verdict.receipt {
