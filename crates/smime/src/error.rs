@@ -248,6 +248,11 @@ codes! {
         "one signature fits the message and another one does not",
         "The message has several signatures over the same content, and they do not agree: one of the signers saw another text. \
          None of them is believed. Ask the sender to send the message again.";
+    SIGNING_TIME: "smime.signing_time", Sender, Never, "550 5.7.1",
+        "the signer states a time that cannot be right",
+        "The signer says that it signed before its certificate began, after it ended, or later than now by more than a day. \
+         Nobody vouches for that time, and the signature counts as if it stated none: do not take it as the date of anything. \
+         A clock that is wrong causes this too; ask the signer to set it.";
     TNEF: "smime.tnef", Sender, Never, "550 5.6.0",
         "the S/MIME message is inside an attachment of Outlook's own format",
         "Exchange packed the message into winmail.dat (application/ms-tnef), which only Outlook opens. If it is the whole \

@@ -335,7 +335,7 @@ const IN_CLEAR: [&Code; 3] =
     [&error::ENCRYPTION_UNSUPPORTED, &error::MALFORMED, &error::NOT_FOR_US];
 
 /// Problems that do not make a result worse by themselves.
-const NOTES: [&Code; 12] = [
+const NOTES: [&Code; 13] = [
     &error::CIPHER_UNAUTHENTICATED,
     &error::COUNTER_SIGNATURE_BAD,
     &error::ENCRYPTED_BY_OTHER,
@@ -346,6 +346,7 @@ const NOTES: [&Code; 12] = [
     &error::MICALG,
     &error::RELABELLED,
     &error::SENDER_DIFFERS,
+    &error::SIGNING_TIME,
     &error::TNEF,
     &error::WEAK_ENCRYPTION,
 ];

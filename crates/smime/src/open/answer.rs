@@ -83,7 +83,7 @@ impl Conclusion<'_, '_> {
             }
             for signer in report.iter().flat_map(|report| &report.signers).take(MAX_SIGNERS) {
                 problems.extend(judge::problems_of_signature(signer));
-                remarks.extend(remarks::on_signer(signer));
+                remarks.extend(remarks::on_signer(signer, self.judge.facts.at));
             }
         }
         problems.extend(signers.iter().filter_map(judge::problem_of));

@@ -1,6 +1,7 @@
 //! What is worth knowing about a right signature and does not make it wrong.
 
 use chancery_cms::SignerReport;
+use chancery_pki::Certificate;
 
 use crate::{
     error,
@@ -8,12 +9,30 @@ use crate::{
     verdict::{CounterSignatureVerdict, Problem},
 };
 
-/// Returns the remarks on one signature.
-pub(super) fn on_signer(signer: &SignerReport) -> Vec<Problem> {
+/// Returns the remarks on one signature; `now` is in Unix seconds.
+pub(super) fn on_signer(signer: &SignerReport, now: i64) -> Vec<Problem> {
     if signer.result.is_err() {
         return Vec::new();
     }
-    counter_signatures(signer).collect()
+    signing_time(signer, now).into_iter().chain(counter_signatures(signer)).collect()
+}
+
+/// Doubts a time of signing at which the signer could not sign (RFC 8551 section 2.5.1 leaves that to the reader).
+fn signing_time(signer: &SignerReport, now: i64) -> Option<Problem> {
+    let time = signer.signing_time?;
+    let certificate = Certificate::from_der(signer.certificate.as_deref()?).ok()?;
+    let why = if time > now.saturating_add(DAY) {
+        "is still to come"
+    } else if time < certificate.not_before().saturating_sub(DAY) {
+        "is before the signer's certificate was valid"
+    } else if time > certificate.not_after() {
+        "is after the signer's certificate was valid"
+    } else {
+        return None;
+    };
+    let text =
+        format!("signer {}: the time of signing that it states {why}", certificate.subject());
+    Some(Problem::new(&error::SIGNING_TIME, text))
 }
 
 fn counter_signatures(signer: &SignerReport) -> impl Iterator<Item = Problem> {
@@ -27,3 +46,6 @@ fn counter_signatures(signer: &SignerReport) -> impl Iterator<Item = Problem> {
         Problem::new(&error::COUNTER_SIGNATURE_BAD, text)
     })
 }
+
+/// Clocks differ, and some write local time for UTC.
+const DAY: i64 = 86_400;

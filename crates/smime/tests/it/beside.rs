@@ -5,7 +5,7 @@ use chancery_smime::Outcome;
 
 use crate::{
     kinds::{element, mail},
-    support::{AT, Party, open_as},
+    support::{AT, Party, open_as, open_at},
 };
 
 const CONTENT: &[u8] = b"Content-Type: text/plain\r\n\r\nhello\r\n";
@@ -82,5 +82,38 @@ fn counter_signatures_are_told_and_wrong_ones_are_a_problem() {
         let lines = unsigned.lines();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[1].starts_with(&format!("counter-signed by {}", acme.signing.subject())));
+    }
+}
+
+#[test]
+fn a_time_of_signing_that_cannot_be_is_a_problem_and_no_more() {
+    let (acme, globex) = (Party::acme(), Party::globex());
+    let signer = SignerKey::new(acme.signing_key.clone(), acme.signing.der()).unwrap();
+    let day = 86_400;
+    let (begins, ends) = (acme.signing.not_before(), acme.signing.not_after());
+    assert!(begins - 2 * day > 0 && ends > AT + 2 * day);
+    for (time, now, is_doubtful) in [
+        (AT, AT, false),
+        (begins, AT, false),
+        (AT + day, AT, false),
+        (AT + day + 1, AT, true),
+        (2_500_000_000, AT, true),
+        (begins - day - 1, AT, true),
+        (978_307_200, AT, true),
+        // The end of the certificate, seen from there; who looks later finds the certificate out of its time besides.
+        (ends, ends, false),
+        (ends + 1, ends, true),
+    ] {
+        let options = SignOptions {
+            signing_time: Some(time),
+            domain_signature: true,
+            ..SignOptions::default()
+        };
+        let der = sign_attached(CONTENT, std::slice::from_ref(&signer), &[], &options).unwrap();
+        let message = mail("; smime-type=signed-data", &der);
+        let opened = open_at(&globex, &message, &vec![acme.anchor()], now);
+        assert_eq!(opened.verdict.result, Outcome::Verified, "{time}: {:#?}", opened.verdict);
+        let is_named = |it: &chancery_smime::Problem| it.code == "smime.signing_time";
+        assert_eq!(opened.verdict.problems.iter().any(is_named), is_doubtful, "{time}");
     }
 }

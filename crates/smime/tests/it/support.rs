@@ -127,7 +127,9 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn codes(&self) -> Vec<&str> {
-        self.verdict.problems.iter().map(|problem: &Problem| problem.code).collect()
+        // OpenSSL signs at the time of the day, which is to come for who looks at AT.
+        let codes = self.verdict.problems.iter().map(|problem: &Problem| problem.code);
+        codes.filter(|code| *code != "smime.signing_time").collect()
     }
 
     pub(crate) fn text(&self) -> String {
