@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod cert;
 pub mod message;
 
+use cert::Cert;
 use message::Message;
 
 /// Secure mail between organisations: encrypts, signs, opens and verifies mail at the edge of your network
@@ -56,6 +58,9 @@ pub enum Command {
     /// Sign, encrypt, decrypt, verify or show one message in a file or a pipe
     #[command(subcommand)]
     Message(Box<Message>),
+    /// Validate a certificate in a file, without an installation
+    #[command(subcommand)]
+    Cert(Box<Cert>),
     /// Tell the whole story of one message, or the long text of one error code
     Explain(Explain),
     /// Show the whole thing on this machine: two organisations, one message

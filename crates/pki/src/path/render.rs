@@ -71,7 +71,8 @@ impl fmt::Display for Step {
         let held: Vec<&str> = held.map(|check| check.rule.held()).collect();
         write!(formatter, "\n     holds: {}", held.join(", "))?;
         if let Some(revocation) = &self.revocation {
-            for step in &revocation.steps {
+            // What held is summed up above; JSON has it all.
+            for step in revocation.steps.iter().filter(|step| !step.holds) {
                 write!(formatter, "\n     revocation: {step}")?;
             }
         }

@@ -1,0 +1,167 @@
+//! `chancery cert`: certificates in files, without an installation.
+
+mod files;
+
+use std::collections::BTreeSet;
+
+use chancery_pki::path::{self, Answer, Strictness, Trust, Verifier};
+use chancery_pki::{ObjectIdentifier, Purpose};
+
+use crate::cli::cert::{Cert, PurposeChoice, Question, RevocationChoice};
+use crate::failure::{Failure, Result};
+use crate::installation::now_ms;
+use crate::output::{Output, plain};
+
+/// Runs a command.
+pub(super) fn run(command: Cert, output: Output) -> Result {
+    match command {
+        Cert::Validate(question) => finish(&decide(&question)?, output),
+        Cert::Path(options) => {
+            let answer = decide(&options.question)?;
+            if let Some(file) = &options.svg {
+                std::fs::write(file, path::svg(&answer)).map_err(|error| {
+                    let shown = plain(&file.display().to_string());
+                    Failure::failed(format!("cannot write {shown}: {error}"))
+                })?;
+            }
+            finish(&answer, output)
+        }
+    }
+}
+
+/// Prints an answer; the exit status tells it too.
+fn finish(answer: &Answer, output: Output) -> Result {
+    output.show(answer, || answer.to_string())?;
+    if answer.is_trusted() {
+        return Ok(());
+    }
+    let code = answer.path.failures().next().map(|failure| failure.rule.code());
+    let mut failure = Failure::no("the certificate is not valid for this");
+    failure.code = code.map(|code| code.id);
+    Err(failure)
+}
+
+fn decide(question: &Question) -> Result<Answer> {
+    let (target, mut pool) = files::target(&question.file)?;
+    let anchors = files::anchors(&question.anchor)?;
+    files::pool(&question.pool, &mut pool)?;
+    let evidence = files::evidence(&question.crls)?;
+    let mut trust = Trust::anchors(&anchors);
+    trust.policies.acceptable = policies(&question.policy)?;
+    trust.policies.explicit = question.explicit_policy;
+    trust.policies.inhibit_mapping = question.inhibit_mapping;
+    trust.policies.inhibit_any = question.inhibit_any;
+    trust.revocation.strictness = match question.revocation {
+        Some(RevocationChoice::Hard) => Strictness::Hard,
+        Some(RevocationChoice::Soft) => Strictness::Soft,
+        Some(RevocationChoice::Ignore) => Strictness::Ignore,
+        None if question.crls.is_empty() => Strictness::Ignore,
+        None => Strictness::Hard,
+    };
+    let purpose = match question.purpose {
+        PurposeChoice::Any => Purpose::Any,
+        PurposeChoice::CrlSign => Purpose::CrlSign,
+        PurposeChoice::OcspSign => Purpose::OcspSign,
+        PurposeChoice::SmimeEncrypt => Purpose::SmimeEncrypt,
+        PurposeChoice::SmimeSign => Purpose::SmimeSign,
+        PurposeChoice::TlsClient => Purpose::TlsClient,
+        PurposeChoice::TlsServer => Purpose::TlsServer,
+    };
+    let at = question.at.as_deref().map_or_else(|| Ok(now_ms() / 1000), time)?;
+    let verifier = Verifier::new();
+    let mut asked = path::Question::new(&target, purpose, at, &trust, &pool, &evidence, &verifier);
+    asked.address = question.address.as_deref();
+    Ok(path::decide(&asked))
+}
+
+fn policies(list: &[String]) -> Result<Option<BTreeSet<ObjectIdentifier>>> {
+    if list.is_empty() {
+        return Ok(None);
+    }
+    let policy = |text: &String| {
+        let any = if text == "any" { "2.5.29.32.0" } else { text };
+        ObjectIdentifier::new(any).map_err(|_| {
+            Failure::usage(format!("`--policy` {} is no object identifier", plain(text)))
+                .hint("write it with dots, such as 2.16.840.1.101.3.2.1.48.1, or any")
+        })
+    };
+    list.iter().map(policy).collect::<Result<_>>().map(Some)
+}
+
+/// Reads a time as people and programs write it.
+fn time(text: &str) -> Result<i64> {
+    let seconds = text.parse::<i64>().ok();
+    let moment = || chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp());
+    let day = || {
+        let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        Some(day.and_hms_opt(0, 0, 0)?.and_utc().timestamp())
+    };
+    seconds.or_else(moment).or_else(day).ok_or_else(|| {
+        Failure::usage(format!("`--at` {} is no time", plain(text)))
+            .hint("write seconds since 1970, 2026-06-01 or 2026-06-01T12:00:00Z")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chancery_crypto::{KeyKind, PrivateKey};
+    use chancery_pki::path::{Answer, Wanted};
+    use chancery_pki::{Organisation, Outcome, issue, path};
+    use clap::Parser as _;
+
+    use super::{decide, policies, time};
+    use crate::cli::{Cli, Command, cert::Cert};
+
+    /// Asks as the command line would; `@` stands for the folder of the files.
+    fn ask(folder: &std::path::Path, line: &str) -> Answer {
+        let line = line.replace('@', &folder.display().to_string());
+        let words = ["chancery", "cert", "validate"].into_iter().chain(line.split_whitespace());
+        let Command::Cert(command) = Cli::try_parse_from(words).unwrap().command else { panic!() };
+        let Cert::Validate(question) = *command else { panic!() };
+        decide(&question).unwrap()
+    }
+
+    #[test]
+    fn files_and_folders_make_a_question() {
+        const AT: i64 = 1_780_315_200;
+        let folder = tempfile::tempdir().unwrap();
+        let acme = Organisation::new("Acme", ["acme.example"]).unwrap();
+        let key = || PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let (ca_key, key) = (key(), key());
+        let ca = issue::ca(&acme, &ca_key, AT, [1; 20]).unwrap();
+        let authority = issue::Authority { key: &ca_key, certificate: &ca };
+        let signing =
+            issue::organisation_signing(&acme, &authority, key.public_key(), AT, [2; 20]).unwrap();
+        std::fs::write(folder.path().join("ca.pem"), ca.to_pem()).unwrap();
+        std::fs::write(folder.path().join("leaf.der"), signing.der()).unwrap();
+        let all = "@/leaf.der --purpose smime-sign --at 2026-06-02 --anchor @/ca.pem";
+        assert!(ask(folder.path(), all).is_trusted());
+        assert!(path::svg(&ask(folder.path(), all)).starts_with("<svg "));
+        for (more, outcome) in [
+            ("--pool @", Outcome::Trusted),
+            ("--revocation soft", Outcome::Trusted),
+            ("--revocation hard", Outcome::Rejected),
+            ("--address eve@globex.example", Outcome::Rejected),
+            ("--explicit-policy --policy 1.2.3", Outcome::Rejected),
+        ] {
+            assert_eq!(ask(folder.path(), &format!("{all} {more}")).outcome, outcome, "{more}");
+        }
+        let before = ask(folder.path(), "@/leaf.der --anchor @/ca.pem --at 1999-01-01");
+        assert_eq!(before.outcome, Outcome::Rejected);
+        let stranger = ask(folder.path(), "@/leaf.der --at 2026-06-02");
+        assert_eq!(stranger.outcome, Outcome::Stranger);
+        assert!(stranger.missing.iter().any(|it| matches!(it.what, Wanted::Issuer { .. })));
+    }
+
+    #[test]
+    fn times_are_read_as_people_and_programs_write_them() {
+        for text in ["1780315200", "2026-06-01T12:00:00Z", "2026-06-01T14:00:00+02:00"] {
+            assert_eq!(time(text).unwrap(), 1_780_315_200, "{text}");
+        }
+        assert_eq!(time("2026-06-01").unwrap(), 1_780_315_200 - 43_200);
+        assert_eq!(time("-86400").unwrap(), time("1969-12-31").unwrap());
+        assert!(time("tomorrow").is_err());
+        assert!(policies(&["1.2.x".to_owned()]).is_err());
+        assert_eq!(policies(&[]).unwrap(), None);
+    }
+}
