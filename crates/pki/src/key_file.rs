@@ -3,6 +3,7 @@
 
 mod password;
 mod pkcs12;
+mod traditional;
 
 use chancery_crypto::PrivateKey;
 use der::asn1::{ContextSpecific, ObjectIdentifier, OctetStringRef};
@@ -30,7 +31,7 @@ pub struct Held {
 pub fn read(bytes: &[u8]) -> Result<PrivateKey, Error> {
     // 0x30 is the SEQUENCE that DER starts with; in a text it is the digit 0.
     if bytes.first() == Some(&0x30) {
-        return from_pkcs8(bytes);
+        return from_der(bytes);
     }
     // Older OpenSSL marks encryption by header lines inside the block (RFC 1421), which are no base64.
     if bytes.windows(LEGACY_ENCRYPTION.len()).any(|window| window == LEGACY_ENCRYPTION) {
@@ -59,6 +60,10 @@ pub fn open(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
         if block.label == "ENCRYPTED PRIVATE KEY" {
             let passphrase = passphrase.ok_or(Error::KeyEncrypted)?;
             keys.push(from_pkcs8(&unprotected(&block.der, passphrase)?)?);
+        } else if let Some(encryption) = &block.encryption {
+            let passphrase = passphrase.ok_or(Error::KeyEncrypted)?;
+            let der = traditional::decrypt(encryption, passphrase, &block.der)?;
+            keys.extend(from_block(&pem::Block { encryption: None, der, ..block })?);
         } else {
             keys.extend(from_block(&block)?);
         }
@@ -89,7 +94,7 @@ fn open_der(der: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
             (held, _) => held,
         };
     }
-    let key = match (from_pkcs8(der), passphrase) {
+    let key = match (from_der(der), passphrase) {
         (Ok(key), _) => key,
         (Err(_), Some(passphrase)) => from_pkcs8(&unprotected(der, passphrase)?)?,
         (Err(error), None) => return Err(error),
@@ -140,6 +145,15 @@ struct PrivateKeyInfo<'a> {
     version: u8,
     algorithm: AlgorithmIdentifierRef<'a>,
     key: &'a OctetStringRef,
+}
+
+/// Reads a key in DER in any of the three forms; a failure is the one of the first, which is today's.
+fn from_der(der: &[u8]) -> Result<PrivateKey, Error> {
+    let older = || {
+        let rsa = pkcs1_to_pkcs8(der).and_then(|it| from_pkcs8(&it));
+        rsa.or_else(|_| sec1_to_pkcs8(der).and_then(|it| from_pkcs8(&it)))
+    };
+    from_pkcs8(der).or_else(|error| older().map_err(|_| error))
 }
 
 fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, Error> {

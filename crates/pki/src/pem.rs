@@ -12,6 +12,8 @@ use crate::error::Error;
 pub struct Block {
     /// The label, such as `CERTIFICATE`.
     pub label: String,
+    /// How the bytes are encrypted, if they are: the field `DEK-Info` of older programs (RFC 1421 section 4.6.1.3).
+    pub encryption: Option<String>,
     /// The decoded bytes; cleared when dropped, because they may be a private key.
     pub der: Zeroizing<Vec<u8>>,
     /// Where the `-----BEGIN` line starts in the text.
@@ -22,6 +24,9 @@ pub struct Block {
 pub fn blocks(text: &[u8]) -> Result<Vec<Block>, Error> {
     let mut found = Vec::new();
     let mut open: Option<(String, usize, Zeroizing<Vec<u8>>)> = None;
+    let mut encryption = None;
+    // Windows begins a text with a mark of its encoding.
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut offset = 0;
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         let content = line.trim_ascii();
@@ -44,9 +49,22 @@ pub fn blocks(text: &[u8]) -> Result<Vec<Block>, Error> {
             let der = base64_simd::STANDARD
                 .decode_to_vec(body.as_slice())
                 .map_err(|_| Error::Pem { offset: start, reason: "the block is not base64" })?;
-            found.push(Block { label: expected, der: Zeroizing::new(der), offset: start });
+            let der = Zeroizing::new(der);
+            found.push(Block {
+                label: expected,
+                encryption: encryption.take(),
+                der,
+                offset: start,
+            });
         } else if let Some((_, _, body)) = &mut open {
-            body.extend(content.iter().filter(|byte| !byte.is_ascii_whitespace()));
+            // Header lines are no base64, which has no colon.
+            if content.contains(&b':') && body.is_empty() {
+                if let Some(value) = content.strip_prefix(b"DEK-Info:") {
+                    encryption = std::str::from_utf8(value).ok().map(|it| it.trim().to_owned());
+                }
+            } else {
+                body.extend(content.iter().filter(|byte| !byte.is_ascii_whitespace()));
+            }
         }
         offset += line.len();
     }
@@ -82,6 +100,7 @@ fn boundary<'a>(line: &'a [u8], start: &str) -> Option<&'a str> {
     if is_label { std::str::from_utf8(label).ok() } else { None }
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 /// RFC 7468 section 2: generators wrap at exactly 64 characters.

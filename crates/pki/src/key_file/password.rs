@@ -23,10 +23,27 @@ pub(super) fn decrypt(
         PBE_SHA1_3DES => pbe(ContentCipher::TripleDesCbc, &parameters, passphrase)?,
         PBE_SHA1_RC2_128 => pbe(ContentCipher::Rc2Cbc128, &parameters, passphrase)?,
         PBE_SHA1_RC2_40 => pbe(ContentCipher::Rc2Cbc40, &parameters, passphrase)?,
-        other => return Err(Error::KeyProtection { what: other.to_string() }),
+        other => return Err(unknown(other)),
     };
-    let key = ContentKey::from_slice(&key).map_err(|_| Error::Passphrase)?;
-    let mut decryptor = Decryptor::new(cipher, &key, &iv).map_err(|_| Error::Passphrase)?;
+    decrypt_cbc(cipher, &key, &iv, encrypted)
+}
+
+/// Says which protection a key has that is not read here, by its name if it has one.
+fn unknown(scheme: ObjectIdentifier) -> Error {
+    let name = UNKNOWN.iter().find(|(known, _)| *known == scheme);
+    let what = name.map_or_else(|| scheme.to_string(), |(_, name)| format!("{name} ({scheme})"));
+    Error::KeyProtection { what }
+}
+
+/// Decrypts with a key that was derived.
+pub(super) fn decrypt_cbc(
+    cipher: ContentCipher,
+    key: &[u8],
+    iv: &[u8],
+    encrypted: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let key = ContentKey::from_slice(key).map_err(|_| Error::Passphrase)?;
+    let mut decryptor = Decryptor::new(cipher, &key, iv).map_err(|_| Error::Passphrase)?;
     let mut plain = Zeroizing::new(vec![0; encrypted.len() + 2 * BLOCK]);
     let written = decryptor.update(encrypted, &mut plain).map_err(|_| Error::Passphrase)?;
     let rest = plain.get_mut(written..).unwrap_or_default();
@@ -51,7 +68,7 @@ fn pbes2(parameters: &AnyRef<'_>, passphrase: &[u8]) -> Result<CipherKey, Error>
         AES_192_CBC => ContentCipher::Aes192Cbc,
         AES_256_CBC => ContentCipher::Aes256Cbc,
         DES_EDE3_CBC => ContentCipher::TripleDesCbc,
-        other => return Err(Error::KeyProtection { what: other.to_string() }),
+        other => return Err(unknown(other)),
     };
     let iv = scheme
         .parameters
@@ -74,7 +91,7 @@ struct Pbkdf2 {
 impl Pbkdf2 {
     fn read(derivation: &AlgorithmIdentifierRef<'_>) -> Result<Self, Error> {
         if derivation.oid != PBKDF2 {
-            return Err(Error::KeyProtection { what: derivation.oid.to_string() });
+            return Err(unknown(derivation.oid));
         }
         let (salt, rounds, length, function) = derivation
             .parameters
@@ -221,6 +238,16 @@ const MAX_ROUNDS: u32 = 10_000_000;
 
 /// Keys of authentication codes, in bytes: shorter ones can be guessed, longer ones are nobody's.
 const MAC_KEY: std::ops::RangeInclusive<usize> = 20..=1024;
+
+/// Schemes that programs write or wrote, and that are not read: nothing here has their ciphers.
+const UNKNOWN: [(ObjectIdentifier, &str); 6] = [
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.1"), "PBE-SHA1-RC4-128"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.2"), "PBE-SHA1-RC4-40"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.3"), "PBE-MD5-DES"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.10"), "PBE-SHA1-DES"),
+    (ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11591.4.11"), "scrypt"),
+    (ObjectIdentifier::new_unwrap("1.3.14.3.2.7"), "DES"),
+];
 
 /// The longest block of the ciphers.
 const BLOCK: usize = 16;

@@ -23,6 +23,7 @@ mod keys;
 mod matrix;
 mod metrics;
 mod mutt;
+mod old_keys;
 mod own_keys;
 mod relay;
 mod ring;

@@ -6,6 +6,7 @@ use std::path::Path;
 use chancery_crypto::{PrivateKey, Zeroizing};
 use chancery_gateway::identity::Identity;
 use chancery_gateway::partners::{PartnerBook, statements};
+use chancery_pki::bundle::Bundle;
 use chancery_pki::{Certificate, KeyUsage, is_domain, key_file};
 use chancery_smime::{
     Anchor, OpeningKey, Permitted, Reach, RecipientKey, Signer, Statement, Trust,
@@ -191,9 +192,8 @@ impl Believed {
                 .hint("write it as in an address, such as acme.example"));
         }
         if read.len() > MAX_ANCHORS {
-            return Err(Failure::usage(format!("more than {MAX_ANCHORS} authorities are named")).hint(
-                "name those that certify the people you write to; a bundle for the web is no help with mail",
-            ));
+            return Err(Failure::usage(format!("more than {MAX_ANCHORS} authorities are named"))
+                .hint("name those that certify the people you write to"));
         }
         let book = if config.is_some() || (read.is_empty() && is_needed) {
             let office = Office::load(config).map_err(|failure| {
@@ -306,11 +306,14 @@ fn may_encrypt(certificate: &Certificate) -> bool {
 /// Reads the certificates of a file that the command line names.
 pub(super) fn certificates(file: &Path) -> Result<Vec<Certificate>> {
     let shown = plain(&file.display().to_string());
-    let found =
-        Certificate::chain_from_bytes(&read_small(file)?).map_err(|error| usage(&shown, &error))?;
+    let bytes = read_small(file)?;
+    let found = match Bundle::from_bytes(&bytes) {
+        Ok(bundle) if !bundle.certificates.is_empty() => bundle.certificates,
+        _ => Certificate::chain_from_bytes(&bytes).map_err(|error| usage(&shown, &error))?,
+    };
     if found.is_empty() {
         return Err(Failure::usage(format!("there is no certificate in {shown}")).hint(
-            "give a file with a block `-----BEGIN CERTIFICATE-----`, or a certificate in DER",
+            "give a file with a block `-----BEGIN CERTIFICATE-----`, a certificate in DER, or a bag of them (.p7b)",
         ));
     }
     Ok(found)
