@@ -106,7 +106,7 @@ impl Judge<'_> {
         authors: &[Mailbox],
     ) -> PathFound {
         let mut best = PathFound::stranger(certificate);
-        for anchor in self.anchors(certificate, authors) {
+        for anchor in self.anchors(certificate, pool, authors) {
             let Ok(authority) = Certificate::from_der(&anchor.certificate) else { continue };
             let checked =
                 path::check(certificate, pool, &[authority], Purpose::SmimeSign, self.facts.at);
@@ -119,7 +119,12 @@ impl Judge<'_> {
     }
 
     /// Asks for the anchors of the domains in From, then for those that the certificate itself names.
-    fn anchors(&self, certificate: &Certificate, authors: &[Mailbox]) -> Vec<Anchor> {
+    fn anchors(
+        &self,
+        certificate: &Certificate,
+        pool: &[Certificate],
+        authors: &[Mailbox],
+    ) -> Vec<Anchor> {
         let of_authors = authors.iter().map(|author| author.address.ascii_domain());
         let of_emails = certificate.emails().iter().filter_map(|email| email.rsplit_once('@'));
         let of_emails = of_emails.map(|(_, domain)| normal_domain(domain));
@@ -132,9 +137,14 @@ impl Judge<'_> {
         }
         let mut anchors: Vec<Anchor> = Vec::new();
         for anchor in domains.iter().flat_map(|domain| self.trust.anchors_for(domain)) {
-            if anchors.len() < MAX_ANCHORS && !anchors.contains(&anchor) {
+            if anchors.len() < MAX_LISTED && !anchors.contains(&anchor) {
                 anchors.push(anchor);
             }
+        }
+        // Of a whole store of authorities only those can vouch that issued something here, by their name.
+        if anchors.len() > MAX_ANCHORS {
+            anchors.retain(|anchor| may_vouch(anchor, certificate, pool));
+            anchors.truncate(MAX_ANCHORS);
         }
         anchors
     }
@@ -207,6 +217,13 @@ impl Judge<'_> {
         why.dedup();
         (true, why.join("; "))
     }
+}
+
+/// Returns true if an anchor is the certificate itself, or has the name of who issued it or one of the pool.
+fn may_vouch(anchor: &Anchor, certificate: &Certificate, pool: &[Certificate]) -> bool {
+    let Ok(authority) = Certificate::from_der(&anchor.certificate) else { return false };
+    let mut issued = std::iter::once(certificate).chain(pool);
+    authority == *certificate || issued.any(|it| it.issuer_name() == authority.subject_name())
 }
 
 /// Returns true for the certificate of a gateway (RFC 3183 section 4).
@@ -296,6 +313,9 @@ const MAX_POOL: usize = 32;
 
 /// Domains asked for on behalf of one signer.
 const MAX_DOMAINS: usize = 16;
+
+/// Anchors looked at for one signer: a store of authorities has some hundreds.
+const MAX_LISTED: usize = 1024;
 
 /// Anchors tried for one signer.
 const MAX_ANCHORS: usize = 16;

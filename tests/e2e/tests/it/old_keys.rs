@@ -1,4 +1,4 @@
-//! Keys and certificates in the forms that older programs and authorities write.
+//! Keys and certificates in the forms that older programs and authorities write, and authorities by the hundred.
 
 use std::fs;
 
@@ -85,4 +85,25 @@ fn bags_of_certificates_are_read() {
         desk.done("verify --anchor ca.p7b", &signed);
         fs::remove_file(desk.path("ca.p7b")).expect("the folder is ours");
     }
+}
+
+#[test]
+fn a_whole_store_of_authorities_can_be_named() {
+    let desk = Desk::new();
+    let mut store = String::new();
+    for number in 0..40 {
+        let subject = format!("/CN=Authority {number}");
+        desk.ssl(&[&["req", "-x509", "-key", "ca.key", "-subj", &subject, "-out", "other.pem"]]);
+        store += &desk.read("other.pem");
+    }
+    desk.write("others.pem", &store);
+    desk.write("store.pem", &format!("{store}{}", desk.read("ca.pem")));
+    let signer = "--signer alice.key --certificate alice.pem";
+    let signed = desk.done(&format!("sign letter.eml {signer}"), "");
+    desk.done("verify --anchor store.pem --anchor others.pem --anchor store.pem", &signed);
+    let stranger = desk.message("verify --anchor others.pem", &signed);
+    assert!(stranger.stderr.contains("smime.signer_unknown"), "{stranger:?}");
+    // What is named again and again is one authority.
+    desk.write("many.pem", &desk.read("ca.pem").repeat(600));
+    desk.done("verify --anchor many.pem", &signed);
 }

@@ -191,6 +191,8 @@ impl Believed {
             return Err(Failure::usage(format!("{} is no domain", plain(other)))
                 .hint("write it as in an address, such as acme.example"));
         }
+        let mut seen = std::collections::BTreeSet::new();
+        read.retain(|certificate| seen.insert(certificate.der().to_vec()));
         if read.len() > MAX_ANCHORS {
             return Err(Failure::usage(format!("more than {MAX_ANCHORS} authorities are named"))
                 .hint("name those that certify the people you write to"));
@@ -344,5 +346,5 @@ const MAX_EMAILS: usize = 8;
 /// Keys that are tried; a person has a new one every year or two.
 const MAX_KEYS: usize = 64;
 
-/// The opener tries so many for each signer.
-const MAX_ANCHORS: usize = 16;
+/// Stores of authorities have some hundreds; the opener tries those whose name fits.
+const MAX_ANCHORS: usize = 512;
