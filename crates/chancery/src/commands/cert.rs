@@ -51,12 +51,13 @@ fn decide(question: &Question) -> Result<Answer> {
     trust.policies.explicit = question.explicit_policy;
     trust.policies.inhibit_mapping = question.inhibit_mapping;
     trust.policies.inhibit_any = question.inhibit_any;
-    trust.revocation.strictness = match question.revocation {
-        Some(RevocationChoice::Hard) => Strictness::Hard,
-        Some(RevocationChoice::Soft) => Strictness::Soft,
-        Some(RevocationChoice::Ignore) => Strictness::Ignore,
-        None if question.crls.is_empty() => Strictness::Ignore,
-        None => Strictness::Hard,
+    // Who brings lists wants them to count.
+    let default =
+        if question.crls.is_empty() { RevocationChoice::Ignore } else { RevocationChoice::Hard };
+    trust.revocation.strictness = match question.revocation.unwrap_or(default) {
+        RevocationChoice::Hard => Strictness::Hard,
+        RevocationChoice::Ignore => Strictness::Ignore,
+        RevocationChoice::Soft => Strictness::Soft,
     };
     let purpose = match question.purpose {
         PurposeChoice::Any => Purpose::Any,
