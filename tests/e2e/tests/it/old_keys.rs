@@ -98,8 +98,7 @@ fn a_whole_store_of_authorities_can_be_named() {
     }
     desk.write("others.pem", &store);
     desk.write("store.pem", &format!("{store}{}", desk.read("ca.pem")));
-    let signer = "--signer alice.key --certificate alice.pem";
-    let signed = desk.done(&format!("sign letter.eml {signer}"), "");
+    let signed = desk.done("sign letter.eml --signer alice.key --certificate alice.pem", "");
     desk.done("verify --anchor store.pem --anchor others.pem --anchor store.pem", &signed);
     let stranger = desk.message("verify --anchor others.pem", &signed);
     assert!(stranger.stderr.contains("smime.signer_unknown"), "{stranger:?}");
