@@ -58,7 +58,7 @@ pub enum Command {
     /// Sign, encrypt, decrypt, verify or show one message in a file or a pipe
     #[command(subcommand)]
     Message(Box<Message>),
-    /// Validate a certificate in a file, without an installation
+    /// Show and validate certificates in files, without an installation
     #[command(subcommand)]
     Cert(Box<Cert>),
     /// Tell the whole story of one message, or the long text of one error code

@@ -1,4 +1,4 @@
-//! The commands for certificates in files: validate, and draw the path.
+//! The commands for certificates in files: show, validate, and draw the path.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,19 @@ use clap::{Args, Subcommand, ValueEnum};
 /// What to do with a certificate in a file.
 #[derive(Debug, Subcommand)]
 pub enum Cert {
+    /// Show a certificate, revocation list, OCSP response or bundle (p7c); nothing is verified
+    Show(Show),
     /// Say whether a certificate is good for a purpose, an address and a time, and why; exit status 0 means valid
     Validate(Question),
     /// The same, with a drawing of the paths that were tried
     Path(Path),
+}
+
+/// What is shown.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The file; - or nothing for standard input
+    pub file: Option<PathBuf>,
 }
 
 /// What is asked.

@@ -1,6 +1,7 @@
 //! `chancery cert`: certificates in files, without an installation.
 
 mod files;
+mod show;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +16,7 @@ use crate::output::{Output, plain};
 /// Runs a command.
 pub(super) fn run(command: Cert, output: Output) -> Result {
     match command {
+        Cert::Show(options) => show::run(&options, output),
         Cert::Validate(question) => finish(&decide(&question)?, output),
         Cert::Path(options) => {
             let answer = decide(&options.question)?;

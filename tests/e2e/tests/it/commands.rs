@@ -77,3 +77,31 @@ fn a_relative_data_path_starts_at_the_configuration() {
     let output = command.args(["queue", "list"]).current_dir(path("acme")).output();
     assert!(output.expect("the binary starts").status.success());
 }
+
+#[test]
+fn certificates_lists_and_responses_are_shown() {
+    let folder = Folder::new();
+    let show = |bytes: &[u8], format: &str| {
+        let file = folder.path().join("file");
+        fs::write(&file, bytes).expect("the folder is ours");
+        let mut command = Command::new(chancery::binary());
+        let output = command.args(["cert", "show", "--format", format]).arg(&file).output();
+        let output = output.expect("the binary starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (status, text) = show(include_bytes!("../../../../fuzz/seeds/crl/revoked"), "text");
+    assert_eq!(status, Some(0));
+    for line in
+        ["crl\n", "  issuer            CN=ca,O=acme.example\n", "    reason  keyCompromise\n"]
+    {
+        assert!(text.contains(line), "{line:?} is not in {text}");
+    }
+    let (status, json) = show(include_bytes!("../../../../fuzz/seeds/ocsp/good"), "json");
+    assert_eq!(status, Some(0));
+    let all: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(all[0]["kind"], "ocsp");
+    assert_eq!(all[0]["parts"][0]["status"], "good");
+    assert_eq!(all[0]["parts"][1]["extended_key_usage"][0], "OCSPSigning");
+    let (status, text) = show(b"hello", "text");
+    assert_eq!((status, text.as_str()), (Some(1), ""));
+}
