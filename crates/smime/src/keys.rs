@@ -194,7 +194,18 @@ impl OpeningKey {
         Ok(Self { key, fingerprint })
     }
 
-    /// Returns the SHA-256 of the certificate in hexadecimal.
+    /// Prepares a password that both sides know (RFC 5652 section 6.2.4).
+    pub fn password(password: &[u8]) -> Self {
+        Self { key: DecryptionKey::password(password), fingerprint: "password".to_owned() }
+    }
+
+    /// Prepares a key that both sides have, with the name they gave it (RFC 5652 section 6.2.3).
+    pub fn shared(identifier: &[u8], key: &[u8]) -> Self {
+        let key = DecryptionKey::shared_key(identifier, key);
+        Self { key, fingerprint: "shared key".to_owned() }
+    }
+
+    /// Returns the SHA-256 of the certificate in hexadecimal, or what it is if it has none.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }

@@ -53,6 +53,33 @@ pub struct KeyFiles {
     pub passphrase_file: Option<PathBuf>,
 }
 
+/// What opens a message.
+#[derive(Debug, Args)]
+pub struct OpeningKeys {
+    /// Your private keys, old ones too: PEM or PKCS#12 [default: the organisation's keys]
+    #[arg(long, value_name = "KEY")]
+    pub key: Vec<PathBuf>,
+    /// The rest of the keys
+    #[command(flatten)]
+    pub rest: KeyFiles,
+    /// File whose first line is the password that the message is encrypted with; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// File whose first line is a key, in hexadecimal, that both sides have
+    #[arg(long, value_name = "FILE", requires = "secret_key_id")]
+    pub secret_key: Option<PathBuf>,
+    /// The name of that key, in hexadecimal
+    #[arg(long, value_name = "HEX", requires = "secret_key")]
+    pub secret_key_id: Option<String>,
+}
+
+impl OpeningKeys {
+    /// Returns true if the command line names anything that opens.
+    pub fn is_any(&self) -> bool {
+        !self.key.is_empty() || self.password_file.is_some() || self.secret_key.is_some()
+    }
+}
+
 /// Whom to believe about signatures.
 #[derive(Debug, Args)]
 pub struct Trusted {
@@ -193,12 +220,9 @@ pub struct Decrypt {
     /// Files
     #[command(flatten)]
     pub files: Files,
-    /// Your private keys, old ones too: PEM or PKCS#12 [default: the organisation's keys]
-    #[arg(long, value_name = "KEY")]
-    pub key: Vec<PathBuf>,
-    /// The rest of the key
+    /// What opens it
     #[command(flatten)]
-    pub rest: KeyFiles,
+    pub keys: OpeningKeys,
     /// Whom to believe about signatures inside [default: the partners in the book, if a configuration is named]
     #[command(flatten)]
     pub trusted: Trusted,
@@ -219,12 +243,9 @@ pub struct Verify {
     /// The message is a signed receipt: say too whether it is for this message, as it was sent
     #[arg(long, value_name = "FILE", conflicts_with = "bare")]
     pub original: Option<PathBuf>,
-    /// Your private keys, if the message is encrypted too: PEM or PKCS#12
-    #[arg(long, value_name = "KEY")]
-    pub key: Vec<PathBuf>,
-    /// The rest of the key
+    /// What opens it
     #[command(flatten)]
-    pub rest: KeyFiles,
+    pub keys: OpeningKeys,
 }
 
 /// Options of `message export-key`.
@@ -257,12 +278,9 @@ pub struct ExportKey {
 pub struct Transit {
     /// The message; - or nothing for standard input
     pub file: Option<PathBuf>,
-    /// Your private keys, if the message is encrypted too: PEM or PKCS#12
-    #[arg(long, value_name = "KEY")]
-    pub key: Vec<PathBuf>,
-    /// The rest of the key
+    /// What opens it
     #[command(flatten)]
-    pub rest: KeyFiles,
+    pub keys: OpeningKeys,
 }
 
 /// Options of `message show`.

@@ -169,7 +169,7 @@ fn reasons(choice: &Choice, is_verbose: bool) -> Vec<String> {
 }
 
 fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
-    let keys = keys::opening(&options.key, &options.rest, config)?;
+    let keys = keys::opening_all(&options.keys, config)?;
     let believed = Believed::read(&options.trusted, config, false)?;
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let mut sink = Sink::like(&options.files, &input)?;
@@ -211,10 +211,10 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
 
 fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {
     let believed = Believed::read(&options.trusted, config, true)?;
-    let keys = if options.key.is_empty() && config.is_none() {
+    let keys = if !options.keys.is_any() && config.is_none() {
         Vec::new()
     } else {
-        keys::opening(&options.key, &options.rest, config)?
+        keys::opening_all(&options.keys, config)?
     };
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let verdict = if options.files.out.is_some() {

@@ -168,6 +168,48 @@ fn every_key_of_a_person_is_tried() {
 }
 
 #[test]
+fn a_password_or_a_shared_key_opens_what_openssl_encrypted() {
+    let desk = Desk::new();
+    desk.write("text", &format!("Content-Type: text/plain\n\n{TEXT}\n"));
+    desk.write("password", "open sesame\n");
+    desk.write("secret", "000102030405060708090a0b0c0d0e0f\n");
+    let head = ["cms", "-encrypt", "-in", "text", "-out", "sealed"];
+    let secret = "000102030405060708090a0b0c0d0e0f";
+    for (how, open, wrong) in [
+        (
+            &["-pwri_password", "open sesame"][..],
+            "--password-file password",
+            "--password-file passphrase",
+        ),
+        (
+            &["-secretkey", secret, "-secretkeyid", "c0ffee"],
+            "--secret-key secret --secret-key-id C0FFEE",
+            "--secret-key secret --secret-key-id c0ffe0",
+        ),
+    ] {
+        // OpenSSL 3.0 takes no password with AES-GCM.
+        for cipher in ["-aes256", "-aes128"] {
+            desk.ssl(&[&head, &[cipher], how]);
+            let sealed = format!("From: alice@acme.example\n{}", desk.read("sealed"));
+            assert!(desk.done(&format!("decrypt {open}"), &sealed).contains(TEXT), "{open}");
+            let refused = desk.message(&format!("decrypt {wrong}"), &sealed);
+            assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+            // A certificate's key beside it does no harm.
+            let both = format!("decrypt {open} --key bob.key --certificate bob.pem");
+            assert!(desk.done(&both, &sealed).contains(TEXT), "{both}");
+        }
+    }
+    for options in [
+        "--secret-key text --secret-key-id 01",
+        "--secret-key secret --secret-key-id x",
+        "--secret-key secret",
+    ] {
+        let refused = desk.message(&format!("decrypt {options}"), LETTER);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_renewed_certificate_does_not_close_old_mail() {
     let desk = Desk::new();
     desk.done("encrypt letter.eml --to alice.pem --out sealed.eml", "");

@@ -65,7 +65,7 @@ pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) 
 
 /// Decrypts a CMS structure; nothing is written before it was read to its end and found harmless, or said to be harmful.
 pub(super) fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
-    let keys = keys::opening(&options.key, &options.rest, config)?;
+    let keys = keys::opening_all(&options.keys, config)?;
     let believed = Believed::read(&options.trusted, config, false)?;
     let ring: Vec<_> = keys.iter().map(chancery_smime::OpeningKey::for_cms).collect();
     let mut input = Input::open(options.files.file.as_deref())?;

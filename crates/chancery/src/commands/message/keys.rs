@@ -14,7 +14,7 @@ use chancery_smime::{
 use chancery_store::Store;
 
 use super::files::read_small;
-use crate::cli::message::{KeyFiles, Trusted};
+use crate::cli::message::{KeyFiles, OpeningKeys, Trusted};
 use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, now_ms};
@@ -103,6 +103,38 @@ pub(super) fn opening(
             .hint("each costs time: name those that can have been encrypted to"));
     }
     Ok(keys)
+}
+
+/// Returns all that the command line names to open a message; the organisation's keys if it names nothing.
+pub(super) fn opening_all(keys: &OpeningKeys, config: Option<&Path>) -> Result<Vec<OpeningKey>> {
+    let mut all = Vec::new();
+    if let Some(file) = &keys.password_file {
+        all.push(OpeningKey::password(&first_line(file)?));
+    }
+    if let (Some(file), Some(name)) = (&keys.secret_key, &keys.secret_key_id) {
+        let key = first_line(file)?;
+        let key = std::str::from_utf8(&key).ok().and_then(unhex).ok_or_else(|| {
+            Failure::usage("the shared key is not written in hexadecimal")
+                .hint("write two digits for each byte into the first line of the file")
+        })?;
+        let name = unhex(name)
+            .ok_or_else(|| Failure::usage("the name of the shared key is not in hexadecimal"))?;
+        all.push(OpeningKey::shared(&name, &key));
+    }
+    if !keys.key.is_empty() || all.is_empty() {
+        all.extend(opening(&keys.key, &keys.rest, config)?);
+    }
+    Ok(all)
+}
+
+/// Reads hexadecimal digits; the bytes clear themselves.
+fn unhex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let digits: Option<Vec<u32>> = text.trim().chars().map(|digit| digit.to_digit(16)).collect();
+    let digits = Zeroizing::new(digits?);
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let byte = |[high, low]: &[u32; 2]| u8::try_from(high * 16 + low).ok();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+    bytes.filter(|bytes| rest.is_empty() && !bytes.is_empty()).map(Zeroizing::new)
 }
 
 /// Who shall be able to read a message, and how it may be encrypted.

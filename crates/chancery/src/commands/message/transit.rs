@@ -13,10 +13,10 @@ use crate::output::Output;
 
 /// Runs the command.
 pub(super) fn run(config: Option<&Path>, options: &Transit, output: Output) -> Result {
-    let keys = if options.key.is_empty() && config.is_none() {
+    let keys = if !options.keys.is_any() && config.is_none() {
         Vec::new()
     } else {
-        keys::opening(&options.key, &options.rest, config)?
+        keys::opening_all(&options.keys, config)?
     };
     let mut message = Vec::new();
     let mut input = Input::canonical(options.file.as_deref())?;
