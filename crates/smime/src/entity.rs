@@ -48,6 +48,8 @@ pub(crate) struct Head {
     pub(crate) body: u64,
     /// False if the header is longer than the limit; then nothing may rest on it.
     pub(crate) is_whole: bool,
+    /// See [`Head::is_clean`].
+    is_clean: bool,
 }
 
 impl<'m> Entity<'m> {
@@ -158,11 +160,12 @@ impl<'m> Entity<'m> {
     pub(crate) fn inner_head(&mut self) -> io::Result<Head> {
         let head = self.head()?;
         let is_terminated = head.body > self.span.start + head.raw.len() as u64;
-        Ok(if !head.is_whole || head.is_header(is_terminated) {
-            head
-        } else {
-            Head::new(Vec::new(), self.span.start, true)
-        })
+        if !head.is_whole || head.is_header(is_terminated) {
+            return Ok(head);
+        }
+        // What stands in the place of a header still tells whether somebody wrote it.
+        let is_clean = head.is_clean;
+        Ok(Head { is_clean, ..Head::new(Vec::new(), self.span.start, true) })
     }
 
     /// Indexes the whole entity, positions counted from its start.
@@ -176,7 +179,8 @@ impl<'m> Entity<'m> {
 impl Head {
     fn new(raw: Vec<u8>, body: u64, is_whole: bool) -> Self {
         let index = Index::of(&raw);
-        Self { raw, index, body, is_whole }
+        let is_clean = raw.iter().all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~'));
+        Self { raw, index, body, is_whole, is_clean }
     }
 
     pub(crate) fn block(&self) -> HeaderBlock<'_> {
@@ -223,9 +227,10 @@ impl Head {
         self.raw.is_empty() || covered == self.raw.len() && header.fields().any(is_known)
     }
 
-    /// Returns true if the header has only bytes that mail programs write: ASCII text with its line ends.
+    /// Returns true if the header has only bytes that mail programs write: ASCII text with its line ends. The same is asked
+    /// of what stands in the place of a header.
     pub(crate) fn is_clean(&self) -> bool {
-        self.raw.iter().all(|byte| matches!(byte, b'\t' | b'\r' | b'\n' | b' '..=b'~'))
+        self.is_clean
     }
 
     /// Returns true if this is a message wrapped for its protection, not one that was forwarded (RFC 8551 section 3.1).
@@ -342,6 +347,15 @@ mod tests {
                 .inner_head()
                 .unwrap();
             assert_eq!((head.raw.as_slice(), head.body), (&b""[..], 0), "{text:?}");
+            assert!(head.is_clean(), "{text:?}");
+        }
+        // What Efail leaves behind (section 4.1 of the paper), with and without a line end among it.
+        for text in [&b"Content-Type: te\x8f\nxt/html\r\n\r\n<img"[..], b"te\x00xt\r\n\r\n<img"] {
+            let head = Entity::whole(Place::Message(&mut Cursor::new(text)))
+                .unwrap()
+                .inner_head()
+                .unwrap();
+            assert!(head.body == 0 && !head.is_clean(), "{text:?}");
         }
         for (message, body) in [
             (&b"Content-Type: text/plain\r\n\r\ntwo"[..], 28),

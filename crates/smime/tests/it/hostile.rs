@@ -266,6 +266,23 @@ fn a_cbc_gadget_that_turns_a_signed_message_into_html_is_withheld() {
 }
 
 #[test]
+fn what_a_gadget_garbled_is_withheld_wherever_its_bytes_fall() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    for content in [
+        &b"Content-Type: te\x8f\x01xt/html\r\n\r\n<img src='//evil.ex/'>"[..],
+        // A line end among the bytes: no header is left to be seen.
+        b"Content-Type: te\x8f\nxt/html\r\n\r\n<img src='//evil.ex/'>",
+        b"\x8f\x01Hello\r\n\r\nsecret",
+    ] {
+        let sealed = openssl.encrypt(&globex, &["-aes256"], content);
+        let message = [b"From: joerg@acme.example\r\n", &sealed[..]].concat();
+        let opened = open_as(&globex, &message, &vec![acme.anchor()]);
+        assert_eq!((opened.delivered, opened.bytes.len()), (Delivered::Nothing, 0));
+        assert_eq!(opened.verdict.result, Outcome::Undecipherable);
+    }
+}
+
+#[test]
 fn decryption_failures_look_alike() {
     let acme = Party::acme();
     let globex = Party::new("Globex", "globex.example", KeyKind::Rsa2048);
