@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use chancery_mail::{Span, address::Mailbox, header::HeaderBlock};
 
 use crate::{
-    entity::{Entity, Head, is_content_field},
+    entity::{Head, is_content_field},
     header::{PROTECTED, parameter::without_protection, payload::push_line, protected_name},
     line_ends::are_crlf,
     open::{Delivered, header::Restoration, layers::Content},
@@ -56,13 +56,16 @@ impl Plan {
                 let body = Span { start: content.head.body, end: content.entity.span.end };
                 // Text without a header of its own has no parts.
                 let has_header = body.start > content.entity.span.start;
-                if has_header && has_binary(&mut content.entity, body)? {
+                let is_text = content.entity.has_only_crlf(body)?;
+                if has_header && !is_text {
                     sturdy::write_armored(&mut content.entity, &header, &mut out)?;
                 } else {
                     header.extend_from_slice(b"\r\n");
                     out.write_all(&header)?;
                     let display =
                         restoration.as_ref().map(|it| it.display.clone()).unwrap_or_default();
+                    // What a removed display leaves behind was not looked at as it is then.
+                    out.is_known = is_text && display.is_empty();
                     io::copy(&mut content.entity.patched(body, display), &mut out)?;
                 }
             }
@@ -95,7 +98,8 @@ fn write_original(
     out: &mut CrlfWriter<'_>,
 ) -> io::Result<()> {
     let entity = &mut content.entity;
-    if !has_binary(entity, span)? {
+    if entity.has_only_crlf(span)? {
+        out.is_known = true;
         return entity.copy(span, out).map(|_| ());
     }
     let whole = std::mem::replace(&mut entity.span, span);
@@ -159,11 +163,6 @@ fn write_content_fields(out: &mut impl Write, header: HeaderBlock<'_>) -> io::Re
     out.write_all(b"\r\n")
 }
 
-/// Returns true if something in this range is no text with CRLF at the ends of its lines.
-fn has_binary(entity: &mut Entity<'_>, span: Span) -> io::Result<bool> {
-    Ok(!entity.has_only_crlf(span)?)
-}
-
 /// Writes the fields that describe the content, without what they say about a protection that is no more there.
 fn push_plain_content_fields(out: &mut Vec<u8>, header: HeaderBlock<'_>) {
     for field in header.fields().filter(|it| is_content_field(it) && !it.is("MIME-Version")) {
@@ -187,11 +186,13 @@ struct CrlfWriter<'a> {
     last: u8,
     written: u64,
     has_changed: bool,
+    /// True if all that is still to come was looked at before: it has CRLF at the ends of all lines.
+    is_known: bool,
 }
 
 impl<'a> CrlfWriter<'a> {
     fn new(sink: &'a mut dyn Write) -> Self {
-        Self { sink, last: 0, written: 0, has_changed: false }
+        Self { sink, last: 0, written: 0, has_changed: false, is_known: false }
     }
 
     /// Returns the number of bytes written, and whether there were other line ends.
@@ -217,7 +218,7 @@ impl<'a> CrlfWriter<'a> {
 impl Write for CrlfWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(&last) = bytes.last() else { return Ok(0) };
-        if are_crlf(self.last, bytes) {
+        if self.is_known || are_crlf(self.last, bytes) {
             self.emit(bytes)?;
             self.last = last;
             return Ok(bytes.len());
