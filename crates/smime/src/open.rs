@@ -307,7 +307,7 @@ impl<'c, 'm> Conclusion<'c, 'm> {
             );
         }
         if may_replace {
-            self.compare(HeaderForm::Wrapped, inner.block());
+            self.compare(HeaderForm::Wrapped, inner.block(), true);
             self.sender = sender_of(inner.block());
         }
         Ok(may_replace.then_some((span, authors)))

@@ -41,15 +41,7 @@ impl Conclusion<'_, '_> {
             return Ok((unchanged, self.outer_authors.clone()));
         }
         let (takes_from, authors) = self.authors_by(content);
-        let comparison = self.compare(form, inner);
-        if !takes_from && comparison.inside.contains(&"From") {
-            // From outside is shown, and nothing covers it.
-            self.header.covered.retain(|name| *name != "From");
-            self.header.hidden.retain(|name| *name != "From");
-            if !self.header.differing.contains(&"From") {
-                self.header.differing.insert(0, "From");
-            }
-        }
+        let comparison = self.compare(form, inner, takes_from);
         let speaks = authors.as_ref().is_ok_and(|authors| self.is_spoken_for(authors));
         let dropped = if speaks {
             // The outer From goes only where the inner one comes.
@@ -125,10 +117,19 @@ impl Conclusion<'_, '_> {
         }
     }
 
-    /// Compares the header inside with the one outside, and keeps what the verdict says about it.
-    pub(super) fn compare(&mut self, form: HeaderForm, inner: HeaderBlock<'_>) -> Comparison {
+    /// Compares the header inside with the one outside, and keeps what the verdict says about it; `takes_from` says that
+    /// From inside is shown.
+    pub(super) fn compare(
+        &mut self,
+        form: HeaderForm,
+        inner: HeaderBlock<'_>,
+        takes_from: bool,
+    ) -> Comparison {
         let is_encrypted = self.peeled.inside_encryption() > 0;
-        let comparison = Comparison::of(form, self.outer.block(), inner, is_encrypted);
+        let mut comparison = Comparison::of(form, self.outer.block(), inner, is_encrypted);
+        if !takes_from {
+            comparison.leave_from_outside();
+        }
         let is_signed = self.peeled.is_signed_inside() && self.is_signature_good();
         self.header = comparison.verdict(form, is_signed);
         comparison

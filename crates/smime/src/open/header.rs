@@ -68,6 +68,17 @@ impl Comparison {
         found
     }
 
+    /// Takes note that From outside is shown, although there is one inside: nothing covers it.
+    pub(super) fn leave_from_outside(&mut self) {
+        let is_inside = self.inside.contains(&"From");
+        for fields in [&mut self.inside, &mut self.hidden] {
+            fields.retain(|name| *name != "From");
+        }
+        if is_inside && !self.differing.contains(&"From") {
+            self.differing.insert(0, "From");
+        }
+    }
+
     /// Returns true if what stands outside is not what was protected.
     pub(super) fn is_changed(&self) -> bool {
         !self.differing.is_empty() || !self.added.is_empty()
