@@ -45,8 +45,7 @@ pub(super) fn write(entity: &mut Entity<'_>, head: &Head, lines: &[String]) -> i
             continue;
         };
         if !is_root {
-            let base = entity.span.start;
-            let span = Span { start: part.header.start + base, end: part.header.end + base };
+            let span = entity.placed(part.header);
             let mut header = Vec::new();
             entity.reader(span)?.read_to_end(&mut header)?;
             let Some(bytes) = marked(&header) else { continue };
@@ -119,8 +118,7 @@ fn edited(
     part: &Part,
     edit: impl FnOnce(&[u8]) -> Option<Edit>,
 ) -> io::Result<Option<Patch>> {
-    let base = entity.span.start;
-    let span = Span { start: part.body.start + base, end: part.body.end + base };
+    let span = entity.placed(part.body);
     let mut text = Vec::new();
     if part.transfer_encoding.is_identity() {
         entity.reader(span)?.take(MAX_START).read_to_end(&mut text)?;

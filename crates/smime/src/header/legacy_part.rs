@@ -25,9 +25,7 @@ pub(crate) fn remove(entity: &mut Entity<'_>, head: &Head) -> io::Result<Vec<Pat
     if !is_meant {
         return Ok(Vec::new());
     }
-    let base = entity.span.start;
-    let at = |span: Span| Span { start: span.start + base, end: span.end + base };
-    let source = entity.reader(at(display.body))?;
+    let source = entity.reader(entity.placed(display.body))?;
     let mut lines = Vec::new();
     Decoder::new(display.transfer_encoding, source).read_to_end(&mut lines)?;
     if !repeats_fields(lines.trim_ascii(), head.block()) {
@@ -35,7 +33,7 @@ pub(crate) fn remove(entity: &mut Entity<'_>, head: &Head) -> io::Result<Vec<Pat
     }
     // The delimiter before it then stands before the text.
     let span = Span { start: display.whole().start, end: text.whole().start };
-    Ok(vec![Patch { span: at(span), bytes: Vec::new() }])
+    Ok(vec![Patch { span: entity.placed(span), bytes: Vec::new() }])
 }
 
 fn says_display(part: &Part) -> bool {

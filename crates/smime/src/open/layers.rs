@@ -170,7 +170,6 @@ impl<'m> Peeled<'m> {
     }
 
     fn multipart(&mut self, mut at: Content<'m>, spools: &mut dyn Spools) -> io::Result<Step<'m>> {
-        let base = at.entity.span.start;
         let index = at.entity.index()?;
         let root = index.root();
         let form = form::classify(&index);
@@ -223,7 +222,7 @@ impl<'m> Peeled<'m> {
         let Some(span) = found.content else {
             return Ok(Step::Bottom(at));
         };
-        narrowed(at, Span { start: span.start - base, end: span.end - base })
+        narrowed(at, span)
     }
 
     fn decrypt(
@@ -495,8 +494,8 @@ fn claims_smime(part: &Part) -> bool {
 
 /// Narrows to a part, which is counted from the start of the entity.
 fn narrowed(at: Content<'_>, span: Span) -> io::Result<Step<'_>> {
-    let base = at.entity.span.start;
-    let mut entity = at.entity.narrowed(Span { start: span.start + base, end: span.end + base });
+    let span = at.entity.placed(span);
+    let mut entity = at.entity.narrowed(span);
     let head = entity.inner_head()?;
     Ok(Step::Deeper(Content { entity, head }))
 }

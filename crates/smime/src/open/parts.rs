@@ -3,7 +3,7 @@
 use std::io::{self, Read, Take};
 
 use chancery_mail::{
-    Index, Span,
+    Index,
     form::{self, Form},
     index::Part,
     transfer::Decoder,
@@ -287,9 +287,7 @@ fn body<'e, 'm>(
     entity: &'e mut Entity<'m>,
     part: &Part,
 ) -> io::Result<Decoder<Take<&'e mut Place<'m>>>> {
-    let base = entity.span.start;
-    let span = Span { start: part.body.start + base, end: part.body.end + base };
-    Ok(Decoder::new(part.transfer_encoding, entity.reader(span)?))
+    Ok(Decoder::new(part.transfer_encoding, entity.reader(entity.placed(part.body))?))
 }
 
 fn first<'n, 'i>(numbers: &'n [usize], index: &'i Index) -> Option<(&'n usize, &'i Part)> {

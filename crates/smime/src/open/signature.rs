@@ -10,7 +10,7 @@ use crate::{entity::Entity, error, line_ends::are_crlf, verdict::Problem};
 
 /// A multipart/signed that was looked at.
 pub(super) struct Detached {
-    /// Where the signed content is in the stream; none if the multipart has no first part.
+    /// Where the signed content is, counted from the start of the entity; none if the multipart has no first part.
     pub(super) content: Option<Span>,
     /// What the signature says; none if there is no signature that can be read.
     pub(super) report: Option<SignedReport>,
@@ -20,11 +20,10 @@ pub(super) struct Detached {
     pub(super) is_shown: bool,
 }
 
-/// Verifies the multipart/signed `part`, whatever it calls itself, of an entity that begins at `base` of its stream.
+/// Verifies the multipart/signed `part` of an entity, whatever it calls itself.
 pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io::Result<Detached> {
-    let base = entity.span.start;
     let mut found = Detached {
-        content: index.children(part).next().map(|it| shifted(it.whole(), base)),
+        content: index.children(part).next().map(Part::whole),
         report: None,
         problems: Vec::new(),
         is_shown: false,
@@ -45,9 +44,9 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
         );
         found.complain(&error::SIGNATURE_MALFORMED, text);
     }
-    let Some(content) = found.content else { return Ok(found) };
+    let Some(content) = found.content.map(|it| entity.placed(it)) else { return Ok(found) };
     let mut der = Vec::new();
-    let body = entity.reader(shifted(signature.body, base))?;
+    let body = entity.reader(entity.placed(signature.body))?;
     Decoder::new(signature.transfer_encoding, body)
         .take(MAX_SIGNATURE + 1)
         .read_to_end(&mut der)?;
@@ -220,10 +219,6 @@ impl Canonical {
         emit(chunk.get(start..).unwrap_or_default());
         self.last = chunk.last().copied().unwrap_or(self.last);
     }
-}
-
-fn shifted(span: Span, base: u64) -> Span {
-    Span { start: span.start + base, end: span.end + base }
 }
 
 /// Signatures carry a few certificates; a megabyte of them is not honest.
