@@ -52,7 +52,7 @@ pub use algorithm::{KeyKind, SignatureAlgorithm};
 pub use cipher::{ContentCipher, ContentKey, Decryptor, Encryptor};
 pub use digest::{Digest, DigestAlgorithm, Hasher};
 pub use error::{CODES, Error};
-pub use hex::hex;
+pub use hex::{hex, unhex};
 pub use key::{PrivateKey, PublicKey};
 pub use transport::KeyTransport;
 pub use wrap::{KeyWrap, PasswordWrap};

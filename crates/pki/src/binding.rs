@@ -73,8 +73,7 @@ fn belongs(
 /// Returns true if the certificate may be used to encrypt: key usage for key management, and mail not excluded
 /// (RFC 8550 sections 4.4.2 and 4.4.4).
 fn can_encrypt(certificate: &Certificate) -> bool {
-    let managing = KeyUsage::KEY_ENCIPHERMENT.and(KeyUsage::KEY_AGREEMENT);
-    certificate.key_usage().is_none_or(|usage| usage.permits(managing))
+    certificate.permits(KeyUsage::KEY_MANAGEMENT)
         && certificate.extended_key_usage().is_none_or(|purposes| {
             purposes.iter().any(|purpose| {
                 matches!(purpose, ExtendedKeyUsage::Any | ExtendedKeyUsage::EmailProtection)

@@ -176,6 +176,11 @@ impl Certificate {
         self.0.extensions.key_usage
     }
 
+    /// Returns true if the key may be used in one of these ways; a certificate without key usages permits all.
+    pub fn permits(&self, usage: KeyUsage) -> bool {
+        self.key_usage().is_none_or(|permitted| permitted.permits(usage))
+    }
+
     /// Returns the extended key usages, if the certificate restricts them.
     pub fn extended_key_usage(&self) -> Option<&[ExtendedKeyUsage]> {
         self.0.extensions.extended_key_usage.as_deref()

@@ -112,6 +112,11 @@ impl KeyUsage {
     /// `cRLSign` (bit 6).
     pub const CRL_SIGN: Self = Self(1 << 6);
 
+    /// What a key needs that signs mail or answers (RFC 8550 section 4.4.2).
+    pub const SIGNING: Self = Self::DIGITAL_SIGNATURE.and(Self::NON_REPUDIATION);
+    /// What a key needs that mail is encrypted to, RSA or elliptic (RFC 8550 section 4.4.2).
+    pub const KEY_MANAGEMENT: Self = Self::KEY_ENCIPHERMENT.and(Self::KEY_AGREEMENT);
+
     /// Returns true if at least one usage of `other` is permitted.
     pub fn permits(self, other: Self) -> bool {
         self.0 & other.0 != 0

@@ -2,7 +2,7 @@
 //! names cipher and initialisation vector (RFC 1421 section 4.6.1.3), one round of MD5 makes the key. For reading only: who has
 //! such a file can try passphrases by the billion.
 
-use chancery_crypto::{ContentCipher, DigestAlgorithm};
+use chancery_crypto::{ContentCipher, DigestAlgorithm, unhex};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -23,7 +23,7 @@ pub(super) fn decrypt(
         "DES-EDE3-CBC" => ContentCipher::TripleDesCbc,
         other => return Err(unknown(other)),
     };
-    let vector = bytes(vector.trim())
+    let vector = unhex(vector.trim())
         .filter(|it| it.len() == cipher.iv_len())
         .ok_or_else(|| unknown("an initialisation vector that is none"))?;
     let key = derive(passphrase, vector.get(..SALT).unwrap_or_default(), cipher.key_len());
@@ -43,19 +43,6 @@ fn derive(passphrase: &[u8], salt: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
     }
     key.truncate(length);
     key
-}
-
-/// Reads hexadecimal.
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|it| it.to_digit(16).and_then(|it| u8::try_from(it).ok())).collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    Some(
-        digits
-            .chunks_exact(2)
-            .map(|pair| pair.iter().fold(0, |sum, digit| (sum << 4) | digit))
-            .collect(),
-    )
 }
 
 /// The first bytes of the initialisation vector.

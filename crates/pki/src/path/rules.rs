@@ -33,7 +33,7 @@ pub(super) fn check_issuer(question: &Question<'_>, step: &mut Step) {
     step.expect(Rule::BasicConstraints, certificate.is_ca() || is_old_anchor, || {
         "is not an authority but issued a certificate".to_owned()
     });
-    let may_sign = certificate.key_usage().is_none_or(|it| it.permits(KeyUsage::KEY_CERT_SIGN));
+    let may_sign = certificate.permits(KeyUsage::KEY_CERT_SIGN);
     step.expect(Rule::KeyCertSign, may_sign, || "has a key usage without keyCertSign".to_owned());
     // RFC 5280 leaves it open what this extension means in an authority; everybody who looks takes it as a limit.
     let purpose = question.purpose;
@@ -53,9 +53,7 @@ pub(super) fn check_target(question: &Question<'_>, step: &mut Step) {
     }
     let needed = match purpose {
         Purpose::Any => None,
-        Purpose::SmimeSign | Purpose::OcspSign => {
-            Some(KeyUsage::DIGITAL_SIGNATURE.and(KeyUsage::NON_REPUDIATION))
-        }
+        Purpose::SmimeSign | Purpose::OcspSign => Some(KeyUsage::SIGNING),
         Purpose::SmimeEncrypt => algorithm::key_management(&certificate),
         Purpose::TlsClient => Some(KeyUsage::DIGITAL_SIGNATURE.and(KeyUsage::KEY_AGREEMENT)),
         Purpose::TlsServer => Some(
@@ -66,7 +64,7 @@ pub(super) fn check_target(question: &Question<'_>, step: &mut Step) {
         Purpose::CrlSign => Some(KeyUsage::CRL_SIGN),
     };
     if let Some(needed) = needed {
-        let permits = certificate.key_usage().is_none_or(|usage| usage.permits(needed));
+        let permits = certificate.permits(needed);
         step.expect(Rule::KeyUsage, permits, || {
             format!("has a key usage that does not permit {}", purpose.text())
         });

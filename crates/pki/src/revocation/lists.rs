@@ -206,8 +206,7 @@ impl<'a> Search<'a> {
 
     /// Checks one possible signer of a complete list.
     fn is_signed(&mut self, list: &RevocationList, signer: &Certificate) -> bool {
-        let usage = signer.key_usage();
-        if usage.is_some_and(|usage| !usage.permits(KeyUsage::CRL_SIGN)) {
+        if !signer.permits(KeyUsage::CRL_SIGN) {
             let detail = format!(
                 "may not be signed by <{}> serial {}: the key usage lacks cRLSign",
                 signer.subject(),

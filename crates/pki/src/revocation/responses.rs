@@ -150,8 +150,7 @@ impl<'a> Search<'a> {
         if !usages.contains(&ExtendedKeyUsage::OcspSigning) {
             return Err("has no extended key usage for signing responses");
         }
-        let signing = KeyUsage::DIGITAL_SIGNATURE.and(KeyUsage::NON_REPUDIATION);
-        if candidate.key_usage().is_some_and(|usage| !usage.permits(signing)) {
+        if !candidate.permits(KeyUsage::SIGNING) {
             return Err("has a key usage that does not permit signatures");
         }
         if !candidate.is_valid_at(at) {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::path::Path;
 
-use chancery_crypto::{PrivateKey, Zeroizing};
+use chancery_crypto::{PrivateKey, Zeroizing, unhex};
 use chancery_gateway::identity::Identity;
 use chancery_gateway::partners::{PartnerBook, statements};
 use chancery_pki::bundle::Bundle;
@@ -64,7 +64,8 @@ pub(super) fn signer(
     };
     let held = Held::read(file, rest, passphrase(rest)?.as_ref())?;
     let at = now_ms() / 1000;
-    let Pair { key, certificate, mut others } = held.best(|it| (it.is_valid_at(at), may_sign(it)));
+    let Pair { key, certificate, mut others } =
+        held.best(|it| (it.is_valid_at(at), it.permits(KeyUsage::SIGNING)));
     if let Some(chain) = chain {
         others.extend(certificates(chain)?);
     }
@@ -112,12 +113,13 @@ pub(super) fn opening_all(keys: &OpeningKeys, config: Option<&Path>) -> Result<V
         all.push(OpeningKey::password(&first_line(file)?));
     }
     if let (Some(file), Some(name)) = (&keys.secret_key, &keys.secret_key_id) {
+        let named = |text: &str| unhex(text.trim()).filter(|bytes| !bytes.is_empty());
         let key = first_line(file)?;
-        let key = std::str::from_utf8(&key).ok().and_then(unhex).ok_or_else(|| {
+        let key = std::str::from_utf8(&key).ok().and_then(named).ok_or_else(|| {
             Failure::usage("the shared key is not written in hexadecimal")
                 .hint("write two digits for each byte into the first line of the file")
         })?;
-        let name = unhex(name)
+        let name = named(name)
             .ok_or_else(|| Failure::usage("the name of the shared key is not in hexadecimal"))?;
         all.push(OpeningKey::shared(&name, &key));
     }
@@ -125,16 +127,6 @@ pub(super) fn opening_all(keys: &OpeningKeys, config: Option<&Path>) -> Result<V
         all.extend(opening(&keys.key, &keys.rest, config)?);
     }
     Ok(all)
-}
-
-/// Reads hexadecimal digits; the bytes clear themselves.
-fn unhex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let digits: Option<Vec<u32>> = text.trim().chars().map(|digit| digit.to_digit(16)).collect();
-    let digits = Zeroizing::new(digits?);
-    let (pairs, rest) = digits.as_chunks::<2>();
-    let byte = |[high, low]: &[u32; 2]| u8::try_from(high * 16 + low).ok();
-    let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
-    bytes.filter(|bytes| rest.is_empty() && !bytes.is_empty()).map(Zeroizing::new)
 }
 
 /// Who shall be able to read a message, and how it may be encrypted.
@@ -190,6 +182,7 @@ fn of_file(name: &Path, office: Option<&Office>) -> Result<RecipientKey> {
         })
     };
     let mut same: Vec<&Certificate> = found.iter().filter(is_same).collect();
+    let may_encrypt = |it: &Certificate| it.permits(KeyUsage::KEY_MANAGEMENT);
     same.sort_by_key(|it| Reverse((it.is_valid_at(at), may_encrypt(it))));
     let is_right = |it: &&&Certificate| it.is_valid_at(at) && may_encrypt(it);
     let Some(&certificate) = same.first().filter(is_right) else {
@@ -323,18 +316,6 @@ impl Held {
         }
         Pair { key, certificate, others }
     }
-}
-
-/// Returns true if the certificate may sign mail (RFC 8550 section 4.4.2).
-fn may_sign(certificate: &Certificate) -> bool {
-    let signing = KeyUsage::DIGITAL_SIGNATURE.and(KeyUsage::NON_REPUDIATION);
-    certificate.key_usage().is_none_or(|usage| usage.permits(signing))
-}
-
-/// Returns true if mail may be encrypted to the certificate (RFC 8550 section 4.4.2).
-fn may_encrypt(certificate: &Certificate) -> bool {
-    let managing = KeyUsage::KEY_ENCIPHERMENT.and(KeyUsage::KEY_AGREEMENT);
-    certificate.key_usage().is_none_or(|usage| usage.permits(managing))
 }
 
 /// Reads the certificates of a file that the command line names.
