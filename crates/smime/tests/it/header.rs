@@ -5,7 +5,7 @@ use std::io::Cursor;
 use chancery_crypto::KeyKind;
 use chancery_smime::{
     ContentAlgorithm, Delivered, HeaderConfidentiality, HeaderForm, InPlace, NoTrust, Outcome,
-    Protection, Signing, protect_in_place, sign,
+    Protection, protect_in_place,
 };
 
 use crate::{
@@ -18,11 +18,7 @@ const ORIGINAL: &str = "Received: from desk\r\nFrom: J\u{f6}rg <joerg@acme.examp
     Content-Type: text/plain; charset=us-ascii\r\n\r\nPay to account 1.\r\n";
 
 fn signed(party: &Party, original: &str) -> String {
-    let signer = party.signer();
-    let signing = Signing { signer: &signer, signing_time: AT, boundary_seed: b"child 1" };
-    let mut out = Vec::new();
-    sign(&mut Cursor::new(original), &signing, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    String::from_utf8(party.sign(original)).unwrap()
 }
 
 /// Replaces in the outer header only.

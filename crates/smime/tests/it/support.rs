@@ -7,7 +7,7 @@ use chancery_pki::{Certificate, Organisation, issue};
 use chancery_smime::{
     Anchor, Capabilities, ContentAlgorithm, Delivered, MemorySpools, OpenFacts, OpeningKey,
     OuterHeaders, OuterSubject, Problem, Protected, Protection, Reach, RecipientKey, Signer,
-    Statement, Trust, Verdict, open, protect,
+    Signing, Statement, Trust, Verdict, open, protect, sign,
 };
 
 /// An organisation with its keys.
@@ -78,6 +78,15 @@ impl Party {
     pub(crate) fn recipient(&self) -> RecipientKey {
         RecipientKey::new(self.encryption.der(), &[Statement::card(Capabilities::ours(), AT)])
             .unwrap()
+    }
+
+    /// Signs a message in clear.
+    pub(crate) fn sign(&self, original: &str) -> Vec<u8> {
+        let signer = self.signer();
+        let signing = Signing { signer: &signer, signing_time: AT, boundary_seed: b"child 1" };
+        let mut out = Vec::new();
+        sign(&mut Cursor::new(original), &signing, &mut out).unwrap();
+        out
     }
 
     pub(crate) fn opening(&self) -> OpeningKey {

@@ -1,15 +1,13 @@
 //! What a signature survives on the way: relays are played, not trusted.
 
-use std::io::Cursor;
-
 use chancery_smime::{
-    ContentAlgorithm, Signing, sign,
+    ContentAlgorithm,
     transit::{Effect, Rewriting, Survey},
 };
 
 use crate::{
     openssl::OpenSsl,
-    support::{AT, MESSAGE, Party},
+    support::{MESSAGE, Party},
 };
 
 /// A message with everything that relays rewrite.
@@ -30,18 +28,10 @@ fn fragile() -> String {
     )
 }
 
-fn signed(party: &Party, original: &str) -> Vec<u8> {
-    let signer = party.signer();
-    let signing = Signing { signer: &signer, signing_time: AT, boundary_seed: b"child 1" };
-    let mut out = Vec::new();
-    sign(&mut Cursor::new(original), &signing, &mut out).unwrap();
-    out
-}
-
 #[test]
 fn what_we_sign_survives_all_but_those_who_write_into_the_text() {
     let acme = Party::acme();
-    let message = signed(&acme, &fragile());
+    let message = acme.sign(&fragile());
     let survey = Survey::of(&message, &[]).unwrap();
     assert!(survey.holds, "{}", String::from_utf8_lossy(&message));
     assert_eq!(

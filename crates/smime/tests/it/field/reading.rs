@@ -10,6 +10,7 @@ use chancery_smime::{
 
 use super::{ENTITY, FROM, assert_readable, assert_verified, body_of, changed, der, mail, packed};
 use crate::{
+    header::in_place,
     openssl::OpenSsl,
     support::{AT, Party, open_as},
 };
@@ -249,17 +250,8 @@ fn forwardemail_568_proton_bridge_43_go_pgpmail_16_no_subject_is_left_outside() 
     let (acme, globex) = (Party::acme(), Party::globex());
     let original = "From: joerg@acme.example\r\nTo: hank@globex.example\r\nSubject: the merger\r\n\
         Keywords: merger, secret\r\nComments: merger\r\n\r\nhello\r\n";
-    let (signer, recipient) = (acme.signer(), globex.recipient());
-    let protection = Protection {
-        signer: &signer,
-        recipients: &[&recipient],
-        cipher: ContentAlgorithm::Aes256Gcm,
-        signing_time: AT,
-        boundary_seed: b"x",
-    };
     let how = InPlace { confidentiality: HeaderConfidentiality::Baseline, legacy_display: true };
-    let mut in_place = Vec::new();
-    protect_in_place(&mut Cursor::new(original), how, &protection, &mut in_place).unwrap();
+    let in_place = in_place(&globex, &acme, original, how).into_bytes();
     let (wrapped, _) = acme.protect(original.as_bytes(), &globex, ContentAlgorithm::Aes256Gcm);
     for wire in [in_place, wrapped] {
         let shown = String::from_utf8(wire.clone()).unwrap();

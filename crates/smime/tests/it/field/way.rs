@@ -1,16 +1,14 @@
 //! Reports about signatures that were broken on the way, or before it.
 
-use std::io::Cursor;
-
 use chancery_smime::{
-    Delivered, Outcome, Signing, sign,
+    Delivered, Outcome,
     transit::{Effect, Rewriting, Survey},
 };
 
 use super::{FROM, changed, mail};
 use crate::{
     openssl::OpenSsl,
-    support::{AT, Party, open_as},
+    support::{Party, open_as},
 };
 
 const PARTS: &str = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n\
@@ -18,21 +16,13 @@ const PARTS: &str = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundar
     Content-Type: text/html\r\n\r\n<p>html</p>\r\n--a--\r\n--m\r\nContent-Type: application/pdf\r\n\
     Content-Transfer-Encoding: base64\r\n\r\nJVBERi0=\r\n--m--";
 
-fn signed(party: &Party, original: &str) -> Vec<u8> {
-    let signer = party.signer();
-    let signing = Signing { signer: &signer, signing_time: AT, boundary_seed: b"child 1" };
-    let mut out = Vec::new();
-    sign(&mut Cursor::new(original), &signing, &mut out).unwrap();
-    out
-}
-
 #[test]
 fn lettre_1025_the_end_of_a_multipart_may_be_written_anew() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     for end in ["", "\r\n", "\r\n\r\n", "\r\n\r\n\r\n \r\n"] {
         for inner in ["--a--\r\n", "--a--\r\n\r\n", "--a--\r\n\r\n\r\n"] {
             let original = format!("{FROM}{}{end}", PARTS.replace("--a--\r\n", inner));
-            let message = signed(&acme, &original);
+            let message = acme.sign(&original);
             openssl.verify(&acme, &message);
             let survey = Survey::of(&message, &[]).unwrap();
             assert!(survey.holds);
@@ -47,7 +37,7 @@ fn lettre_1025_the_end_of_a_multipart_may_be_written_anew() {
     }
     // Text after the end is nobody's to drop; and signed as it is, the same message does not survive.
     let original = format!("{FROM}{PARTS}\r\nfor old programs\r\n");
-    let message = String::from_utf8(signed(&acme, &original)).unwrap();
+    let message = String::from_utf8(acme.sign(&original)).unwrap();
     assert!(message.contains("--m--\r\nfor old programs\r\n"), "{message}");
     let as_it_is = openssl.sign(&acme, &["-binary"], format!("{PARTS}\r\n\r\n\r\n").as_bytes());
     let survey = Survey::of(&mail(&as_it_is), &[]).unwrap();
@@ -58,7 +48,7 @@ fn lettre_1025_the_end_of_a_multipart_may_be_written_anew() {
 #[test]
 fn universalmailer_15_what_is_changed_after_signing_is_never_verified() {
     let (acme, globex) = (Party::acme(), Party::globex());
-    let message = signed(&acme, &format!("{FROM}{PARTS}\r\n"));
+    let message = acme.sign(&format!("{FROM}{PARTS}\r\n"));
     // The program put a font around the text, and only where there were attachments.
     for (from, to) in [
         ("<p>html</p>", "<font face=\"Calibri\"><p>html</p></font>"),
