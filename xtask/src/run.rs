@@ -11,9 +11,14 @@ use std::{
 /// What every task returns; the text is for people.
 pub(crate) type Result<T = ()> = std::result::Result<T, String>;
 
-/// Returns the root of the tree.
+/// Returns the root of the tree: of the one that cargo runs us for, which need not be the one we were built in when several
+/// share a build folder.
 pub(crate) fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let package = variable("CARGO_MANIFEST_DIR");
+        package.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from).join("..")
+    })
 }
 
 /// Returns the folder outside the tree that keeps installed tools between runs.
