@@ -17,7 +17,6 @@ use chancery_fault::Code;
 use serde::{Serialize, Serializer};
 
 use crate::certificate::Certificate;
-use crate::revocation::Evidence;
 
 mod answer;
 mod codes;
@@ -25,6 +24,7 @@ mod constraints;
 mod distances;
 mod explain;
 mod json;
+mod known;
 mod policies;
 mod pool;
 mod question;
@@ -39,6 +39,7 @@ mod tests;
 mod validate;
 
 pub use answer::{Answer, Asked, Attempt, Check, Expiry, InForce, Missing, Spent, Step, Wanted};
+pub use known::Known;
 pub use policies::ValidPolicy;
 pub use pool::Pool;
 pub use question::{
@@ -164,9 +165,8 @@ pub fn check(
     purpose: Purpose,
     at: i64,
 ) -> Verdict {
-    let (trust, verifier) = (Trust::anchors(anchors), Verifier::new());
-    let (pool, evidence) = (Pool::from_iter(pool), Evidence::new());
-    decide(&Question::new(target, purpose, at, &trust, &pool, &evidence, &verifier)).into()
+    let known = Known::default().with(pool, []);
+    decide(&known.question(target, purpose, at, &Trust::anchors(anchors))).into()
 }
 
 impl Verdict {
