@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use chancery_cms::{DecryptionKey, Recipient, RsaPadding, SignerKey};
 use chancery_crypto::{KeyKind, PrivateKey};
-use chancery_pki::{Organisation, issue};
+use chancery_pki::{Certificate, Organisation, issue};
 use chancery_smime::{Anchor, Capabilities, OpeningKey, Reach, RecipientKey, Signer, Statement};
 
 use crate::Result;
@@ -17,7 +17,7 @@ pub(crate) struct Person {
     key: PrivateKey,
     signer: Vec<u8>,
     recipient: Vec<u8>,
-    authority: Vec<u8>,
+    authority: Certificate,
 }
 
 /// Makes a key of this type and its certificates.
@@ -50,7 +50,7 @@ impl Person {
             key: PrivateKey::from_pkcs8_der(&fs::read(folder.join("key.der"))?)?,
             signer: fs::read(folder.join("signer.der"))?,
             recipient: fs::read(folder.join("recipient.der"))?,
-            authority: fs::read(folder.join("authority.der"))?,
+            authority: Certificate::from_der(&fs::read(folder.join("authority.der"))?)?,
         })
     }
 
@@ -79,11 +79,7 @@ impl Person {
     }
 
     pub(crate) fn anchors(&self) -> Vec<Anchor> {
-        vec![Anchor {
-            name: "Acme".into(),
-            certificate: self.authority.clone(),
-            reach: Reach::Domains(vec!["acme.example".into()]),
-            own: false,
-        }]
+        let reach = Reach::Domains(vec!["acme.example".into()]);
+        vec![Anchor::new("Acme", self.authority.clone(), reach, false)]
     }
 }

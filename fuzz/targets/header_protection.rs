@@ -36,12 +36,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
         signer: SignerKey::new(key.clone(), signing.der()).expect("a pair"),
         recipient: Recipient::from_certificate(reading.der(), RsaPadding::default()).expect("a certificate"),
         opening: OpeningKey::new(key, reading.der()).expect("a pair"),
-        anchors: vec![Anchor {
-            name: "Acme".into(),
-            certificate: ca.der().to_vec(),
-            reach: Reach::Domains(vec![DOMAIN.into()]),
-            own: false,
-        }],
+        anchors: vec![Anchor::new("Acme", ca, Reach::Domains(vec![DOMAIN.into()]), false)],
     }
 });
 

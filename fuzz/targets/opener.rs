@@ -7,6 +7,7 @@ use std::io::Cursor;
 use std::sync::LazyLock;
 
 use chancery_crypto::PrivateKey;
+use chancery_pki::Certificate;
 use chancery_smime::{Anchor, Delivered, MemorySpools, OpenFacts, OpeningKey, Reach, open};
 use libfuzzer_sys::fuzz_target;
 
@@ -27,8 +28,8 @@ static KEYS: LazyLock<Vec<OpeningKey>> = LazyLock::new(|| {
 });
 
 static ANCHORS: LazyLock<Vec<Anchor>> = LazyLock::new(|| {
-    let certificate = include_bytes!("../keys/ca.der").to_vec();
-    vec![Anchor { name: "Acme".into(), certificate, reach: Reach::Domains(vec!["acme.example".into()]), own: false }]
+    let authority = Certificate::from_der(include_bytes!("../keys/ca.der")).expect("a certificate");
+    vec![Anchor::new("Acme", authority, Reach::Domains(vec!["acme.example".into()]), false)]
 });
 
 fuzz_target!(|bytes: &[u8]| {

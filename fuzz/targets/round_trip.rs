@@ -6,6 +6,7 @@ use std::io::Cursor;
 use std::sync::LazyLock;
 
 use chancery_crypto::PrivateKey;
+use chancery_pki::Certificate;
 use chancery_smime::{
     Anchor, ContentAlgorithm, HeaderConfidentiality, InPlace, MemorySpools, OpenFacts, Opened, OpeningKey, Reach,
     Protection, RecipientKey, Signer, Signing, open, protect_in_place, sign,
@@ -39,8 +40,8 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
 });
 
 static ANCHORS: LazyLock<Vec<Anchor>> = LazyLock::new(|| {
-    let certificate = include_bytes!("../keys/ca.der").to_vec();
-    vec![Anchor { name: "Acme".into(), certificate, reach: Reach::Domains(vec!["acme.example".into()]), own: false }]
+    let authority = Certificate::from_der(include_bytes!("../keys/ca.der")).expect("a certificate");
+    vec![Anchor::new("Acme", authority, Reach::Domains(vec!["acme.example".into()]), false)]
 });
 
 fuzz_target!(|bytes: &[u8]| {

@@ -209,11 +209,38 @@ fn protect(facts: &Value) -> Vec<String> {
         let reasons = list(it, "reasons").filter_map(Value::as_str);
         lines.extend(reasons.map(|reason| format!("  because {reason}")));
     }
+    lines.extend(facts.get("key").map(way).unwrap_or_default());
     lines.push(format!(
         "signed with {} by the certificate {}",
         text(facts, "digest"),
         text(facts, "signer")
     ));
+    lines
+}
+
+/// Tells the way from a certificate to whom we believe, and what it stands on.
+fn way(of: &Value) -> Vec<String> {
+    let path: Vec<&str> = list(of, "path").filter_map(Value::as_str).collect();
+    let mut lines = Vec::new();
+    if !path.is_empty() {
+        lines.push(format!("  path: {}", path.join(" → ")));
+    }
+    let validation = of.get("validation").unwrap_or(&Value::Null);
+    for it in list(validation, "failures") {
+        let (subject, detail) = (text(it, "subject"), text(it, "detail"));
+        lines.push(format!("  fails: <{subject}> {detail} ({})", text(it, "clause")));
+    }
+    for it in list(validation, "revocation") {
+        let (subject, status) = (text(it, "subject"), text(it, "status"));
+        lines.push(format!("  revocation of <{subject}>: {status}: {}", text(it, "detail")));
+    }
+    let policies: Vec<&str> = list(validation, "policies").filter_map(Value::as_str).collect();
+    if !policies.is_empty() {
+        lines.push(format!("  valid for the policies {}", policies.join(", ")));
+    }
+    if let Some(end) = validation.get("ends_first") {
+        lines.push(format!("  ends first: {}, {}", text(end, "what"), text(end, "at")));
+    }
     lines
 }
 
@@ -266,10 +293,7 @@ fn verdict(facts: &Value) -> Vec<String> {
             text(signer, "algorithm"),
             text(signer, "digest")
         ));
-        let path: Vec<&str> = list(signer, "path").filter_map(Value::as_str).collect();
-        if !path.is_empty() {
-            lines.push(format!("  path: {}", path.join(" → ")));
-        }
+        lines.extend(way(signer));
         lines.push(format!("  trust: {}: {}", text(signer, "trust"), text(signer, "why")));
         let services = signer.get("services").unwrap_or(&Value::Null);
         lines.extend(list(services, "labels").map(|it| format!("  label: {}", text(it, "text"))));

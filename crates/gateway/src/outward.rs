@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::metrics::Counter;
+use crate::partners::{EncryptionPath, PartnerBook};
 use crate::plan::{Draft, Subject};
 use crate::release::Releasable;
 
@@ -53,7 +54,7 @@ pub(crate) fn plan(
             }
         }
         if !protected.is_empty() {
-            protect_for(subject, domain, protected, draft)?;
+            protect_for(subject, &partners, domain, protected, draft)?;
         }
         for permits in readable.into_values() {
             release_readable(subject, domain, permits, draft)?;
@@ -96,6 +97,8 @@ struct ProtectRecord<'a> {
     /// Recipients of the message; those of the encryption are in what follows.
     addresses: usize,
     choice: &'a Choice,
+    /// Why the key is believed to be the partner's.
+    key: &'a EncryptionPath,
     #[serde(flatten)]
     protected: &'a chancery_smime::Protected,
 }
@@ -103,15 +106,16 @@ struct ProtectRecord<'a> {
 /// Makes the protected child for one partner.
 fn protect_for(
     subject: &Subject<'_>,
+    partners: &PartnerBook,
     domain: &str,
     recipients: Vec<RecipientId>,
     draft: &mut Draft,
 ) -> Result<()> {
     let gateway = subject.gateway;
     let identity = gateway.identity();
-    let partners = gateway.partners();
     let Some(partner) = partners.partner(domain) else { return Ok(()) };
-    let keys: Vec<_> = partner.encryption_keys(subject.now_ms / 1000).collect();
+    let Some(key) = partners.usable_key(domain, subject.now_ms / 1000) else { return Ok(()) };
+    let keys = [key.recipient];
     let choice = choose(&keys, &gateway.settings.ciphers);
     let seed = identity.boundary_seed(&format!("{} {domain}", subject.message.id));
     let protection = Protection {
@@ -134,6 +138,7 @@ fn protect_for(
             partner: partner.organisation(),
             addresses: recipients.len(),
             choice: &choice,
+            key: &key.path,
             protected: &protected,
         },
     );

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chancery_pki::path::{Known, RevocationDemand, Strictness};
 use chancery_pki::{Certificate, Purpose, path};
 use chancery_policy::PartnerKey;
 use chancery_smime::card::Card;
@@ -14,10 +15,17 @@ use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::settings::Settings;
 
+mod key;
+
+pub use key::EncryptionPath;
+use key::{PartnerCertificate, Standing};
+
 /// All partners at one moment; a changed book is a new value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PartnerBook {
     version: i64,
+    /// What may help with their certificates.
+    known: Known,
     partners: Vec<Arc<Partner>>,
     by_domain: BTreeMap<String, Arc<Partner>>,
     own: Anchor,
@@ -29,7 +37,9 @@ pub struct Partner {
     organisation: String,
     domains: Vec<String>,
     anchor: Anchor,
-    keys: Vec<PartnerKeys>,
+    /// Certificates of its card that may help on the way to its authority.
+    chain: Vec<Certificate>,
+    keys: Vec<PartnerCertificate>,
     /// Why a certificate of the card cannot be used.
     unusable: Option<String>,
     /// True if the card says all that could be learned of its software.
@@ -38,13 +48,13 @@ pub struct Partner {
     learned: Vec<PeerRow>,
 }
 
-/// One certificate of a partner, ready for use.
-#[derive(Debug)]
-struct PartnerKeys {
-    certificate: Certificate,
-    recipient: RecipientKey,
-    /// The end of its use, in Unix seconds.
-    until: i64,
+/// A key to encrypt to.
+#[derive(Clone, Debug)]
+pub struct UsableKey<'a> {
+    /// The key.
+    pub recipient: &'a RecipientKey,
+    /// Why it is believed to be the partner's.
+    pub path: Arc<EncryptionPath>,
 }
 
 impl PartnerBook {
@@ -67,11 +77,17 @@ impl PartnerBook {
         }
         let own = Anchor {
             name: settings.organisation.clone(),
-            certificate: identity.authority().der().to_vec(),
+            trust: Arc::new(trust(identity.authority())),
             reach: Reach::Domains(settings.domains.clone()),
             own: true,
         };
-        Ok(Self { version, partners, by_domain, own })
+        Ok(Self { version, known: Known::default(), partners, by_domain, own })
+    }
+
+    /// Returns the same book for somebody who knows something else about certificates.
+    #[must_use]
+    pub fn knowing(&self, known: Known) -> Self {
+        Self { known, ..self.clone() }
     }
 
     /// Returns the version of the book in the store that this was read from.
@@ -96,7 +112,13 @@ impl PartnerBook {
 
     /// Returns what the policy needs to know about the key for a domain at a time (Unix seconds).
     pub fn key_for(&self, domain: &str, at: i64) -> PartnerKey {
-        self.partner(domain).map_or(PartnerKey::NoPartner, |partner| partner.key_at(at))
+        self.partner(domain)
+            .map_or(PartnerKey::NoPartner, |partner| partner.key_at(&self.known, at))
+    }
+
+    /// Returns the key to encrypt to for a domain at a time (Unix seconds), if there is one.
+    pub fn usable_key(&self, domain: &str, at: i64) -> Option<UsableKey<'_>> {
+        self.partner(domain)?.usable_key(&self.known, at)
     }
 }
 
@@ -105,6 +127,10 @@ impl Trust for PartnerBook {
         let partner = self.partner(domain).map(|partner| partner.anchor.clone());
         let own = Some(self.own.clone()).filter(|own| own.lists(domain));
         own.into_iter().chain(partner).collect()
+    }
+
+    fn known(&self) -> Known {
+        self.known.clone()
     }
 }
 
@@ -123,31 +149,24 @@ impl Partner {
             card.encryption().iter().map(|it| (it.clone(), it.not_after().min(card.expires())));
         for (certificate, until) in renewed(card, &learned).into_iter().chain(on_card) {
             match RecipientKey::new(certificate.der(), &known) {
-                Ok(recipient) => keys.push(PartnerKeys { certificate, recipient, until }),
+                Ok(recipient) => keys.push(PartnerCertificate::new(certificate, recipient, until)),
                 Err(error) => unusable = Some(error.to_string()),
             }
         }
         let anchor = Anchor {
             name: card.organisation().to_owned(),
-            certificate: card.authority().der().to_vec(),
+            trust: Arc::new(trust(card.authority())),
             reach: Reach::Domains(domains.clone()),
             own: false,
         };
         let organisation = card.organisation().to_owned();
-        Self { organisation, domains, anchor, keys, unusable, is_card_complete, learned }
+        let chain = card.chain().to_vec();
+        Self { organisation, domains, anchor, chain, keys, unusable, is_card_complete, learned }
     }
 
     /// Returns what the partner calls itself.
     pub fn organisation(&self) -> &str {
         &self.organisation
-    }
-
-    /// Returns the keys that can be encrypted to at a time, the best first.
-    pub fn encryption_keys(&self, at: i64) -> impl Iterator<Item = &RecipientKey> {
-        // One key is enough to read the message; more would only make every message longer.
-        let usable =
-            self.keys.iter().filter(move |key| key.certificate.is_valid_at(at) && at <= key.until);
-        usable.map(|key| &key.recipient).take(1)
     }
 
     /// Returns until when mail to it can be protected, in Unix seconds; none if no key of it can be used at all.
@@ -172,19 +191,44 @@ impl Partner {
         known.all(|it| it.der() != certificate.der() && it.not_before() <= certificate.not_before())
     }
 
-    fn key_at(&self, at: i64) -> PartnerKey {
-        if self.encryption_keys(at).next().is_some() {
-            return PartnerKey::Usable;
-        }
-        match (self.keys.iter().map(|key| key.certificate.not_before()).min(), &self.unusable) {
-            (Some(from), _) if at < from => PartnerKey::NotYetValid,
-            (Some(_), _) => PartnerKey::Expired,
-            (None, Some(why)) => PartnerKey::Unsuitable(why.clone()),
-            (None, None) => {
-                PartnerKey::Unsuitable("the card has no encryption certificate".to_owned())
+    fn standings(&self, known: &Known, at: i64) -> impl Iterator<Item = (&RecipientKey, Standing)> {
+        let standing = move |key: &PartnerCertificate| {
+            key.standing(&self.anchor.trust, &self.chain, known, at)
+        };
+        self.keys.iter().map(move |key| (&key.recipient, standing(key)))
+    }
+
+    /// Returns the best key that can be encrypted to at a time. One is enough to read the message; more would only make
+    /// every message longer.
+    fn usable_key(&self, known: &Known, at: i64) -> Option<UsableKey<'_>> {
+        self.standings(known, at).find_map(|(recipient, standing)| match standing {
+            Standing::Usable(path) => Some(UsableKey { recipient, path }),
+            _ => None,
+        })
+    }
+
+    fn key_at(&self, known: &Known, at: i64) -> PartnerKey {
+        // The first key that is bad says more than another one that is only old.
+        let mut worst = None;
+        for (_, standing) in self.standings(known, at) {
+            match standing {
+                Standing::Usable(_) => return PartnerKey::Usable,
+                Standing::Bad(why) => return PartnerKey::Unsuitable(why),
+                Standing::Early => worst = Some(PartnerKey::NotYetValid),
+                Standing::Late => worst = worst.or(Some(PartnerKey::Expired)),
             }
         }
+        worst.unwrap_or_else(|| {
+            let no_key = || "the card has no encryption certificate".to_owned();
+            PartnerKey::Unsuitable(self.unusable.clone().unwrap_or_else(no_key))
+        })
     }
+}
+
+/// Believes one authority, and not those certificates of it that are known to be revoked.
+fn trust(authority: &Certificate) -> path::Trust {
+    let revocation = RevocationDemand { strictness: Strictness::Soft, ..Default::default() };
+    path::Trust { revocation, ..path::Trust::anchors(std::slice::from_ref(authority)) }
 }
 
 /// Returns what a correspondent's signed mail says of its software.

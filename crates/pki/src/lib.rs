@@ -50,7 +50,7 @@ mod name;
 pub mod path;
 pub mod pem;
 pub mod revocation;
-mod time;
+pub mod time;
 
 pub use binding::{
     CONFIDENTIALITY_AUTHORITY, SIGNING_AUTHORITY, Scope, Speaks, encrypts_for, is_domain,

@@ -19,7 +19,7 @@ pub(crate) fn read<'a>(reader: &mut impl Reader<'a>) -> der::Result<i64> {
 }
 
 /// Returns the time as text in UTC, such as `2026-06-01T12:00:00Z`.
-pub(crate) fn text(seconds: i64) -> String {
+pub fn text(seconds: i64) -> String {
     let (day, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     let (year, month, day) = civil(day);
     if !(0..=9999).contains(&year) {

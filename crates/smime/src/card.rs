@@ -12,7 +12,7 @@
 //! ```
 
 use chancery_cms::{SignOptions, sign_attached};
-use chancery_pki::{Certificate, Organisation, pem};
+use chancery_pki::{Certificate, Organisation, pem, time};
 
 use crate::keys::Signer;
 
@@ -26,7 +26,6 @@ mod tests;
 
 pub use checks::Checks;
 pub use document::Capabilities;
-pub(crate) use document::time_text;
 pub use error::{CODES, Error};
 
 /// What a card says. A value of this type that came from [`Card::read`] was checked.
@@ -211,8 +210,8 @@ impl Card {
              Only the signed block counts; these lines are not read.\n",
             self.organisation(),
             self.domains().join(" "),
-            time_text(self.issued),
-            time_text(self.expires),
+            time::text(self.issued),
+            time::text(self.expires),
             self.fingerprint(),
         )
     }

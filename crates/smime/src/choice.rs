@@ -10,12 +10,11 @@
 //! ```
 
 use chancery_crypto::KeyKind;
-use chancery_pki::Certificate;
+use chancery_pki::{Certificate, time};
 use serde::Serialize;
 
 use crate::{
     capability::{Capabilities, ContentAlgorithm, KeyTransport},
-    card::time_text,
     keys::RecipientKey,
     verdict::EncryptionVerdict,
 };
@@ -192,7 +191,7 @@ impl Statement {
 
     /// Says it in words.
     fn describe(&self) -> String {
-        let day: String = time_text(self.at).chars().take(DAY).collect();
+        let day: String = time::text(self.at).chars().take(DAY).collect();
         let what = match self.source {
             Source::Attribute => "the capabilities in what it signed on",
             Source::Card => "its card of",

@@ -93,6 +93,11 @@ codes! {
         "The signature is mathematically right, but the certificate of the signer, or of the authority that issued it, \
          was not valid at the time of checking. Ask the partner to renew it and \
          to send a new card. Until then its mail is shown as unverified.";
+    CERTIFICATE_REVOKED: "smime.certificate_revoked", Partner, Never, "550 5.7.1",
+        "the signer's certificate was revoked",
+        "The authority that issued the certificate of the signer, or one above it, says that it must not be believed any more. \
+         The verdict names the list or response that says so. Ask the partner, by another way than mail, what happened to the \
+         key, and for a new card.";
     CERTIFICATES_ONLY: "smime.certificates_only", Sender, Never, "550 5.6.0",
         "the message has certificates only",
         "The message is a bag of certificates (RFC 8551 section 3.8). There is nothing in it to read or to verify; the mail \
@@ -216,6 +221,11 @@ codes! {
         "No good signature covers what was decrypted, and it has HTML that loads something from another server when it is \
          shown. An attack on the encryption (Efail) looks like this if the cipher does not notice changes \
          (smime.cipher_unauthenticated), and so does a careless newsletter. Show it without remote content.";
+    REVOCATION_UNKNOWN: "smime.revocation_unknown", Partner, Later, "451 4.7.1",
+        "nobody says whether the signer's certificate was revoked",
+        "The trust in this partner demands that revocation is known, and no revocation list or response of the time could be had. \
+         The verdict says what was looked for and where. See whether this host reaches those addresses, or relax the demand with \
+         `chancery partner trust`.";
     SENDER_DIFFERS: "smime.sender_differs", Sender, Never, "550 5.7.1",
         "the field Sender names somebody whom the signer does not speak for",
         "Mail programs show such a message as sent by one address on behalf of another. The verdict speaks about From \

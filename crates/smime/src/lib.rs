@@ -54,12 +54,7 @@
 //! assert_eq!(protected.cipher, "aes256-gcm");
 //!
 //! // Globex' gateway
-//! let acme = Anchor {
-//!     name: "Acme".into(),
-//!     certificate: acme_ca.der().to_vec(),
-//!     reach: Reach::Domains(vec!["acme.example".into()]),
-//!     own: false,
-//! };
+//! let acme = Anchor::new("Acme", acme_ca, Reach::Domains(vec!["acme.example".into()]), false);
 //! let keys = [OpeningKey::new(globex_key, globex_encryption.der())?];
 //! let facts = OpenFacts { at, our_domains: &["globex.example".into()] };
 //! let (mut spools, mut delivered) = (MemorySpools::new(1 << 20), Vec::new());
@@ -120,6 +115,7 @@ pub use spool::{MemorySpools, Spool, Spools};
 pub use trust::{Anchor, NoTrust, Reach, Trust};
 pub use verdict::{
     CounterSignatureVerdict, EncryptedBy, EncryptionVerdict, HeaderVerdict, LabelVerdict,
-    ListVerdict, Outcome, PartialVerdict, Problem, ProtectionKind, ReceiptVerdict, RequestVerdict,
-    ServicesVerdict, SignerTrust, SignerVerdict, UnsignedVerdict, Verdict,
+    ListVerdict, Outcome, PartialVerdict, PathVerdict, Problem, ProtectionKind, ReceiptVerdict,
+    RequestVerdict, RevocationVerdict, ServicesVerdict, SignerTrust, SignerVerdict,
+    UnsignedVerdict, Verdict,
 };

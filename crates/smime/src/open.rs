@@ -44,6 +44,7 @@ mod remarks;
 mod remote;
 mod signature;
 mod tnef;
+mod voucher;
 
 /// What the opener needs to know about the world.
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,16 @@
 //! Who may speak for which domain: the question the opener asks and the caller answers.
 
-use chancery_pki::Scope;
+use std::sync::Arc;
 
-/// A certificate authority that an organisation vouches with, and the domains it may speak for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use chancery_pki::{Certificate, path};
+
+/// Whom somebody vouches with, under which conditions, and the domains it may speak for.
+#[derive(Clone, Debug)]
 pub struct Anchor {
     /// The partner's name, as the console shows it.
     pub name: String,
-    /// The partner's CA certificate (DER), from its card.
-    pub certificate: Vec<u8>,
+    /// Its authorities, and what a path to them must satisfy. Whom it may speak for is told by `reach`, not here.
+    pub trust: Arc<path::Trust>,
     /// What it is believed for.
     pub reach: Reach,
     /// True if this is our own organisation. Only such an anchor may speak for our domains.
@@ -23,6 +25,9 @@ pub enum Reach {
     /// Each mailbox that it certifies, of any domain, and no organisation: an authority that checks mailboxes. Whoever gets
     /// the mailbox `domain-signing-authority` somewhere would else speak for everybody there (RFC 3183).
     Mailboxes,
+    /// Everybody whom an authority on the path may name because the one above limited it to those mail domains: members of
+    /// a bridge (RFC 5280 section 4.2.1.10). An authority without such a limit is not believed for anybody.
+    Constrained,
 }
 
 /// Finds the anchors for a domain; the gateway implements it over its partner cards.
@@ -32,6 +37,14 @@ pub enum Reach {
 pub trait Trust {
     /// Returns the anchors of the organisations whose card lists `domain` (lower case); none for a stranger.
     fn anchors_for(&self, domain: &str) -> Vec<Anchor>;
+
+    /// Returns what may help on the way to them: certificates, evidence and remembered signatures.
+    fn known(&self) -> path::Known {
+        path::Known::default()
+    }
+
+    /// Is shown each answer of the path engine, for whoever wants to fetch what it lacks and ask again.
+    fn note(&self, _answer: &path::Answer) {}
 }
 
 /// Trusts nobody: every signature is a stranger's.
@@ -63,15 +76,18 @@ impl Anchor {
             Reach::Domains(domains) => {
                 domains.iter().any(|listed| listed.eq_ignore_ascii_case(domain))
             }
-            Reach::Mailboxes => true,
+            Reach::Mailboxes | Reach::Constrained => true,
         }
     }
 
-    /// Returns the same for the rules of certificates.
-    pub(crate) fn scope(&self) -> Scope<'_> {
-        match &self.reach {
-            Reach::Domains(domains) => Scope::Domains(domains),
-            Reach::Mailboxes => Scope::Mailboxes,
-        }
+    /// Makes one of a single authority without further conditions.
+    pub fn new(name: impl Into<String>, authority: Certificate, reach: Reach, own: bool) -> Self {
+        let trust = Arc::new(path::Trust::anchors(&[authority]));
+        Self { name: name.into(), trust, reach, own }
+    }
+
+    /// Returns true if it is the same one, and not only one like it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.trust, &other.trust) && self.reach == other.reach && self.own == other.own
     }
 }

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use crate::{error, header::HeaderForm};
 
+pub use path::{PathVerdict, RevocationVerdict};
 pub use services::{LabelVerdict, ListVerdict, ReceiptVerdict, RequestVerdict, ServicesVerdict};
 pub use unsigned::{CounterSignatureVerdict, UnsignedVerdict};
 
+mod path;
 mod services;
 mod unsigned;
 
@@ -136,6 +138,9 @@ pub struct SignerVerdict {
     pub speaks_for_from: bool,
     /// The reason for `trust` and `speaks_for_from` in words.
     pub why: String,
+    /// What the path stands on, and which rules it breaks.
+    #[serde(skip_serializing_if = "PathVerdict::is_empty")]
+    pub validation: PathVerdict,
     /// What the signer asks for, and marks the message with (RFC 2634). As true as the signature.
     #[serde(skip_serializing_if = "ServicesVerdict::is_empty")]
     pub services: ServicesVerdict,
@@ -163,6 +168,10 @@ pub enum SignerTrust {
     Expired,
     /// The path ends at an anchor, but breaks a rule.
     PathFailed,
+    /// The path ends at an anchor, and the certificate or an issuer was revoked.
+    Revoked,
+    /// The path ends at an anchor and breaks no rule, but nobody says whether a certificate was revoked, which is demanded.
+    RevocationUnknown,
     /// No anchor we know.
     Stranger,
     /// The signature does not come with the signer's certificate.

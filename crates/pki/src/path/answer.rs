@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::certificate::Certificate;
 use crate::name::DistinguishedName;
+use crate::path::constraints;
 use crate::path::policies::ValidPolicy;
 use crate::path::{Failure, Outcome, Purpose, Rule};
 use crate::revocation::{self, Status};
@@ -165,6 +166,15 @@ impl Attempt {
     /// Returns true if every rule holds.
     pub fn holds(&self) -> bool {
         self.broken().next().is_none()
+    }
+
+    /// Returns true if some authority on the path was limited to mail domains by the one above it, the highest such one to
+    /// those of this address (RFC 5280 section 4.2.1.10). Whether the whole path keeps its limits is a rule of its own.
+    pub fn limits_mail_to(&self, address: &str) -> bool {
+        let issued = self.steps.iter().filter(|step| !step.is_anchor && step.certificate.is_ca());
+        let mut limits =
+            issued.filter_map(|step| constraints::permits_mail(&step.certificate, address));
+        limits.next() == Some(true)
     }
 
     /// Returns how far the path misses: one that some key did not sign is farther than one with broken rules.

@@ -61,6 +61,16 @@ pub(super) fn check(
     None
 }
 
+/// Returns whether an authority may give mail names only, and this address among them; `None` if it may give any.
+pub(super) fn permits_mail(authority: &Certificate, address: &str) -> Option<bool> {
+    let limits = authority.extensions().name_constraints.as_ref()?;
+    let is_mail = |base: &&AlternativeName| matches!(base, AlternativeName::Email(_));
+    let name = AlternativeName::Email(address.to_owned());
+    let mut bases = limits.permitted.iter().filter(is_mail).peekable();
+    bases.peek()?;
+    Some(bases.any(|base| relation(base, &name) == Relation::Inside))
+}
+
 /// Returns every name that constraints apply to: the subject, its old addresses and all alternative names.
 fn names(certificate: &Certificate) -> impl Iterator<Item = Name<'_>> {
     let subject = certificate.subject_name();

@@ -2,10 +2,9 @@
 
 use chancery_cms::{SignedReport, verify_attached};
 use chancery_pki::{
-    Certificate, Purpose, Rule, Scope, Speaks, encrypts_for, path, pem, speaks_for,
+    Certificate, Purpose, Rule, Scope, Speaks, encrypts_for, path, pem, speaks_for, time,
 };
 
-use crate::card::document::time_text;
 use crate::card::{Card, Error, LABEL, document, frame};
 
 /// What was found while checking, for showing to whoever decides about the card.
@@ -109,9 +108,9 @@ fn check_dates(card: &Card, at: Option<i64>) -> Result<(), Error> {
     }
     let what = "the card".to_owned();
     match at {
-        Some(at) if at > card.expires => Err(Error::Expired { what, at: time_text(card.expires) }),
+        Some(at) if at > card.expires => Err(Error::Expired { what, at: time::text(card.expires) }),
         Some(at) if at < card.issued - LEEWAY => {
-            Err(Error::NotYetValid { what, at: time_text(card.issued) })
+            Err(Error::NotYetValid { what, at: time::text(card.issued) })
         }
         _ => Ok(()),
     }
@@ -197,8 +196,8 @@ fn check_path(
             .map_or((0, 0), |it| (it.not_before(), it.not_after()));
         let what = format!("certificate <{}>", failure.subject);
         return Err(match failure.rule {
-            Rule::Expired => Error::Expired { what, at: time_text(to) },
-            _ => Error::NotYetValid { what, at: time_text(from) },
+            Rule::Expired => Error::Expired { what, at: time::text(to) },
+            _ => Error::NotYetValid { what, at: time::text(from) },
         });
     };
     Err(Error::Chain { reason: worst.to_string() })
@@ -225,11 +224,11 @@ fn soon(card: &Card, at: Option<i64>) -> Vec<String> {
     let is_soon = |end: i64| (at..at.saturating_add(MONTH)).contains(&end);
     let mut warnings = Vec::new();
     if is_soon(card.expires) {
-        warnings.push(format!("the card expires {}", time_text(card.expires)));
+        warnings.push(format!("the card expires {}", time::text(card.expires)));
     }
     for certificate in card.signing.iter().chain(&card.encryption).chain([&card.authority]) {
         if is_soon(certificate.not_after()) {
-            let end = time_text(certificate.not_after());
+            let end = time::text(certificate.not_after());
             warnings.push(format!("certificate <{}> expires {end}", certificate.subject()));
         }
     }

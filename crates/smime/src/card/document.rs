@@ -1,7 +1,5 @@
 //! The JSON of a card.
 
-use std::time::Duration;
-
 use chancery_pki::{Certificate, Organisation};
 use der::DateTime;
 use serde::{Deserialize, Serialize};
@@ -83,8 +81,8 @@ pub(super) fn encode(card: &Card) -> Result<String, Error> {
         encryption: pem(&card.encryption),
         capabilities: card.capabilities.clone(),
         reach: Reach { hosts: card.hosts.clone() },
-        issued: time_text(card.issued),
-        expires: time_text(card.expires),
+        issued: chancery_pki::time::text(card.issued),
+        expires: chancery_pki::time::text(card.expires),
     };
     serde_json::to_string_pretty(&document).map_err(|error| Error::syntax(error.to_string()))
 }
@@ -134,13 +132,6 @@ pub(super) fn decode(json: &[u8]) -> Result<Card, Error> {
         issued: time(&document.issued)?,
         expires: time(&document.expires)?,
     })
-}
-
-/// Returns a time as the card writes it.
-pub(crate) fn time_text(seconds: i64) -> String {
-    let seconds = u64::try_from(seconds).unwrap_or(0);
-    DateTime::from_unix_duration(Duration::from_secs(seconds))
-        .map_or_else(|_| DateTime::INFINITY.to_string(), |time| time.to_string())
 }
 
 fn time(text: &str) -> Result<i64, Error> {

@@ -1,15 +1,17 @@
 //! Judges signers: who vouches for the certificate, and may it speak for From.
 
 use chancery_cms::{SignedReport, SignerReport};
-use chancery_mail::address::{Mailbox, normal_domain};
-use chancery_pki::{
-    Certificate, Purpose, Rule, SIGNING_AUTHORITY, Scope, Speaks, path, speaks_for,
-};
+use chancery_mail::address::Mailbox;
+use chancery_pki::Certificate;
+use chancery_pki::revocation::RevocationList;
 
 use crate::{
     error,
-    open::{OpenFacts, preference, signature},
-    trust::{Anchor, Reach, Trust},
+    open::{
+        OpenFacts, preference, signature,
+        voucher::{PathFound, Vouchers},
+    },
+    trust::Trust,
     verdict::{Problem, ServicesVerdict, SignerTrust, SignerVerdict, UnsignedVerdict},
 };
 
@@ -21,15 +23,6 @@ pub(super) struct Judge<'a> {
     pub(super) accepts_weak: bool,
 }
 
-/// The best that an anchor said about a certificate.
-struct PathFound {
-    trust: SignerTrust,
-    anchor: Option<Anchor>,
-    path: Vec<String>,
-    speaks: bool,
-    why: String,
-}
-
 impl Judge<'_> {
     /// Judges every signer of one signature; `authors` are those of the From that will be shown.
     pub(super) fn signers(
@@ -38,39 +31,35 @@ impl Judge<'_> {
         authors: &[Mailbox],
         covers_content: bool,
     ) -> Vec<SignerVerdict> {
-        let pool: Vec<Certificate> = report
-            .certificates
-            .iter()
-            .take(MAX_POOL)
-            .filter_map(|certificate| Certificate::from_der(certificate).ok())
-            .collect();
-        report
-            .signers
-            .iter()
-            .take(MAX_SIGNERS)
-            .map(|signer| self.signer(signer, &pool, authors, covers_content))
-            .collect()
+        let certificates = report.certificates.iter().take(MAX_POOL);
+        let brought: Vec<Certificate> =
+            certificates.filter_map(|it| Certificate::from_der(it).ok()).collect();
+        let lists = report.crls.iter().take(MAX_LISTS);
+        let lists = lists.filter_map(|it| RevocationList::from_der(it.clone()).ok());
+        let known = self.trust.known().with(&brought, lists);
+        let vouchers =
+            Vouchers { trust: self.trust, facts: self.facts, known, brought: &brought, authors };
+        let signers = report.signers.iter().take(MAX_SIGNERS);
+        signers.map(|signer| self.signer(signer, &vouchers, covers_content)).collect()
     }
 
     fn signer(
         &self,
         signer: &SignerReport,
-        pool: &[Certificate],
-        authors: &[Mailbox],
+        vouchers: &Vouchers<'_>,
         covers_content: bool,
     ) -> SignerVerdict {
         let certificate =
             signer.certificate.as_deref().and_then(|der| Certificate::from_der(der).ok());
         let found = match &certificate {
-            Some(certificate) => self.path(certificate, pool, authors),
+            Some(certificate) => vouchers.best(certificate),
             None => PathFound::without_certificate(),
         };
         let text =
             |get: fn(&Certificate) -> String| certificate.as_ref().map(get).unwrap_or_default();
+        let believed = found.anchor.as_ref().filter(|_| found.speaks && signer.is_sound());
         let encryption_certificate =
-            found.anchor.as_ref().filter(|_| found.speaks && signer.is_sound()).and_then(
-                |anchor| preference::certificate(signer, pool, anchor, authors, self.facts.at),
-            );
+            believed.and_then(|anchor| preference::certificate(signer, vouchers, anchor));
         SignerVerdict {
             subject: certificate
                 .as_ref()
@@ -91,176 +80,11 @@ impl Judge<'_> {
             partner: found.anchor.map(|anchor| anchor.name),
             speaks_for_from: found.speaks,
             why: found.why,
+            validation: found.details,
             services: ServicesVerdict::of(&signer.services),
             unsigned: UnsignedVerdict::of(signer),
             capabilities: signer.capabilities.clone(),
             encryption_certificate,
-        }
-    }
-
-    /// Looks for the anchor that says the best about a certificate.
-    fn path(
-        &self,
-        certificate: &Certificate,
-        pool: &[Certificate],
-        authors: &[Mailbox],
-    ) -> PathFound {
-        let mut best = PathFound::stranger(certificate);
-        for anchor in self.anchors(certificate, pool, authors) {
-            let Ok(authority) = Certificate::from_der(&anchor.certificate) else { continue };
-            let checked =
-                path::check(certificate, pool, &[authority], Purpose::SmimeSign, self.facts.at);
-            let found = self.found(certificate, anchor, &checked, authors);
-            if found.rank() > best.rank() {
-                best = found;
-            }
-        }
-        best
-    }
-
-    /// Asks for the anchors of the domains in From, then for those that the certificate itself names.
-    fn anchors(
-        &self,
-        certificate: &Certificate,
-        pool: &[Certificate],
-        authors: &[Mailbox],
-    ) -> Vec<Anchor> {
-        let of_authors = authors.iter().map(|author| author.address.ascii_domain());
-        let of_emails = certificate.emails().iter().filter_map(|email| email.rsplit_once('@'));
-        let of_emails = of_emails.map(|(_, domain)| normal_domain(domain));
-        let of_names = certificate.dns_names().into_iter().map(normal_domain);
-        let mut domains: Vec<String> = Vec::new();
-        for domain in of_authors.chain(of_emails).chain(of_names) {
-            if domains.len() < MAX_DOMAINS && !domains.contains(&domain) {
-                domains.push(domain);
-            }
-        }
-        let mut anchors: Vec<Anchor> = Vec::new();
-        for anchor in domains.iter().flat_map(|domain| self.trust.anchors_for(domain)) {
-            if anchors.len() < MAX_LISTED && !anchors.contains(&anchor) {
-                anchors.push(anchor);
-            }
-        }
-        // Of a whole store of authorities only those can vouch that issued something here, by their name.
-        if anchors.len() > MAX_ANCHORS {
-            anchors.retain(|anchor| may_vouch(anchor, certificate, pool));
-            anchors.truncate(MAX_ANCHORS);
-        }
-        anchors
-    }
-
-    fn found(
-        &self,
-        certificate: &Certificate,
-        anchor: Anchor,
-        checked: &path::Verdict,
-        authors: &[Mailbox],
-    ) -> PathFound {
-        let reasons: Vec<String> = checked.failures.iter().map(ToString::to_string).collect();
-        let (trust, speaks, why) = match checked.outcome {
-            path::Outcome::Trusted => {
-                let (speaks, why) = self.speaks(certificate, &anchor, authors);
-                (if anchor.own { SignerTrust::Own } else { SignerTrust::Partner }, speaks, why)
-            }
-            path::Outcome::Rejected if is_only_time(checked) => {
-                (SignerTrust::Expired, false, reasons.join("; "))
-            }
-            path::Outcome::Rejected => (SignerTrust::PathFailed, false, reasons.join("; ")),
-            path::Outcome::Stranger => return PathFound::stranger(certificate),
-        };
-        let path = checked.path.iter().map(Certificate::subject).collect();
-        PathFound { trust, anchor: Some(anchor), path, speaks, why }
-    }
-
-    /// Says whether a trusted certificate may speak for every author.
-    fn speaks(
-        &self,
-        certificate: &Certificate,
-        anchor: &Anchor,
-        authors: &[Mailbox],
-    ) -> (bool, String) {
-        // A partner's card cannot make the partner speak for us, whatever domains it lists.
-        let is_open_to_anchor = |domain: &&String| {
-            anchor.own || !self.facts.our_domains.iter().any(|our| our.eq_ignore_ascii_case(domain))
-        };
-        let open: Vec<String>;
-        let scope = match anchor.scope() {
-            Scope::Domains(domains) => {
-                open = domains.iter().filter(is_open_to_anchor).cloned().collect();
-                Scope::Domains(&open)
-            }
-            Scope::Mailboxes => Scope::Mailboxes,
-        };
-        let mut why = Vec::new();
-        for author in authors {
-            let address = format!("{}@{}", author.address.local(), author.address.ascii_domain());
-            match speaks_for(certificate, &address, scope) {
-                Some(Speaks::Domain(domain)) => {
-                    why.push(format!("{} signs for the domain {domain}", anchor.name));
-                }
-                Some(Speaks::Mailbox(mailbox)) => {
-                    why.push(format!("{} vouches for {mailbox}", anchor.name));
-                }
-                None => {
-                    let why = if is_organisation(certificate) && anchor.reach == Reach::Mailboxes {
-                        "is believed for mailboxes, and this signer speaks for a whole domain"
-                    } else {
-                        "is known, but this signer may not speak for"
-                    };
-                    return (false, format!("{} {why} {address}", anchor.name));
-                }
-            }
-        }
-        if why.is_empty() {
-            return (false, format!("{} is known, but there is no From to speak for", anchor.name));
-        }
-        why.dedup();
-        (true, why.join("; "))
-    }
-}
-
-/// Returns true if an anchor is the certificate itself, or has the name of who issued it or one of the pool.
-fn may_vouch(anchor: &Anchor, certificate: &Certificate, pool: &[Certificate]) -> bool {
-    let Ok(authority) = Certificate::from_der(&anchor.certificate) else { return false };
-    let mut issued = std::iter::once(certificate).chain(pool);
-    authority == *certificate || issued.any(|it| it.issuer_name() == authority.subject_name())
-}
-
-/// Returns true for the certificate of a gateway (RFC 3183 section 4).
-fn is_organisation(certificate: &Certificate) -> bool {
-    let locals = certificate.emails().iter().filter_map(|email| email.rsplit_once('@'));
-    locals.into_iter().any(|(local, _)| local.eq_ignore_ascii_case(SIGNING_AUTHORITY))
-}
-
-impl PathFound {
-    fn stranger(certificate: &Certificate) -> Self {
-        Self {
-            trust: SignerTrust::Stranger,
-            anchor: None,
-            path: vec![certificate.subject()],
-            speaks: false,
-            why: format!("no partner vouches for the issuer {}", certificate.issuer()),
-        }
-    }
-
-    fn without_certificate() -> Self {
-        Self {
-            trust: SignerTrust::NoCertificate,
-            anchor: None,
-            path: Vec::new(),
-            speaks: false,
-            why: "the signature does not come with the signer's certificate".to_owned(),
-        }
-    }
-
-    /// Orders findings from nothing to everything.
-    fn rank(&self) -> u8 {
-        match (self.trust, self.speaks) {
-            (_, true) => 4,
-            (SignerTrust::Partner | SignerTrust::Own, false) => 3,
-            (SignerTrust::Expired, false) => 2,
-            (SignerTrust::PathFailed, false) => 1,
-            (SignerTrust::Stranger | SignerTrust::NoCertificate, false) => 0,
         }
     }
 }
@@ -293,6 +117,8 @@ pub(super) fn problem_of(signer: &SignerVerdict) -> Option<Problem> {
         SignerTrust::Stranger | SignerTrust::NoCertificate => &error::SIGNER_UNKNOWN,
         SignerTrust::Expired => &error::CERTIFICATE_EXPIRED,
         SignerTrust::PathFailed => &error::PATH_FAILED,
+        SignerTrust::RevocationUnknown => &error::REVOCATION_UNKNOWN,
+        SignerTrust::Revoked => &error::CERTIFICATE_REVOKED,
         SignerTrust::Partner | SignerTrust::Own if !signer.speaks_for_from => {
             &error::SIGNER_MISMATCH
         }
@@ -301,24 +127,14 @@ pub(super) fn problem_of(signer: &SignerVerdict) -> Option<Problem> {
     Some(Problem::new(code, format!("signer {}: {}", signer.subject, signer.why)))
 }
 
-fn is_only_time(checked: &path::Verdict) -> bool {
-    checked.failures.iter().all(|failure| matches!(failure.rule, Rule::Expired | Rule::NotYetValid))
-}
-
 /// Signers looked at and reported, of one signature and of all together; honest messages have one or two.
 pub(super) const MAX_SIGNERS: usize = 32;
 
 /// Certificates taken from one signature; honest ones carry two or three.
 const MAX_POOL: usize = 32;
 
-/// Domains asked for on behalf of one signer.
-const MAX_DOMAINS: usize = 16;
-
-/// Anchors looked at for one signer: a store of authorities has some hundreds.
-const MAX_LISTED: usize = 1024;
-
-/// Anchors tried for one signer.
-const MAX_ANCHORS: usize = 16;
+/// Revocation lists taken from one signature.
+const MAX_LISTS: usize = 8;
 
 /// Names a signer who left no certificate.
 fn describe(identifier: &chancery_cms::Identifier) -> String {

@@ -32,6 +32,8 @@ mod protect;
 #[cfg(test)]
 mod receipts;
 #[cfg(test)]
+mod revocation;
+#[cfg(test)]
 mod sign;
 #[cfg(test)]
 mod signers;

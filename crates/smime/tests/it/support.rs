@@ -94,12 +94,8 @@ impl Party {
     }
 
     pub(crate) fn anchor(&self) -> Anchor {
-        Anchor {
-            name: self.name.clone(),
-            certificate: self.ca.der().to_vec(),
-            reach: Reach::Domains(vec![self.domain.clone()]),
-            own: false,
-        }
+        let reach = Reach::Domains(vec![self.domain.clone()]);
+        Anchor::new(&self.name, self.ca.clone(), reach, false)
     }
 
     /// Protects a message of this organisation for another one.

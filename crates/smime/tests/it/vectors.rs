@@ -48,12 +48,9 @@ impl Reader {
         let read = |name: &str| fs::read(folder.join(name)).unwrap();
         let certificate = |name: &str| Certificate::from_pem(&read(name)).unwrap().der().to_vec();
         let key = key_file::read(&read("hank.key")).unwrap();
-        let acme = Anchor {
-            name: "Acme".to_owned(),
-            certificate: certificate("acme.pem"),
-            reach: Reach::Domains(vec!["acme.example".to_owned()]),
-            own: false,
-        };
+        let authority = Certificate::from_pem(&read("acme.pem")).unwrap();
+        let reach = Reach::Domains(vec!["acme.example".to_owned()]);
+        let acme = Anchor::new("Acme", authority, reach, false);
         let keys = vec![OpeningKey::new(key, &certificate("hank.pem")).unwrap()];
         Self { keys, trust: vec![acme] }
     }

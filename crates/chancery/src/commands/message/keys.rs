@@ -163,8 +163,8 @@ impl Readers {
 
 fn of_partner(book: &PartnerBook, domain: &str, name: &Path) -> Result<RecipientKey> {
     let at = now_ms() / 1000;
-    let key = book.partner(domain).and_then(|partner| partner.encryption_keys(at).next());
-    key.cloned().ok_or_else(|| {
+    let key = book.usable_key(domain, at).map(|key| key.recipient.clone());
+    key.ok_or_else(|| {
         Failure::no(format!("there is no key for {}", plain(&name.display().to_string())))
             .hint("see `chancery partner list`, or give the recipient's certificate in a file")
     })
@@ -244,11 +244,8 @@ impl Trust for Believed {
         let is_named = self.domains.iter().any(|named| named.eq_ignore_ascii_case(domain));
         let reach =
             if is_named { Reach::Domains(vec![domain.to_owned()]) } else { Reach::Mailboxes };
-        let named = self.anchors.iter().map(|certificate| Anchor {
-            name: certificate.subject(),
-            certificate: certificate.der().to_vec(),
-            reach: reach.clone(),
-            own: false,
+        let named = self.anchors.iter().map(|certificate| {
+            Anchor::new(certificate.subject(), certificate.clone(), reach.clone(), false)
         });
         let partners = self.book.iter().flat_map(|book| book.anchors_for(domain));
         named.chain(partners).collect()
