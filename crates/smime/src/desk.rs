@@ -46,7 +46,7 @@ pub fn sign_opaque<R: Read + Seek>(
     let mut message =
         AttachedSigner::new(Base64Encoder::new(out), keys, chain, &options).map_err(Error::Cms)?;
     let reencoded_parts = sturdy::write(&mut entity, &head, &header.bytes, &mut message)?;
-    let digest = protect::micalg(message.signer());
+    let digest = protect::digests(message.signer());
     let armor = message.finish().map_err(Error::Cms)?;
     let out = armor.finish().map_err(writing)?;
     Ok(Signed {

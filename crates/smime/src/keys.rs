@@ -17,7 +17,10 @@ use crate::{
 /// Our organisation's signing key, ready for use.
 #[derive(Clone, Debug)]
 pub struct Signer {
-    key: [SignerKey; 1],
+    /// The key whose certificate stands for the signer.
+    key: SignerKey,
+    /// All keys: that one, and those that sign beside it.
+    keys: Vec<SignerKey>,
     chain: Vec<Vec<u8>>,
     fingerprint: String,
     is_domain: bool,
@@ -56,7 +59,8 @@ impl Signer {
         let key = SignerKey::new(key, certificate)
             .map_err(|error| Error::OwnKey { why: error.to_string() })?;
         Ok(Self {
-            key: [key],
+            keys: vec![key.clone()],
+            key,
             chain: chain.to_vec(),
             fingerprint,
             is_domain: true,
@@ -67,13 +71,21 @@ impl Signer {
 
     /// Returns the certificate (DER).
     pub fn certificate(&self) -> &[u8] {
-        let [key] = &self.key;
-        key.certificate()
+        self.key.certificate()
     }
 
     /// Returns the SHA-256 of the certificate in hexadecimal.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Signs with another key beside the first, so that readers who know one kind of signature only find theirs; each
+    /// signature is judged for itself (RFC 9882 section 4 for ML-DSA beside an older kind).
+    pub fn beside(mut self, key: PrivateKey, certificate: &[u8]) -> Result<Self> {
+        let key = SignerKey::new(key, certificate)
+            .map_err(|error| Error::OwnKey { why: error.to_string() })?;
+        self.keys.push(key);
+        Ok(self)
     }
 
     /// Makes it a person's: its signatures do not say that they are an organisation's (RFC 3183 section 3.1).
@@ -125,7 +137,7 @@ impl Signer {
 
     /// Returns the key, and the certificates that go along, for a bare CMS structure.
     pub fn for_cms(&self) -> (&[SignerKey], &[Vec<u8>]) {
-        (&self.key, &self.chain)
+        (&self.keys, &self.chain)
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Protected {
     /// SHA-256 of the signer's certificate.
     pub signer: String,
     /// The digest the signature uses.
-    pub digest: &'static str,
+    pub digest: String,
     /// Bytes of the original message.
     pub original_bytes: u64,
     /// Bytes written to `out`.
@@ -124,7 +124,7 @@ fn write_protected(
     let (keys, chain) = protection.signer.for_cms();
     let options = protection.signer.options(protection.signing_time);
     let signature = DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
-    let micalg = micalg(&signature);
+    let digest = digests(&signature);
     let mut header = outer.to_vec();
     header.extend_from_slice(wire_header(protection.cipher).as_bytes());
     let mut out = Counted { sink: out, written: 0 };
@@ -148,7 +148,7 @@ fn write_protected(
             .map(|recipient| ProtectedRecipient::of(recipient))
             .collect(),
         signer: protection.signer.fingerprint().to_owned(),
-        digest: micalg,
+        digest,
         original_bytes,
         wire_bytes,
     })
@@ -167,7 +167,7 @@ fn write_signed<W: Write>(
     let top = format!(
         "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\";\r\n micalg={}; \
          boundary=\"{boundary}\"\r\nContent-Transfer-Encoding: binary\r\n\r\n--{boundary}\r\n",
-        micalg(&signature)
+        micalg(&digests(&signature))
     );
     envelope.write_all(top.as_bytes()).map_err(writing)?;
     envelope.write_all(before).map_err(writing)?;
@@ -205,9 +205,21 @@ pub(crate) fn signature_part(boundary: &str, der: &[u8]) -> io::Result<Vec<u8>> 
     Ok(part)
 }
 
-/// Returns the name of the digest for the micalg parameter (RFC 8551 section 3.5.3.2).
-pub(crate) fn micalg(signature: &DetachedSigner) -> &'static str {
-    signature.digests().first().map_or("unknown", |digest| digest.name())
+/// Returns the names of the digests, separated by commas; honest signers of one message have one or two.
+pub(crate) fn digests(signature: &DetachedSigner) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for digest in signature.digests() {
+        if !names.contains(&digest.name()) {
+            names.push(digest.name());
+        }
+    }
+    names.join(",")
+}
+
+/// Returns the value of the parameter micalg (RFC 8551 section 3.5.3.2).
+pub(crate) fn micalg(digests: &str) -> String {
+    // RFC 2045 section 5.1: a comma is no part of a token.
+    if digests.contains(',') { format!("\"{digests}\"") } else { digests.to_owned() }
 }
 
 /// Returns a boundary that nobody can guess who does not know the seed.

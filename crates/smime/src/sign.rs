@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     header::payload::{self, push_line},
     keys::Signer,
-    protect::{boundary, micalg, signature_part},
+    protect::{boundary, digests, micalg, signature_part},
 };
 
 /// How a message is signed in clear.
@@ -37,7 +37,7 @@ pub struct Signed {
     /// SHA-256 of the signer's certificate.
     pub signer: String,
     /// The digest the signature uses.
-    pub digest: &'static str,
+    pub digest: String,
     /// The fields of the header that the signature covers; none if the media type of the message is not clear.
     pub header: Vec<&'static str>,
     /// Parts that had to be re-encoded so that relays need not touch them (RFC 8551 section 3.1.3).
@@ -64,11 +64,11 @@ pub fn sign<R: Read + Seek>(
     let (keys, chain) = signing.signer.for_cms();
     let options = signing.signer.options(signing.signing_time);
     let signature = DetachedSigner::new(keys, chain, &options).map_err(Error::Cms)?;
-    let digest = micalg(&signature);
+    let digest = digests(&signature);
     let boundary = boundary(signing.boundary_seed);
 
     let mut tee = Tee { out, signature, written: 0 };
-    tee.write_outside(&outer_header(&head, digest, &boundary)).map_err(writing)?;
+    tee.write_outside(&outer_header(&head, &micalg(&digest), &boundary)).map_err(writing)?;
     let content = payload::clear(head.block());
     let reencoded_parts = sturdy::write(&mut entity, &head, &content.bytes, &mut tee)?;
     let Tee { out, signature, written } = tee;

@@ -111,9 +111,9 @@ pub struct Sign {
     /// Files
     #[command(flatten)]
     pub files: Files,
-    /// The signer's private key: PEM or PKCS#12 [default: the organisation's]
+    /// The signer's private key: PEM or PKCS#12; several sign side by side [default: the organisation's]
     #[arg(long, value_name = "KEY")]
-    pub signer: Option<PathBuf>,
+    pub signer: Vec<PathBuf>,
     /// The rest of the key
     #[command(flatten)]
     pub key: KeyFiles,
@@ -163,9 +163,9 @@ pub struct Encrypt {
     /// Sign before, with the organisation's key if no signer is named
     #[arg(long)]
     pub sign: bool,
-    /// Sign before, with this private key: PEM or PKCS#12
+    /// Sign before, with this private key: PEM or PKCS#12; several sign side by side
     #[arg(long, value_name = "KEY")]
-    pub signer: Option<PathBuf>,
+    pub signer: Vec<PathBuf>,
     /// The rest of the key
     #[command(flatten)]
     pub key: KeyFiles,

@@ -69,8 +69,7 @@ fn run_one(config: Option<&Path>, command: Message, output: Output) -> Result {
 }
 
 fn sign(config: Option<&Path>, options: &Sign, output: Output) -> Result {
-    let signer =
-        keys::signer(options.signer.as_deref(), &options.key, options.chain.as_deref(), config)?;
+    let signer = keys::signer(&options.signer, &options.key, options.chain.as_deref(), config)?;
     let signer = services::wishing(signer, &options.wishes)?;
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let mut sink = Sink::like(&options.files, &input)?;
@@ -90,10 +89,9 @@ fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
     let Readers { recipients, permitted } = Readers::find(&options.to, config)?;
     let recipients: Vec<&RecipientKey> = recipients.iter().collect();
     let choice = cipher(options, &recipients, &permitted);
-    let is_signed = options.sign || options.signer.is_some();
+    let is_signed = options.sign || !options.signer.is_empty();
     let signer = if is_signed {
-        let file = options.signer.as_deref();
-        let signer = keys::signer(file, &options.key, options.chain.as_deref(), config)?;
+        let signer = keys::signer(&options.signer, &options.key, options.chain.as_deref(), config)?;
         Some(services::wishing(signer, &options.wishes)?)
     } else {
         services::needs_signer(&options.wishes)?;

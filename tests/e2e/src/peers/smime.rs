@@ -39,6 +39,8 @@ pub struct Signature {
     pub pss: bool,
     /// Whether the content goes into the signature.
     pub opaque: bool,
+    /// Somebody who signs side by side with the first one.
+    pub beside: Option<&'static str>,
 }
 
 /// How to encrypt.

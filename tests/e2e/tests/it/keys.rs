@@ -56,6 +56,7 @@ fn thunderbird_and_outlook_and_java_import_what_we_export() {
             digest: "sha256",
             pss: false,
             opaque: false,
+            beside: None,
         };
         let signed = nss.sign(content.as_bytes(), &signature).expect("it signs");
         let header = format!("From: {name}@acme.example\r\n");

@@ -21,8 +21,8 @@ use crate::output::{Output, note, plain};
 
 /// Writes the signature of a content, with the content in it only if it is opaque.
 pub(super) fn sign(config: Option<&Path>, options: &Sign) -> Result {
-    let (file, chain) = (options.signer.as_deref(), options.chain.as_deref());
-    let signer = keys::signer(file, &options.key, chain, config)?;
+    let chain = options.chain.as_deref();
+    let signer = keys::signer(&options.signer, &options.key, chain, config)?;
     let signer = services::wishing(signer, &options.wishes)?;
     let (key, chain) = signer.for_cms();
     let how = signer.options(now_ms() / 1000);
@@ -44,7 +44,7 @@ pub(super) fn sign(config: Option<&Path>, options: &Sign) -> Result {
 
 /// Encrypts a content as it is; it is a MIME entity, or nobody can read it.
 pub(super) fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
-    if options.sign || options.signer.is_some() {
+    if options.sign || !options.signer.is_empty() {
         return Err(Failure::usage("--bare makes one layer only")
             .hint("sign first, put the result into a multipart/signed, and encrypt that"));
     }

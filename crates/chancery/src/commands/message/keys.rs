@@ -1,7 +1,7 @@
 //! Keys and trust of the desk: from files, or from the installation.
 
 use std::cmp::Reverse;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chancery_crypto::{PrivateKey, Zeroizing, unhex};
 use chancery_gateway::identity::Identity;
@@ -51,31 +51,53 @@ impl Office {
 
 /// Returns who signs: the key in a file, or the organisation's.
 pub(super) fn signer(
-    file: Option<&Path>,
+    files: &[PathBuf],
     rest: &KeyFiles,
     chain: Option<&Path>,
     config: Option<&Path>,
 ) -> Result<Signer> {
-    let Some(file) = file else {
+    let Some((file, beside)) = files.split_first() else {
         let office = Office::load(config).map_err(|failure| {
             failure.hint("name a key with --signer, or an installation with --config")
         })?;
         return Ok(office.identity.signer().clone());
     };
-    let held = Held::read(file, rest, passphrase(rest)?.as_ref())?;
-    let at = now_ms() / 1000;
-    let Pair { key, certificate, mut others } =
-        held.best(|it| (it.is_valid_at(at), it.permits(KeyUsage::SIGNING)));
+    let passphrase = passphrase(rest)?;
+    let cannot = |error| Failure::of("cannot sign", &error);
+    let first = signing_pair(file, rest, passphrase.as_ref())?;
+    let mut pairs = Vec::new();
+    let mut others = first.others;
+    for file in beside {
+        let pair = signing_pair(file, rest, passphrase.as_ref())?;
+        others.extend(pair.others);
+        pairs.push((pair.key, pair.certificate));
+    }
     if let Some(chain) = chain {
         others.extend(certificates(chain)?);
     }
     let chain: Vec<Vec<u8>> = others.iter().map(|it| it.der().to_vec()).collect();
-    if !certificate.is_valid_at(at) {
+    let mut signer =
+        Signer::new(first.key, first.certificate.der(), &chain).map_err(cannot)?.of_person();
+    for (key, certificate) in pairs {
+        signer = signer.beside(key, certificate.der()).map_err(cannot)?;
+    }
+    Ok(signer)
+}
+
+/// Reads the best key to sign with from a file.
+fn signing_pair(
+    file: &Path,
+    rest: &KeyFiles,
+    passphrase: Option<&Zeroizing<Vec<u8>>>,
+) -> Result<Pair> {
+    let at = now_ms() / 1000;
+    let held = Held::read(file, rest, passphrase)?;
+    let pair = held.best(|it| (it.is_valid_at(at), it.permits(KeyUsage::SIGNING)));
+    if !pair.certificate.is_valid_at(at) {
         return Err(Failure::usage("the signer's certificate is out of its time")
             .hint("renew it: readers do not believe what it signs"));
     }
-    let signer = Signer::new(key, certificate.der(), &chain);
-    Ok(signer.map_err(|error| Failure::of("cannot sign", &error))?.of_person())
+    Ok(pair)
 }
 
 /// Returns the keys that decrypt: all in the files, old ones too, or the organisation's.

@@ -90,9 +90,9 @@ fn address(text: &str) -> Result<Address> {
 /// Writes the receipt that a message asks for.
 pub(super) fn receipt(config: Option<&Path>, options: &Receipt, output: Output) -> Result {
     let from = address(&options.from)?;
-    let file = options.signer.as_deref();
+    let file = options.signer.as_slice();
     let signer = keys::signer(file, &options.key, options.chain.as_deref(), config)?;
-    let keys = keys::opening(file.as_slice(), &options.key, config).unwrap_or_default();
+    let keys = keys::opening(file, &options.key, config).unwrap_or_default();
     let believed = Believed::read(&options.trusted, config, true)?;
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let opened = opened(&mut input, &keys, &believed, &mut std::io::sink())?;

@@ -124,7 +124,11 @@ impl Mailer for Gpgsm {
         }
         self.write("in", entity);
         let signer = address(how.signer);
+        let beside = how.beside.map(address);
         let mut words = vec!["-u", &signer];
+        if let Some(beside) = &beside {
+            words.extend(["-u", beside]);
+        }
         if how.digest != "own" {
             words.extend(["--digest-algo", how.digest]);
         }

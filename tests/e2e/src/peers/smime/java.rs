@@ -75,6 +75,9 @@ impl Mailer for BouncyCastle<'_> {
     }
 
     fn sign(&self, entity: &[u8], how: &Signature) -> Made {
+        if how.beside.is_some() {
+            return Err("it has no option for a second signer".into());
+        }
         self.work("sign", entity, &[how.signer, how.digest, word(how.pss), word(how.opaque)])
     }
 

@@ -157,6 +157,9 @@ impl Mailer for Nss {
     }
 
     fn sign(&self, entity: &[u8], how: &Signature) -> Made {
+        if how.beside.is_some() {
+            return Err("it has no option for a second signer".into());
+        }
         if how.pss {
             return Err("it has no option for PSS".into());
         }

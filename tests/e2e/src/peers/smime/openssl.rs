@@ -54,6 +54,12 @@ impl Mailer for OpenSslCms<'_> {
         let pem = self.people.file(&format!("{}.pem", how.signer));
         let key = self.people.file(&format!("{}.key", how.signer));
         let mut words = vec!["-sign", "-binary", "-signer", &pem, "-inkey", &key];
+        let beside = how
+            .beside
+            .map(|name| ["pem", "key"].map(|end| self.people.file(&format!("{name}.{end}"))));
+        if let Some([pem, key]) = &beside {
+            words.extend(["-signer", pem, "-inkey", key]);
+        }
         if how.digest != "own" {
             words.extend(["-md", how.digest]);
         }

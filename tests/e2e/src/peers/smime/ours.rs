@@ -68,6 +68,9 @@ impl Mailer for Chancery<'_> {
 
     fn sign(&self, entity: &[u8], how: &Signature) -> Made {
         let mut words = words(&[&self.key("--signer", how.signer)]);
+        if let Some(beside) = how.beside {
+            words.extend(["--signer".into(), self.people.file(&format!("{beside}.pair"))]);
+        }
         if how.opaque {
             words.push("--opaque".into());
         }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::peers::run;
 
-/// A folder with `NAME.key` and `NAME.pem` for each person, `NAME.p12` where old programs know such keys, and the
+/// A folder with `NAME.key` and `NAME.pem` for each person, both of them as `NAME.pair`, `NAME.p12` where old programs know such keys, and the
 /// authority's `ca.pem`. The address of a person is `NAME@matrix.example`.
 #[derive(Debug)]
 pub struct People {
@@ -101,6 +101,9 @@ impl People {
             "-out",
             &certificate,
         ]);
+        let read = |name: &str| fs::read(self.folder.join(name)).expect("openssl wrote it");
+        let pair = [read(&key), read(&certificate)].concat();
+        fs::write(self.folder.join(file("pair")), pair).expect("the folder is ours");
         if name.starts_with("ml") {
             return;
         }

@@ -51,6 +51,13 @@ const UNKNOWN: &[&str] = &[
 
 pub(crate) const REFUSALS: &[Refusal] = &[
     no(
+        &["NSS", "Thunderbird", "Evolution", "Bouncy Castle"],
+        &[In],
+        &["beside it"],
+        &["no option for a second signer"],
+        "It is asked for one signer only.",
+    ),
+    no(
         &["gpgsm", "NSS", "Thunderbird", "Evolution"],
         &[In],
         &["SHA3-256"],
@@ -95,6 +102,8 @@ pub(crate) const REFUSALS: &[Refusal] = &[
             "No secret key",
             "Invalid public key",
             "algorithm",
+            // All that it says when it has not got the second of two signers.
+            "CRLs not checked due to offline option",
         ],
         "It has no Ed25519 in S/MIME, and nothing post-quantum.",
     ),

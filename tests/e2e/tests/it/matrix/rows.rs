@@ -20,7 +20,8 @@ pub(crate) enum Operation {
     Compress(Signature),
 }
 
-const RSA: Signature = Signature { signer: "rsa", digest: "sha256", pss: false, opaque: false };
+const RSA: Signature =
+    Signature { signer: "rsa", digest: "sha256", pss: false, opaque: false, beside: None };
 
 const TO_RSA: Envelope =
     Envelope { readers: &["rsa"], cipher: "aes-256-cbc", oaep: None, by_key_identifier: false };
@@ -59,9 +60,13 @@ fn signatures() -> Vec<Row> {
         ("ML-DSA-87", "mldsa87", "own"),
     ] {
         for (opaque, form) in [(false, ""), (true, ", opaque")] {
-            let signature = Signature { signer, digest, pss: false, opaque };
+            let signature = Signature { signer, digest, pss: false, opaque, beside: None };
             rows.push(sign(&format!("sign: {name}{form}"), signature, true));
         }
+    }
+    for (name, beside) in [("P-256", "p256"), ("ML-DSA-65", "mldsa65")] {
+        let signature = Signature { digest: "own", beside: Some(beside), ..RSA };
+        rows.push(sign(&format!("sign: RSA with {name} beside it"), signature, true));
     }
     rows
 }
@@ -140,7 +145,8 @@ fn both() -> Vec<Row> {
         row(&format!("sign and encrypt: {name}"), Operation::Seal(signature, envelope), out)
     };
     let own = |signer, readers, cipher| {
-        let signature = Signature { signer, digest: "own", pss: false, opaque: false };
+        let signature =
+            Signature { signer, digest: "own", pss: false, opaque: false, beside: None };
         (signature, Envelope { readers, cipher, ..TO_RSA })
     };
     let (p256, to_p256) = own("p256", &["p256"], "aes-256-gcm");
