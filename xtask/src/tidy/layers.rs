@@ -53,6 +53,13 @@ const MEMBERS: &[Member] = &[
     Member { path: "xtask", layer: Layer::Beside, beside: &[], only: Some(&[]) },
     // It drives the binary from outside, so that our own code does not grade itself.
     Member { path: "tests/e2e", layer: Layer::Beside, beside: &[], only: Some(&[]) },
+    // It compares with other libraries, which only it may know.
+    Member {
+        path: "tests/graphs",
+        layer: Layer::Beside,
+        beside: &[],
+        only: Some(&["crypto", "pki"]),
+    },
     Member { path: "benches", layer: Layer::Beside, beside: &[], only: None },
     Member { path: "fuzz", layer: Layer::Beside, beside: &[], only: None },
 ];
@@ -66,6 +73,7 @@ const RESTRICTED: &[(&str, &[&str], &str)] = &[
         "cryptography is reached through chancery-crypto",
     ),
     ("aws-lc-sys", &["crates/crypto"], "cryptography is reached through chancery-crypto"),
+    ("certval", &["tests/graphs"], "a second opinion is for tests"),
     ("clap", &["crates/chancery", "xtask"], "only programs have a command line"),
     ("hickory-resolver", &["crates/net"], "DNS is reached through chancery-net"),
     ("rusqlite", &["crates/store"], "chancery-store is the only crate that knows the database"),

@@ -81,18 +81,21 @@ fn names(certificate: &Certificate) -> impl Iterator<Item = Name<'_>> {
 
 /// Returns how the name breaks the constraints, if it does.
 fn broken(limits: &NameConstraints, name: &Name<'_>) -> Option<&'static str> {
-    let mut is_limited = false;
-    let mut is_permitted = false;
+    // To lie in one of the permitted trees is enough, whatever the others are.
+    let mut why = None;
     for base in &limits.permitted {
         match name.relation(base) {
-            Relation::Inside => (is_limited, is_permitted) = (true, true),
-            Relation::Outside => is_limited = true,
-            Relation::Unknown => return Some("cannot be compared with the name constraints"),
+            Relation::Inside => {
+                why = None;
+                break;
+            }
+            Relation::Outside => why = why.or(Some("is outside the permitted names")),
+            Relation::Unknown => why = Some("cannot be compared with the name constraints"),
             Relation::Unrelated => {}
         }
     }
-    if is_limited && !is_permitted {
-        return Some("is outside the permitted names");
+    if why.is_some() {
+        return why;
     }
     for base in &limits.excluded {
         match name.relation(base) {
@@ -152,9 +155,7 @@ fn relation(base: &AlternativeName, name: &AlternativeName) -> Relation {
         (AlternativeName::Directory(base), AlternativeName::Directory(name)) => {
             inside(name.is_within(base))
         }
-        (AlternativeName::Dns(base), AlternativeName::Dns(name)) => {
-            inside(is_host_within(base.strip_prefix('.').unwrap_or(base), name))
-        }
+        (AlternativeName::Dns(base), AlternativeName::Dns(name)) => host(base, name),
         (AlternativeName::Email(base), AlternativeName::Email(name)) => mailbox(base, name),
         // No RFC says how these are constrained; Microsoft, whose names they are, writes the domain with or without @.
         (AlternativeName::Upn(base), AlternativeName::Upn(name)) => {
@@ -174,6 +175,18 @@ fn relation(base: &AlternativeName, name: &AlternativeName) -> Relation {
 
 fn inside(is_inside: bool) -> Relation {
     if is_inside { Relation::Inside } else { Relation::Outside }
+}
+
+/// A host name and all below it.
+fn host(base: &str, name: &str) -> Relation {
+    // RFC 5280 section 4.2.1.10 has no `.domain` for host names. Everybody takes it for the hosts below; whether the domain
+    // itself is meant is not known. Nor is what a name with a dot at its end would be compared as.
+    match base.strip_prefix('.') {
+        _ if name.ends_with('.') || base.ends_with('.') => Relation::Unknown,
+        Some(domain) if domain.eq_ignore_ascii_case(name) => Relation::Unknown,
+        Some(domain) => inside(is_host_within(domain, name)),
+        None => inside(is_host_within(base, name)),
+    }
 }
 
 /// A mailbox, a host, or `.domain` for every host below it.
@@ -197,11 +210,17 @@ fn uri(base: &str, name: &str) -> Relation {
 fn host_of(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
+    // What RFC 3986 does not allow there is read by each program in its own way.
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=:@[]".contains(c);
+    if !authority.chars().all(is_allowed) || authority.matches('@').count() > 1 {
+        return None;
+    }
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = host.split_once(':').map_or(host, |(host, _)| host);
     let is_address =
         host.starts_with('[') || host.split('.').all(|label| label.parse::<u8>().is_ok());
-    (!host.is_empty() && !is_address).then_some(host)
+    let is_unclear = host.is_empty() || host.ends_with('.') || host.contains('%');
+    (!is_unclear && !is_address).then_some(host)
 }
 
 /// `.domain` is every host below it, anything else that host alone; nothing is every host.
@@ -258,6 +277,9 @@ mod tests {
             (dns("acme.example"), dns("MAIL.Acme.Example"), inside),
             (dns("acme.example"), dns("notacme.example"), outside),
             (dns(".acme.example"), dns("mail.acme.example"), inside),
+            (dns(".acme.example"), dns("acme.example"), unknown),
+            (dns(".acme.example"), dns("notacme.example"), outside),
+            (dns("acme.example"), dns("acme.example."), unknown),
             (dns(""), dns("anything.example"), inside),
             (email("acme.example"), email("alice@ACME.example"), inside),
             (email("acme.example"), email("alice@mail.acme.example"), outside),
@@ -276,6 +298,11 @@ mod tests {
             (uri("acme.example"), uri("https://[2001:db8::1]/"), unknown),
             (uri("acme.example"), uri("urn:isbn:1"), unknown),
             (uri("acme.example"), uri("https://"), unknown),
+            // Programs differ in what they take for the host here.
+            (uri("acme.example"), uri("https://globex.example\\@acme.example/"), unknown),
+            (uri("acme.example"), uri("https://x@globex.example@acme.example/"), unknown),
+            (uri("acme.example"), uri("https://acme.example./"), unknown),
+            (uri("acme.example"), uri("https://%61cme.example/"), unknown),
             (upn("acme.example"), upn("alice@acme.example"), inside),
             (upn("@acme.example"), upn("alice@acme.example"), inside),
             (upn("acme.example"), upn("alice@globex.example"), outside),
@@ -290,6 +317,23 @@ mod tests {
         ] {
             assert_eq!(relation(&base, &name), expected, "{name} under {base}");
         }
+    }
+
+    #[test]
+    fn one_permitted_tree_is_enough() {
+        let dns = |name: &str| AlternativeName::Dns(name.to_owned());
+        let limits = |permitted: &[&str]| NameConstraints {
+            permitted: permitted.iter().map(|name| dns(name)).collect(),
+            ..NameConstraints::default()
+        };
+        let is_broken =
+            |limits: &NameConstraints| broken(limits, &Name::Alternative(&dns("acme.example")));
+        // What a leading dot means for the domain itself is not known; the other tree is clear.
+        for both in [["acme.example", ".acme.example"], [".acme.example", "acme.example"]] {
+            assert_eq!(is_broken(&limits(&both)), None);
+        }
+        assert!(is_broken(&limits(&[".acme.example", "globex.example"])).is_some());
+        assert!(is_broken(&limits(&["globex.example"])).is_some());
     }
 
     #[test]
