@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod cert;
 pub mod message;
+pub mod trust;
 
 use cert::Cert;
 use message::Message;
+use trust::PartnerTrust;
 
 /// Secure mail between organisations: encrypts, signs, opens and verifies mail at the edge of your network
 #[derive(Debug, Parser)]
@@ -190,6 +192,8 @@ pub enum Partner {
         #[arg(long)]
         yes: bool,
     },
+    /// Show or change whom to believe for a domain: authorities, pins, policies, algorithms, revocation
+    Trust(Box<PartnerTrust>),
 }
 
 /// What to do with the organisation's own keys.

@@ -101,6 +101,16 @@ impl KeyKind {
         }
     }
 
+    /// Returns the bits of a NIST curve, 0 for other kinds.
+    pub fn ec_bits(self) -> u32 {
+        match self {
+            Self::EcP256 => 256,
+            Self::EcP384 => 384,
+            Self::EcP521 => 521,
+            _ => 0,
+        }
+    }
+
     /// Returns the bits of an RSA modulus, 0 for other kinds.
     pub fn rsa_bits(self) -> u32 {
         match self {

@@ -51,6 +51,7 @@ pub mod path;
 pub mod pem;
 pub mod revocation;
 pub mod time;
+pub mod trust;
 
 pub use binding::{
     CONFIDENTIALITY_AUTHORITY, SIGNING_AUTHORITY, Scope, Speaks, encrypts_for, is_domain,

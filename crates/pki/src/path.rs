@@ -23,6 +23,7 @@ mod codes;
 mod constraints;
 mod distances;
 mod explain;
+mod families;
 mod json;
 mod known;
 mod policies;
@@ -39,6 +40,7 @@ mod tests;
 mod validate;
 
 pub use answer::{Answer, Asked, Attempt, Check, Expiry, InForce, Missing, Spent, Step, Wanted};
+pub use families::{KeyFamilies, KeyFamily};
 pub use known::Known;
 pub use policies::ValidPolicy;
 pub use pool::Pool;

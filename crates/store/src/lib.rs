@@ -32,6 +32,7 @@ pub mod metrics;
 pub mod partner;
 pub mod peer;
 pub mod queue;
+pub mod trust;
 
 mod database;
 mod error;

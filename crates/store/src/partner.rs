@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::peer;
 use crate::queue::admin::Act;
 use crate::store::Store;
+use crate::trust;
 use crate::version::Versioned;
 
 /// A partner organisation.
@@ -88,6 +89,7 @@ impl Store {
                 delete(write, &fingerprint)?;
                 for domain in &partner.domains {
                     peer::forget(write, domain)?;
+                    trust::forget(write, domain)?;
                 }
                 Versioned::Partners.grow(write)?;
                 let details = json!({"name": partner.name, "domains": partner.domains});

@@ -45,7 +45,7 @@ const MEMBERS: &[Member] = &[
         path: "crates/store",
         layer: Layer::Base,
         beside: &[],
-        only: Some(&["fault", "crypto"]),
+        only: Some(&["fault", "crypto", "pki"]),
     },
     Member { path: "crates/net", layer: Layer::Base, beside: &[], only: Some(&["fault", "wire"]) },
     Member { path: "crates/gateway", layer: Layer::Role, beside: &[], only: None },

@@ -13,6 +13,8 @@ use crate::failure::{Failure, Result};
 use crate::installation::now_ms;
 use crate::output::{Output, plain};
 
+pub(super) use files::certificates;
+
 /// Runs a command.
 pub(super) fn run(command: Cert, output: Output) -> Result {
     match command {
@@ -56,11 +58,7 @@ fn decide(question: &Question) -> Result<Answer> {
     // Who brings lists wants them to count.
     let default =
         if question.crls.is_empty() { RevocationChoice::Ignore } else { RevocationChoice::Hard };
-    trust.revocation.strictness = match question.revocation.unwrap_or(default) {
-        RevocationChoice::Hard => Strictness::Hard,
-        RevocationChoice::Ignore => Strictness::Ignore,
-        RevocationChoice::Soft => Strictness::Soft,
-    };
+    trust.revocation.strictness = question.revocation.unwrap_or(default).into();
     let purpose = match question.purpose {
         PurposeChoice::Any => Purpose::Any,
         PurposeChoice::CrlSign => Purpose::CrlSign,
@@ -81,14 +79,26 @@ fn policies(list: &[String]) -> Result<Option<BTreeSet<ObjectIdentifier>>> {
     if list.is_empty() {
         return Ok(None);
     }
-    let policy = |text: &String| {
-        let any = if text == "any" { "2.5.29.32.0" } else { text };
-        ObjectIdentifier::new(any).map_err(|_| {
-            Failure::usage(format!("`--policy` {} is no object identifier", plain(text)))
-                .hint("write it with dots, such as 2.16.840.1.101.3.2.1.48.1, or any")
-        })
-    };
-    list.iter().map(policy).collect::<Result<_>>().map(Some)
+    list.iter().map(|it| policy(it)).collect::<Result<_>>().map(Some)
+}
+
+/// Reads a certificate policy.
+pub(super) fn policy(text: &str) -> Result<ObjectIdentifier> {
+    let any = if text == "any" { "2.5.29.32.0" } else { text };
+    ObjectIdentifier::new(any).map_err(|_| {
+        Failure::usage(format!("the policy {} is no object identifier", plain(text)))
+            .hint("write it with dots, such as 2.16.840.1.101.3.2.1.48.1, or any")
+    })
+}
+
+impl From<RevocationChoice> for Strictness {
+    fn from(choice: RevocationChoice) -> Self {
+        match choice {
+            RevocationChoice::Hard => Self::Hard,
+            RevocationChoice::Ignore => Self::Ignore,
+            RevocationChoice::Soft => Self::Soft,
+        }
+    }
 }
 
 /// Reads a time as people and programs write it.

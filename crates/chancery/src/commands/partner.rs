@@ -1,4 +1,6 @@
-//! `chancery partner`: cards out, cards in.
+//! `chancery partner`: cards out, cards in, and whom to believe.
+
+mod trust;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -51,6 +53,7 @@ pub(super) fn run(installation: &Installation, command: Partner, output: Output)
         Partner::List => list(installation, output),
         Partner::Show { domain } => show(installation, &domain, output),
         Partner::Remove { domain, yes } => remove(installation, &domain, yes, output),
+        Partner::Trust(options) => trust::run(installation, &options, output),
     }
 }
 

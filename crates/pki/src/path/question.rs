@@ -73,6 +73,22 @@ pub enum Strictness {
     Soft,
 }
 
+impl Strictness {
+    /// Returns the word for it in settings and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hard => "hard",
+            Self::Ignore => "ignore",
+            Self::Soft => "soft",
+        }
+    }
+
+    /// Returns what a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Hard, Self::Ignore, Self::Soft].into_iter().find(|it| it.word() == word)
+    }
+}
+
 /// The inputs of RFC 5280 section 6.1.1 (c) and (e) to (g).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyDemand {

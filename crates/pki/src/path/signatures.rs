@@ -7,12 +7,17 @@ use std::sync::{Mutex, PoisonError};
 use chancery_crypto::{Error, KeyKind, PublicKey, SignatureAlgorithm};
 
 use crate::certificate::Certificate;
+use crate::path::families::KeyFamilies;
 
 /// Which signatures and keys are good enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Algorithms {
     /// The fewest bits of an RSA modulus.
     pub min_rsa_bits: u32,
+    /// The fewest bits of a NIST curve; 0 for any.
+    pub min_ec_bits: u32,
+    /// The families of keys.
+    pub families: KeyFamilies,
     /// Accepts SHA-1, whose signatures can be forged (RFC 8550 section 4.3); for reading what is old.
     pub sha1: bool,
 }
@@ -83,8 +88,9 @@ pub(super) struct Checked {
 }
 
 impl Algorithms {
-    /// RSA from 2048 bits, no SHA-1: what RFC 8550 section 4.3 leaves as secure.
-    pub const CURRENT: Self = Self { min_rsa_bits: 2048, sha1: false };
+    /// Every family of keys, RSA from 2048 bits, no SHA-1: what RFC 8550 section 4.3 leaves as secure.
+    pub const CURRENT: Self =
+        Self { min_rsa_bits: 2048, min_ec_bits: 0, families: KeyFamilies::ALL, sha1: false };
 
     /// Returns what is wrong with a key, if something is.
     fn flaw_of_key(self, key: Option<&PublicKey>) -> Option<String> {
@@ -93,12 +99,16 @@ impl Algorithms {
             Some(kind) if self.is_too_small(kind) => {
                 Some(format!("has a key that is too weak: {kind}"))
             }
+            Some(kind) if !self.families.has(kind) => {
+                Some(format!("has a key of a kind that is not accepted: {kind}"))
+            }
             Some(_) => None,
         }
     }
 
     fn is_too_small(self, kind: KeyKind) -> bool {
         kind.is_rsa() && kind.rsa_bits() < self.min_rsa_bits
+            || kind.is_ec() && kind.ec_bits() < self.min_ec_bits
     }
 
     /// Refuses what is weak.
@@ -109,6 +119,9 @@ impl Algorithms {
             weak(algorithm.to_string())
         } else if self.is_too_small(kind) {
             weak(kind.to_string())
+        } else if !self.families.has(kind) {
+            let what = format!("was signed with a key of a kind that is not accepted: {kind}");
+            Err(Flaw::Refused(what))
         } else {
             Ok(())
         }

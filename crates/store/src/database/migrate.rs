@@ -55,4 +55,5 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("schema/0001.sqlite.sql"),
     },
     Migration { common: include_str!("schema/0002.sql"), sqlite: "" },
+    Migration { common: include_str!("schema/0003.sql"), sqlite: "" },
 ];

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::*;
 
-fn partner(name: &str, fingerprint: &str, domains: &[&str]) -> PartnerRow {
+pub(crate) fn partner(name: &str, fingerprint: &str, domains: &[&str]) -> PartnerRow {
     PartnerRow {
         name: name.into(),
         domains: domains.iter().map(|domain| (*domain).into()).collect(),

@@ -18,3 +18,5 @@ mod model;
 mod peers;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod trust;

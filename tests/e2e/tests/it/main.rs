@@ -28,4 +28,5 @@ mod own_keys;
 mod relay;
 mod ring;
 mod time;
+mod trust;
 mod world;

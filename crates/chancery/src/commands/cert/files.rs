@@ -83,7 +83,8 @@ fn each(places: &[PathBuf], mut read: impl FnMut(&Path) -> Result) -> Result {
     Ok(())
 }
 
-fn certificates(file: &Path) -> Result<Vec<Certificate>> {
+/// Reads the certificates of a file; there is one at least.
+pub(in crate::commands) fn certificates(file: &Path) -> Result<Vec<Certificate>> {
     let found =
         Certificate::chain_from_bytes(&read(file)?).map_err(|error| cannot_use(file, &error))?;
     if found.is_empty() { Err(nothing(file, "certificate")) } else { Ok(found) }

@@ -3,8 +3,8 @@
 use super::{AT, Party, authority, leaf};
 use crate::issue::Profile;
 use crate::path::{
-    self, Algorithms, Anchor, AnchorConstraints, Answer, Outcome, Pool, Purpose, Question, Rule,
-    Strictness, Trust, Verifier, Wanted,
+    self, Algorithms, Anchor, AnchorConstraints, Answer, KeyFamily, Outcome, Pool, Purpose,
+    Question, Rule, Strictness, Trust, Verifier, Wanted,
 };
 use crate::revocation::Evidence;
 use crate::{Certificate, ObjectIdentifier};
@@ -74,6 +74,15 @@ fn the_limits_of_the_trust_in_an_anchor_are_obeyed() {
     let algorithms = Algorithms { min_rsa_bits: 8192, ..Algorithms::CURRENT };
     let trust = Trust { algorithms, ..chain.trust() };
     assert!(chain.ask(&trust, |_| {}).is_trusted(), "P-256 has no modulus");
+    let families = |list: &[KeyFamily]| list.iter().copied().collect();
+    let only_rsa = Algorithms { families: families(&[KeyFamily::Rsa]), ..Algorithms::CURRENT };
+    let large = Algorithms { min_ec_bits: 384, ..Algorithms::CURRENT };
+    for algorithms in [only_rsa, large] {
+        chain.fails(&Trust { algorithms, ..chain.trust() }, Rule::Algorithm);
+    }
+    let only_ec = Algorithms { families: families(&[KeyFamily::Ec]), ..Algorithms::CURRENT };
+    let trust = Trust { algorithms: Algorithms { min_ec_bits: 256, ..only_ec }, ..chain.trust() };
+    assert!(chain.ask(&trust, |_| {}).is_trusted());
 }
 
 #[test]
