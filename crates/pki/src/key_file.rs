@@ -1,8 +1,7 @@
 //! Private keys in files: PKCS#8 in clear or under a passphrase, PKCS#12, and the two older forms that OpenSSL still
 //! writes.
 
-mod password;
-mod pkcs12;
+pub(crate) mod password;
 mod traditional;
 
 use chancery_crypto::PrivateKey;
@@ -13,7 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::certificate::Certificate;
 use crate::error::Error;
+use crate::key_file::password::Work;
 use crate::pem;
+use crate::pkcs12::{self, Pkcs12};
 
 /// What a file of keys holds.
 #[derive(Debug, Default)]
@@ -59,7 +60,8 @@ pub fn open(bytes: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
     for block in pem::blocks(bytes).unwrap_or_default() {
         if block.label == "ENCRYPTED PRIVATE KEY" {
             let passphrase = passphrase.ok_or(Error::KeyEncrypted)?;
-            keys.push(from_pkcs8(&unprotected(&block.der, passphrase)?)?);
+            let work = &mut Work::default();
+            keys.push(from_pkcs8(&unprotected(&block.der, passphrase, work)?)?);
         } else if let Some(encryption) = &block.encryption {
             let passphrase = passphrase.ok_or(Error::KeyEncrypted)?;
             let der = traditional::decrypt(encryption, passphrase, &block.der)?;
@@ -86,24 +88,30 @@ fn from_block(block: &pem::Block) -> Result<Option<PrivateKey>, Error> {
 }
 
 fn open_der(der: &[u8], passphrase: Option<&[u8]>) -> Result<Held, Error> {
-    if let Some(der) = pkcs12::in_der(der) {
-        let held = pkcs12::read(&der, passphrase.unwrap_or_default());
+    if pkcs12::in_der(der).is_some() {
+        let held = Pkcs12::read(der, passphrase.unwrap_or_default());
         // Who gave no passphrase is told that there is one, not that it is wrong.
         return match (held, passphrase) {
             (Err(Error::Passphrase), None) => Err(Error::KeyEncrypted),
-            (held, _) => held,
+            (held, _) => held.map(Held::from),
         };
     }
     let key = match (from_der(der), passphrase) {
         (Ok(key), _) => key,
-        (Err(_), Some(passphrase)) => from_pkcs8(&unprotected(der, passphrase)?)?,
+        (Err(_), Some(passphrase)) => {
+            from_pkcs8(&unprotected(der, passphrase, &mut Work::default())?)?
+        }
         (Err(error), None) => return Err(error),
     };
     Ok(Held { keys: vec![key], certificates: Vec::new() })
 }
 
 /// Decrypts an `EncryptedPrivateKeyInfo` (RFC 5958 section 3).
-fn unprotected(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub(crate) fn unprotected(
+    der: &[u8],
+    passphrase: &[u8],
+    work: &mut Work,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
     let malformed = |error| Error::malformed("an encrypted private key", error);
     let mut reader = SliceReader::new(der).map_err(malformed)?;
     let (algorithm, encrypted) = reader
@@ -112,7 +120,7 @@ fn unprotected(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, Erro
             Ok::<_, der::Error>((algorithm, <&OctetStringRef>::decode(reader)?.as_bytes()))
         })
         .map_err(malformed)?;
-    let plain = password::decrypt(&algorithm, passphrase, encrypted)?;
+    let plain = password::decrypt(&algorithm, passphrase, encrypted, work)?;
     // One wrong passphrase in 256 gives a padding that fits; what it decrypts to is no sequence then.
     if plain.first() == Some(&0x30) { Ok(plain) } else { Err(Error::Passphrase) }
 }
@@ -127,16 +135,24 @@ pub fn write(key: &PrivateKey) -> Result<Zeroizing<String>, Error> {
 
 /// Writes a private key and its certificates as PKCS#12, the way mail programs import them; the buffer clears itself.
 ///
-/// The first certificate is the key's own; `name` is what the mail program calls the key. Everything is under the
-/// passphrase with AES-256 and PBKDF2 (RFC 8018), and authenticated with SHA-256 (RFC 7292 section 4), which programs
-/// since about 2018 read.
+/// The first certificate is the key's own; `name` is what the mail program calls the key. See [`Pkcs12::write`].
 pub fn write_pkcs12(
     key: &PrivateKey,
     certificates: &[Certificate],
     name: &str,
     passphrase: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    pkcs12::write(key, certificates, name, passphrase)
+    let mut file = Pkcs12::new();
+    file.add_key(key.clone(), certificates, name)?;
+    file.write(passphrase)
+}
+
+impl From<Pkcs12> for Held {
+    fn from(file: Pkcs12) -> Self {
+        let keys = file.keys.into_iter().map(|entry| entry.value).collect();
+        let certificates = file.certificates.into_iter().map(|entry| entry.value).collect();
+        Self { keys, certificates }
+    }
 }
 
 /// `PrivateKeyInfo` (RFC 5208 section 5).
@@ -156,7 +172,7 @@ fn from_der(der: &[u8]) -> Result<PrivateKey, Error> {
     from_pkcs8(der).or_else(|error| older().map_err(|_| error))
 }
 
-fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, Error> {
+pub(crate) fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, Error> {
     PrivateKey::from_pkcs8_der(der)
         .map_err(|source| Error::Crypto { doing: "read the private key", source })
 }

@@ -49,6 +49,7 @@ pub mod key_file;
 mod name;
 pub mod path;
 pub mod pem;
+pub mod pkcs12;
 pub mod revocation;
 pub mod time;
 pub mod trust;

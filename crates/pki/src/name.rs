@@ -6,6 +6,7 @@
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use chancery_crypto::DigestAlgorithm;
 use const_oid::ObjectIdentifier;
 use der::asn1::{Any, AnyRef, BmpString};
 use der::{Decode, Encode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
@@ -108,6 +109,25 @@ impl DistinguishedName {
     /// Returns the DER encoding as it was read.
     pub fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    /// Returns the SHA-256 of what is compared of a name: equal names have the same, in every release.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut bytes = Vec::new();
+        // Counts and lengths in front of everything, so that two names cannot run together to the same.
+        let mut put = |part: &[u8]| {
+            bytes.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            bytes.extend_from_slice(part);
+        };
+        for relative in &self.prepared {
+            put(&relative.len().to_be_bytes());
+            for (kind, value) in relative {
+                put(kind.as_bytes());
+                put(value);
+            }
+        }
+        let digest = DigestAlgorithm::Sha256.digest(&bytes);
+        digest.as_ref().try_into().unwrap_or([0; 32])
     }
 
     /// Returns true if the name has no attribute at all.

@@ -12,17 +12,18 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 
 /// Decrypts what is encrypted under a passphrase. A wrong one shows in the padding, or not at all.
-pub(super) fn decrypt(
+pub(crate) fn decrypt(
     algorithm: &AlgorithmIdentifierRef<'_>,
     passphrase: &[u8],
     encrypted: &[u8],
+    work: &mut Work,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
     let parameters = algorithm.parameters.unwrap_or(AnyRef::NULL);
     let (cipher, key, iv) = match algorithm.oid {
-        PBES2 => pbes2(&parameters, passphrase)?,
-        PBE_SHA1_3DES => pbe(ContentCipher::TripleDesCbc, &parameters, passphrase)?,
-        PBE_SHA1_RC2_128 => pbe(ContentCipher::Rc2Cbc128, &parameters, passphrase)?,
-        PBE_SHA1_RC2_40 => pbe(ContentCipher::Rc2Cbc40, &parameters, passphrase)?,
+        PBES2 => pbes2(&parameters, passphrase, work)?,
+        PBE_SHA1_3DES => pbe(ContentCipher::TripleDesCbc, &parameters, passphrase, work)?,
+        PBE_SHA1_RC2_128 => pbe(ContentCipher::Rc2Cbc128, &parameters, passphrase, work)?,
+        PBE_SHA1_RC2_40 => pbe(ContentCipher::Rc2Cbc40, &parameters, passphrase, work)?,
         other => return Err(unknown(other)),
     };
     decrypt_cbc(cipher, &key, &iv, encrypted)
@@ -36,7 +37,7 @@ fn unknown(scheme: ObjectIdentifier) -> Error {
 }
 
 /// Decrypts with a key that was derived.
-pub(super) fn decrypt_cbc(
+pub(crate) fn decrypt_cbc(
     cipher: ContentCipher,
     key: &[u8],
     iv: &[u8],
@@ -55,7 +56,7 @@ pub(super) fn decrypt_cbc(
 type CipherKey = (ContentCipher, Zeroizing<Vec<u8>>, Vec<u8>);
 
 /// Derives the key of PBES2 with PBKDF2 (RFC 8018 appendix A.2 and A.4).
-fn pbes2(parameters: &AnyRef<'_>, passphrase: &[u8]) -> Result<CipherKey, Error> {
+fn pbes2(parameters: &AnyRef<'_>, passphrase: &[u8], work: &mut Work) -> Result<CipherKey, Error> {
     let malformed = |error| Error::malformed("the protection of a private key", error);
     let (derivation, scheme) = parameters
         .sequence(|reader| {
@@ -76,14 +77,14 @@ fn pbes2(parameters: &AnyRef<'_>, passphrase: &[u8]) -> Result<CipherKey, Error>
         .decode_as::<&OctetStringRef>()
         .map_err(malformed)?;
     let mut key = Zeroizing::new(vec![0; cipher.key_len()]);
-    derivation.derive(passphrase, &mut key)?;
+    derivation.derive(passphrase, &mut key, work)?;
     Ok((cipher, key, iv.as_bytes().to_vec()))
 }
 
 /// PBKDF2 with its parameters (RFC 8018 appendix A.2).
 struct Pbkdf2 {
     salt: Vec<u8>,
-    rounds: NonZeroU32,
+    rounds: u32,
     length: Option<u32>,
     digest: DigestAlgorithm,
 }
@@ -105,17 +106,23 @@ impl Pbkdf2 {
             })
             .map_err(|error| Error::malformed("the protection of a private key", error))?;
         let digest = function.map_or(Ok(DigestAlgorithm::Sha1), hmac_digest)?;
-        Ok(Self { salt, rounds: checked(rounds)?, length, digest })
+        Ok(Self { salt, rounds, length, digest })
     }
 
-    fn derive(&self, passphrase: &[u8], output: &mut [u8]) -> Result<(), Error> {
-        kdf::pbkdf2(self.digest, passphrase, &self.salt, self.rounds, output)
+    fn derive(&self, passphrase: &[u8], output: &mut [u8], work: &mut Work) -> Result<(), Error> {
+        let blocks = output.len().div_ceil(self.digest.output_len());
+        let rounds = work.spend(self.rounds, blocks)?;
+        kdf::pbkdf2(self.digest, passphrase, &self.salt, rounds, output)
             .map_err(|source| Error::Crypto { doing: "derive a key from the passphrase", source })
     }
 }
 
 /// Starts the authentication code PBMAC1 (RFC 8018 section 7.1, as RFC 9579 uses it in PKCS#12).
-pub(super) fn pbmac1(parameters: Option<AnyRef<'_>>, passphrase: &[u8]) -> Result<Mac, Error> {
+pub(crate) fn pbmac1(
+    parameters: Option<AnyRef<'_>>,
+    passphrase: &[u8],
+    work: &mut Work,
+) -> Result<Mac, Error> {
     let (derivation, scheme) = parameters
         .unwrap_or(AnyRef::NULL)
         .sequence(|reader: &mut SliceReader<'_>| {
@@ -130,7 +137,7 @@ pub(super) fn pbmac1(parameters: Option<AnyRef<'_>>, passphrase: &[u8]) -> Resul
         Error::KeyProtection { what: "PBMAC1 without a sound length of its key".to_owned() }
     })?;
     let mut key = Zeroizing::new(vec![0; length]);
-    derivation.derive(passphrase, &mut key)?;
+    derivation.derive(passphrase, &mut key, work)?;
     Mac::new(digest, &key).map_err(|source| Error::Crypto { doing: "check the passphrase", source })
 }
 
@@ -150,13 +157,15 @@ fn pbe(
     cipher: ContentCipher,
     parameters: &AnyRef<'_>,
     passphrase: &[u8],
+    work: &mut Work,
 ) -> Result<CipherKey, Error> {
     let (salt, rounds) = parameters
         .sequence(|reader: &mut SliceReader<'_>| {
             Ok((<&OctetStringRef>::decode(reader)?.as_bytes().to_vec(), u32::decode(reader)?))
         })
         .map_err(|error| Error::malformed("the protection of a private key", error))?;
-    let rounds = checked(rounds)?.get();
+    // Key and initialisation vector.
+    let rounds = work.spend(rounds, 3)?.get();
     let mut key = Zeroizing::new(vec![0; cipher.key_len()]);
     pkcs12_kdf(DigestAlgorithm::Sha1, 1, passphrase, &salt, rounds, &mut key);
     let mut iv = vec![0; cipher.iv_len()];
@@ -165,7 +174,7 @@ fn pbe(
 }
 
 /// Derives bytes for a purpose: 1 keys, 2 initialisation vectors, 3 keys of authentication codes (RFC 7292 appendix B.2).
-pub(super) fn pkcs12_kdf(
+pub(crate) fn pkcs12_kdf(
     digest: DigestAlgorithm,
     purpose: u8,
     passphrase: &[u8],
@@ -215,15 +224,38 @@ fn repeated(bytes: &[u8], block: usize) -> Vec<u8> {
     bytes.iter().copied().cycle().take(bytes.len().div_ceil(block) * block).collect()
 }
 
-/// Bounds the work that a file can ask for.
-pub(super) fn checked(rounds: u32) -> Result<NonZeroU32, Error> {
-    NonZeroU32::new(rounds).filter(|rounds| rounds.get() <= MAX_ROUNDS).ok_or_else(|| {
-        Error::KeyProtection { what: format!("{rounds} rounds of the key derivation") }
-    })
+/// The work that one file can ask for, over all keys in it that are derived from the passphrase.
+pub(crate) struct Work {
+    rounds: u32,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self::of(MAX_ROUNDS)
+    }
+}
+
+impl Work {
+    /// Allows so many rounds.
+    pub(crate) fn of(rounds: u32) -> Self {
+        Self { rounds }
+    }
+
+    /// Takes so many rounds for so many blocks of output out of what is left.
+    pub(crate) fn spend(&mut self, rounds: u32, blocks: usize) -> Result<NonZeroU32, Error> {
+        let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
+        let left = rounds.checked_mul(blocks).and_then(|all| self.rounds.checked_sub(all));
+        let (Some(left), Some(rounds)) = (left, NonZeroU32::new(rounds)) else {
+            let what = format!("{rounds} rounds of the key derivation, or too many in all");
+            return Err(Error::KeyProtection { what });
+        };
+        self.rounds = left;
+        Ok(rounds)
+    }
 }
 
 /// Returns the digest of an algorithm identifier in an authentication code.
-pub(super) fn digest(oid: ObjectIdentifier) -> Result<DigestAlgorithm, Error> {
+pub(crate) fn digest(oid: ObjectIdentifier) -> Result<DigestAlgorithm, Error> {
     match oid {
         SHA1 => Ok(DigestAlgorithm::Sha1),
         SHA256 => Ok(DigestAlgorithm::Sha256),
@@ -233,8 +265,8 @@ pub(super) fn digest(oid: ObjectIdentifier) -> Result<DigestAlgorithm, Error> {
     }
 }
 
-/// Some seconds of work; files seen in practice have 2,048 to 600,000 (OWASP).
-const MAX_ROUNDS: u32 = 10_000_000;
+/// Some seconds of work for a whole file; each key in one has 2,048 to 600,000 in practice (OWASP).
+pub(crate) const MAX_ROUNDS: u32 = 20_000_000;
 
 /// Keys of authentication codes, in bytes: shorter ones can be guessed, longer ones are nobody's.
 const MAC_KEY: std::ops::RangeInclusive<usize> = 20..=1024;
@@ -252,21 +284,21 @@ const UNKNOWN: [(ObjectIdentifier, &str); 6] = [
 /// The longest block of the ciphers.
 const BLOCK: usize = 16;
 
-pub(super) const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
-pub(super) const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
+pub(crate) const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+pub(crate) const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
 const HMAC_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.7");
-pub(super) const HMAC_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
+pub(crate) const HMAC_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.9");
 const HMAC_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.10");
 const HMAC_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.2.11");
 const AES_128_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.2");
 const AES_192_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.22");
-pub(super) const AES_256_CBC: ObjectIdentifier =
+pub(crate) const AES_256_CBC: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.1.42");
 const DES_EDE3_CBC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.3.7");
 const PBE_SHA1_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
 const PBE_SHA1_RC2_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.5");
 const PBE_SHA1_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.6");
 const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
-pub(super) const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+pub(crate) const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");

@@ -84,6 +84,16 @@ impl RevocationList {
         self.0.extensions.base.is_some()
     }
 
+    /// Returns true if one of both takes the place of the other: they are of the same issuer and key, about the same
+    /// certificates, and both delta lists or both not.
+    pub fn is_of_series(&self, other: &Self) -> bool {
+        let (own, others) = (self.extensions(), other.extensions());
+        self.0.issuer == other.0.issuer
+            && self.is_delta() == other.is_delta()
+            && own.authority_key_id == others.authority_key_id
+            && own.scope == others.scope
+    }
+
     /// Returns the addresses of the delta lists to this one (RFC 5280 section 5.2.6).
     pub fn delta_urls(&self) -> impl Iterator<Item = &str> {
         self.0.extensions.freshest.iter().flat_map(DistributionPoint::urls)

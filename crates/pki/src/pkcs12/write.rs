@@ -1,53 +1,61 @@
-//! Writes PKCS#12 (RFC 7292): one key with its certificates, in the form that the most programs import.
+//! Writes PKCS#12 (RFC 7292) in the form that the most programs import.
 
 use chancery_crypto::kdf::{self, Mac};
-use chancery_crypto::{ContentCipher, ContentKey, DigestAlgorithm, Encryptor, PrivateKey, random};
+use chancery_crypto::{ContentCipher, ContentKey, DigestAlgorithm, Encryptor, random};
 use der::asn1::ObjectIdentifier;
 use zeroize::Zeroizing;
 
-use super::{CERTIFICATE_BAG, DATA, ENCRYPTED_DATA, SHROUDED_KEY_BAG, X509_CERTIFICATE, ber::head};
-use crate::certificate::Certificate;
+use super::ber::head;
+use super::read::{
+    CERTIFICATE_BAG, CRL_BAG, DATA, ENCRYPTED_DATA, FRIENDLY_NAME, LOCAL_KEY_ID, SHROUDED_KEY_BAG,
+    X509_CERTIFICATE, X509_CRL,
+};
+use super::{Entry, Pkcs12};
 use crate::error::Error;
-use crate::key_file::password::{self, AES_256_CBC, HMAC_SHA256, PBES2, PBKDF2, SHA256};
+use crate::key_file::password::{self, AES_256_CBC, HMAC_SHA256, PBES2, PBKDF2, SHA256, Work};
 
-/// See [`write_pkcs12`](crate::key_file::write_pkcs12).
-pub(in crate::key_file) fn write(
-    key: &PrivateKey,
-    certificates: &[Certificate],
-    name: &str,
-    passphrase: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let Some(own) = certificates.first() else {
-        return Err(Error::request("a key goes into PKCS#12 with its certificate"));
-    };
-    // The number that ties key and certificate together: any will do, and this is the usual one.
-    let mark = DigestAlgorithm::Sha1.digest(own.der());
-    let attributes = attributes(name, mark.as_ref());
-    let clear = key
-        .to_pkcs8_der()
-        .map_err(|source| Error::Crypto { doing: "write the private key", source })?;
-    let shrouded = {
+/// See [`Pkcs12::write`].
+pub(super) fn write(file: &Pkcs12, passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut keys = Vec::new();
+    for key in &file.keys {
+        let clear = key
+            .value
+            .to_pkcs8_der()
+            .map_err(|source| Error::Crypto { doing: "write the private key", source })?;
         let (algorithm, encrypted) = encrypt(&clear, passphrase)?;
-        sequence(&[&algorithm, &element(0x04, &[&encrypted])])
-    };
-    let key_bag = bag(SHROUDED_KEY_BAG, &shrouded, &attributes);
-    let mut certificate_bags = Vec::new();
-    for (number, certificate) in certificates.iter().enumerate() {
-        let octets = element(0x04, &[certificate.der()]);
-        let value = sequence(&[&oid(X509_CERTIFICATE), &element(0xa0, &[&octets])]);
-        let attributes: &[u8] = if number == 0 { &attributes } else { &[] };
-        certificate_bags.extend(bag(CERTIFICATE_BAG, &value, attributes));
+        let shrouded = sequence(&[&algorithm, &element(0x04, &[&encrypted])]);
+        keys.extend(bag(SHROUDED_KEY_BAG, &shrouded, &attributes(key, false)));
     }
-    let (algorithm, encrypted) = encrypt(&sequence(&[&certificate_bags]), passphrase)?;
-    let content = sequence(&[&oid(DATA), &algorithm, &element(0x80, &[&encrypted])]);
-    let encrypted_data = sequence(&[&element(0x02, &[&[0]]), &content]);
-    let safe = sequence(&[
-        &sequence(&[&oid(ENCRYPTED_DATA), &element(0xa0, &[&encrypted_data])]),
-        &content_info(&sequence(&[&key_bag])),
-    ]);
+    // Java shows certificates without a key only if they are marked so.
+    let is_marked = file.keys.is_empty();
+    let mut others = Vec::new();
+    for certificate in &file.certificates {
+        let value = wrapped(X509_CERTIFICATE, certificate.value.der());
+        others.extend(bag(CERTIFICATE_BAG, &value, &attributes(certificate, is_marked)));
+    }
+    for list in &file.lists {
+        others.extend(bag(CRL_BAG, &wrapped(X509_CRL, list.der()), &[]));
+    }
+    let mut contents = Vec::new();
+    if !others.is_empty() {
+        let (algorithm, encrypted) = encrypt(&sequence(&[&others]), passphrase)?;
+        let content = sequence(&[&oid(DATA), &algorithm, &element(0x80, &[&encrypted])]);
+        let encrypted_data = sequence(&[&element(0x02, &[&[0]]), &content]);
+        contents.extend(sequence(&[&oid(ENCRYPTED_DATA), &element(0xa0, &[&encrypted_data])]));
+    }
+    if !keys.is_empty() {
+        contents.extend(content_info(&sequence(&[&keys])));
+    }
+    let safe = sequence(&[&contents]);
     let mac = mac(&safe, passphrase)?;
     let version = element(0x02, &[&[3]]);
     Ok(Zeroizing::new(sequence(&[&version, &content_info(&safe), &mac])))
+}
+
+/// Returns `CertBag` or `CRLBag` (RFC 7292 sections 4.2.3 and 4.2.4).
+fn wrapped(kind: ObjectIdentifier, der: &[u8]) -> Vec<u8> {
+    let octets = element(0x04, &[der]);
+    sequence(&[&oid(kind), &element(0xa0, &[&octets])])
 }
 
 /// Returns `MacData` (RFC 7292 section 4).
@@ -72,7 +80,7 @@ fn encrypt(clear: &[u8], passphrase: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error>
     let salt = random::bytes::<SALT>().map_err(cannot)?;
     let iv = random::bytes::<16>().map_err(cannot)?;
     let mut key = Zeroizing::new(vec![0; cipher.key_len()]);
-    let rounds_wanted = password::checked(ROUNDS)?;
+    let rounds_wanted = Work::default().spend(ROUNDS, 1)?;
     kdf::pbkdf2(DigestAlgorithm::Sha256, passphrase, &salt, rounds_wanted, &mut key)
         .map_err(cannot)?;
     let key = ContentKey::from_slice(&key).map_err(cannot)?;
@@ -95,16 +103,25 @@ fn bag(kind: ObjectIdentifier, value: &[u8], attributes: &[u8]) -> Vec<u8> {
     sequence(&[&oid(kind), &element(0xa0, &[value]), attributes])
 }
 
-/// Returns the attributes friendlyName and localKeyId (RFC 2985 section 5.5), in the order of DER.
-fn attributes(name: &str, mark: &[u8]) -> Vec<u8> {
-    let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_be_bytes).collect();
+/// Returns the attributes of a bag, in the order of DER: friendlyName and localKeyId (RFC 2985 section 5.5), and Java's mark.
+fn attributes<T>(entry: &Entry<T>, is_marked: bool) -> Vec<u8> {
     let attribute = |kind, value: &[u8]| sequence(&[&oid(kind), &element(0x31, &[value])]);
-    let mut both = [
-        attribute(FRIENDLY_NAME, &element(0x1e, &[&name])),
-        attribute(LOCAL_KEY_ID, &element(0x04, &[mark])),
-    ];
-    both.sort();
-    element(0x31, &[&both.concat()])
+    let mut all = Vec::new();
+    if let Some(name) = &entry.name {
+        let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        all.push(attribute(FRIENDLY_NAME, &element(0x1e, &[&name])));
+    }
+    if let Some(key_id) = &entry.key_id {
+        all.push(attribute(LOCAL_KEY_ID, &element(0x04, &[key_id])));
+    }
+    if is_marked {
+        all.push(attribute(TRUSTED_KEY_USAGE, &oid(ANY_EXTENDED_KEY_USAGE)));
+    }
+    if all.is_empty() {
+        return Vec::new();
+    }
+    all.sort();
+    element(0x31, &[&all.concat()])
 }
 
 /// Returns `ContentInfo` of type data.
@@ -141,5 +158,8 @@ const ROUNDS: u32 = 100_000;
 const SALT: usize = 16;
 
 const NULL: [u8; 2] = [0x05, 0x00];
-const FRIENDLY_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.20");
-const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
+/// `trustedKeyUsage`, by which Java knows certificates that somebody put there on purpose.
+const TRUSTED_KEY_USAGE: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("2.16.840.1.113894.746875.1.1");
+/// `anyExtendedKeyUsage` (RFC 5280 section 4.2.1.12).
+const ANY_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
