@@ -27,6 +27,7 @@
 
 pub mod audit;
 pub mod body;
+pub mod certificate;
 pub mod key;
 pub mod metrics;
 pub mod partner;

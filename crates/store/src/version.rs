@@ -8,6 +8,8 @@ use crate::error::Result;
 /// What has such a number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Versioned {
+    /// Certificates and lists that were imported.
+    Certificates,
     /// Our own keys.
     Keys,
     /// The book of partners, and what is known of their software.
@@ -32,6 +34,7 @@ impl Versioned {
 
     fn name(self) -> &'static str {
         match self {
+            Self::Certificates => "certificate",
             Self::Keys => "key",
             Self::Partners => "partner",
         }

@@ -7,6 +7,8 @@ mod bodies;
 #[cfg(test)]
 mod book;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod failures;
