@@ -60,7 +60,7 @@ pub enum Command {
     /// Sign, encrypt, decrypt, verify or show one message in a file or a pipe
     #[command(subcommand)]
     Message(Box<Message>),
-    /// Show and validate certificates in files, without an installation
+    /// Show, validate, import, export and watch certificates; with files alone it needs no installation
     #[command(subcommand)]
     Cert(Box<Cert>),
     /// Tell the whole story of one message, or the long text of one error code

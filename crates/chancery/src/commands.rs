@@ -35,7 +35,7 @@ pub fn run(cli: Cli) -> Result {
         Command::Queue(command) => queue::run(&load()?, command, output),
         Command::Explain(options) => explain::run(cli.config.as_deref(), &options, output),
         Command::Message(command) => message::run(cli.config.as_deref(), *command, output),
-        Command::Cert(command) => cert::run(*command, output),
+        Command::Cert(command) => cert::run(cli.config.as_deref(), *command, output),
         Command::Demo(options) => crate::demo::run(&options, output),
         Command::Password(options) => password::run(&options, output),
         Command::Doc(options) => doc::run(&options, output),

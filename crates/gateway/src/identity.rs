@@ -104,6 +104,24 @@ impl Identity {
         Ok((row.certificate, secret))
     }
 
+    /// Unseals the private keys of those of these certificates that are ours, for an export.
+    pub fn private_keys(
+        store: &Store,
+        master: &MasterKey,
+        certificates: &[Certificate],
+    ) -> Result<Vec<(PrivateKey, Certificate)>> {
+        let mut pairs = Vec::new();
+        for purpose in KeyPurpose::ALL {
+            for row in store.keys(purpose)?.into_iter().filter(|row| !row.is_destroyed()) {
+                let certificate = certificate(&row)?;
+                if certificates.contains(&certificate) {
+                    pairs.push((open(master, &row)?, certificate));
+                }
+            }
+        }
+        Ok(pairs)
+    }
+
     /// Lists the keys without touching a secret.
     pub fn summary(store: &Store) -> Result<Vec<KeySummary>> {
         let mut list = Vec::new();

@@ -1,4 +1,4 @@
-//! The commands for certificates in files: show, validate, and draw the path.
+//! The commands for certificates: in files (show, validate, draw the path), and in the store.
 
 use std::path::PathBuf;
 
@@ -13,6 +13,114 @@ pub enum Cert {
     Validate(Question),
     /// The same, with a drawing of the paths that were tried
     Path(Path),
+    /// Take certificates and revocation lists that may help to find paths; nothing is trusted for being imported
+    Import(Import),
+    /// Write certificates to a file, your own with their private keys if that is asked for
+    Export(Export),
+    /// List what was imported
+    List(List),
+    /// Remove what was imported
+    Remove {
+        /// SHA-256 of a certificate or list, or its first eight digits or more
+        #[arg(required = true, value_name = "SHA256")]
+        fingerprints: Vec<String>,
+    },
+    /// List what will break and when: keys, cards, authorities, certificates, revocation lists; exit status 1 if something does in time
+    Watch(Watch),
+}
+
+/// Options of `cert import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Files and folders: PEM, DER, PKCS#7, PKCS#12, revocation lists
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub files: Vec<PathBuf>,
+    /// File with the passphrase of PKCS#12 files in its first line; - for standard input
+    #[arg(long, visible_alias = "password-file", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Options of `cert export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// own, authorities, all, partner:DOMAIN, a mail address, or the first eight digits or more of a SHA-256
+    #[arg(required = true)]
+    pub what: Vec<String>,
+    /// File to write, never over another one; - for standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Form::Pem)]
+    pub form: Form,
+    /// With the imported revocation lists of the authorities among them
+    #[arg(long)]
+    pub crls: bool,
+    /// With the private keys of your own certificates among them; only into PKCS#12
+    #[arg(long, requires = "passphrase_file")]
+    pub key: bool,
+    /// File with the passphrase of the PKCS#12 file in its first line; - for standard input
+    #[arg(long, visible_alias = "password-file", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// Forms of certificates in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Text, one block for each
+    Pem,
+    /// One certificate as it is
+    Der,
+    /// PKCS#7, certificates only
+    P7c,
+    /// PKCS#12
+    P12,
+}
+
+/// Options of `cert list`.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only certificates for this mail address, or of a domain as @DOMAIN
+    #[arg(long, value_name = "ADDRESS|@DOMAIN")]
+    pub address: Option<String>,
+    /// Only those with this in their subject, and lists with it in their issuer
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Option<String>,
+    /// Only what ends within this time, such as 30d, or has ended
+    #[arg(long, value_name = "TIME")]
+    pub expiring: Option<String>,
+    /// Only certificates of this kind
+    #[arg(long, value_enum)]
+    pub kind: Option<KindChoice>,
+}
+
+/// Kinds of imported certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KindChoice {
+    /// Of an authority, issued by itself
+    Authority,
+    /// Of an authority, issued by another one
+    Cross,
+    /// Of somebody who issues nothing
+    EndEntity,
+    /// For a key of this organisation, issued by somebody else
+    Own,
+}
+
+/// Options of `cert watch`.
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// How far to look ahead
+    #[arg(long, value_name = "TIME", default_value = "90d")]
+    pub within: String,
+    /// For which time: seconds since 1970, a day, or such as 2026-06-01T12:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Look at these files and folders with certificates in place of the installation
+    #[arg(long, value_name = "FILE|DIR")]
+    pub pool: Vec<PathBuf>,
+    /// Look at these files and folders with revocation lists in place of the installation
+    #[arg(long, value_name = "FILE|DIR")]
+    pub crls: Vec<PathBuf>,
 }
 
 /// What is shown.

@@ -1,23 +1,34 @@
-//! `chancery cert`: certificates in files, without an installation.
+//! `chancery cert`: certificates in files, without an installation, and those that were imported into one.
 
+mod export;
 mod files;
+mod import;
+mod list;
 mod show;
+mod watch;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use chancery_pki::path::{self, Answer, Strictness, Trust, Verifier};
 use chancery_pki::{ObjectIdentifier, Purpose};
 
 use crate::cli::cert::{Cert, PurposeChoice, Question, RevocationChoice};
 use crate::failure::{Failure, Result};
-use crate::installation::now_ms;
+use crate::installation::{Installation, now_ms};
 use crate::output::{Output, plain};
 
 pub(super) use files::certificates;
 
 /// Runs a command.
-pub(super) fn run(command: Cert, output: Output) -> Result {
+pub(super) fn run(config: Option<&Path>, command: Cert, output: Output) -> Result {
+    let load = || Installation::load(config);
     match command {
+        Cert::Export(options) => export::run(&load()?, &options, output),
+        Cert::Import(options) => import::run(&load()?, &options, output),
+        Cert::List(options) => list::run(&load()?, &options, output),
+        Cert::Remove { fingerprints } => list::remove(&load()?, &fingerprints, output),
+        Cert::Watch(options) => watch::run(config, &options, output),
         Cert::Show(options) => show::run(&options, output),
         Cert::Validate(question) => finish(&decide(&question)?, output),
         Cert::Path(options) => {
@@ -101,6 +112,25 @@ impl From<RevocationChoice> for Strictness {
     }
 }
 
+/// Reads how far to look ahead, in seconds.
+fn within(text: &str) -> Result<i64> {
+    let found = chancery_policy::document::duration(text);
+    found.and_then(|it| i64::try_from(it.as_secs()).ok()).ok_or_else(|| {
+        Failure::usage(format!("{} is no time", plain(text))).hint("write it such as 30d or 36h")
+    })
+}
+
+/// Reads the beginning of a SHA-256, with or without colons.
+pub(super) fn fingerprint(text: &str) -> Result<String> {
+    let digits: String =
+        text.chars().filter(|it| *it != ':').collect::<String>().to_ascii_lowercase();
+    if digits.len() >= SHORTEST && digits.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return Ok(digits);
+    }
+    Err(Failure::usage(format!("{} is no fingerprint", plain(text)))
+        .hint(format!("give {SHORTEST} digits of the SHA-256 or more")))
+}
+
 /// Reads a time as people and programs write it.
 fn time(text: &str) -> Result<i64> {
     let seconds = text.parse::<i64>().ok();
@@ -115,14 +145,18 @@ fn time(text: &str) -> Result<i64> {
     })
 }
 
+/// Nobody mistakes one fingerprint for another by so many digits, and they can be copied by hand.
+const SHORTEST: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use chancery_crypto::{KeyKind, PrivateKey};
+    use chancery_pki::bundle::Bundle;
     use chancery_pki::path::{Answer, Wanted};
     use chancery_pki::{Organisation, Outcome, issue, path};
     use clap::Parser as _;
 
-    use super::{decide, policies, time};
+    use super::{decide, files, policies, time};
     use crate::cli::{Cli, Command, cert::Cert};
 
     /// Asks as the command line would; `@` stands for the folder of the files.
@@ -164,6 +198,30 @@ mod tests {
         let stranger = ask(folder.path(), "@/leaf.der --at 2026-06-02");
         assert_eq!(stranger.outcome, Outcome::Stranger);
         assert!(stranger.missing.iter().any(|it| matches!(it.what, Wanted::Issuer { .. })));
+    }
+
+    #[test]
+    fn a_bundle_is_a_pool() {
+        let folder = tempfile::tempdir().unwrap();
+        let certificates: Vec<_> = ["acme", "globex"]
+            .map(|name| {
+                let organisation = Organisation::new(name, [format!("{name}.example")]).unwrap();
+                let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+                issue::ca(&organisation, &key, 1_780_315_200, [1; 20]).unwrap()
+            })
+            .into();
+        let bundle = Bundle { certificates, ..Bundle::default() };
+        for (name, bytes) in
+            [("a.p7c", bundle.to_der()), ("b.p7b", bundle.to_pem().into_bytes()), ("c", vec![0x30])]
+        {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        for (place, is_good) in [("a.p7c", true), ("b.p7b", true), ("", true), ("c", false)] {
+            let mut pool = path::Pool::new();
+            let read = files::pool(&[folder.path().join(place)], &mut pool);
+            assert_eq!(read.is_ok(), is_good, "{place}: {read:?}");
+            assert_eq!(pool.len(), if is_good { 2 } else { 0 }, "{place}");
+        }
     }
 
     #[test]

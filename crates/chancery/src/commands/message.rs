@@ -26,6 +26,7 @@ use crate::installation::now_ms;
 use crate::output::{Output, note};
 
 use files::{Input, Sink, TemporarySpools};
+pub(super) use keys::first_line;
 use keys::{Believed, Readers};
 
 /// Runs the command.

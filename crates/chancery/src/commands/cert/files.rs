@@ -1,4 +1,4 @@
-//! The files of `chancery cert`: certificates, revocation lists and responses, alone and in folders.
+//! The files of `chancery cert`: certificates, revocation lists, responses, bundles and key stores, alone and in folders.
 //!
 //! A file that was named must be what it is said to be. In a folder there may be anything; what is of no use is told and
 //! passed over.
@@ -6,12 +6,60 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chancery_pki::describe::Object;
 use chancery_pki::path::Pool;
+use chancery_pki::pkcs12::Pkcs12;
 use chancery_pki::revocation::{Evidence, OcspResponse, RevocationList};
-use chancery_pki::{Certificate, pem};
+use chancery_pki::{Certificate, Error};
 
 use crate::failure::{Failure, Result};
 use crate::output::{note, plain};
+
+/// Everything that is in files.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) certificates: Vec<Certificate>,
+    pub(super) lists: Vec<RevocationList>,
+    pub(super) responses: Vec<OcspResponse>,
+    /// Private keys, which are not taken.
+    pub(super) keys: usize,
+    /// Certificates and lists in bundles and key stores that cannot be read.
+    pub(super) unreadable: usize,
+}
+
+impl Found {
+    /// Reads a file, whatever it is.
+    pub(super) fn read(file: &Path, passphrase: Option<&[u8]>) -> Result<Self> {
+        let bytes = zeroize::Zeroizing::new(read(file)?);
+        let mut found = Self::default();
+        if bytes.first() == Some(&0x30) && Pkcs12::is_one(&bytes) {
+            let held = Pkcs12::read(&bytes, passphrase.unwrap_or_default());
+            let held = held.map_err(|error| match (error, passphrase) {
+                // Who gave no passphrase is told that there is one, not that it is wrong.
+                (Error::Passphrase, None) => cannot_use(file, &Error::KeyEncrypted),
+                (error, _) => cannot_use(file, &error),
+            })?;
+            found.certificates.extend(held.certificates.into_iter().map(|entry| entry.value));
+            found.lists = held.lists;
+            found.keys = held.keys.len();
+            found.unreadable = held.unreadable;
+            return Ok(found);
+        }
+        for object in Object::read_all(&bytes).map_err(|error| cannot_use(file, &error))? {
+            match object {
+                Object::Bundle(bundle) => {
+                    found.certificates.extend(bundle.certificates);
+                    found.lists.extend(bundle.lists);
+                    found.unreadable += bundle.unreadable;
+                }
+                Object::Certificate(certificate) => found.certificates.push(certificate),
+                Object::List(list) => found.lists.push(list),
+                Object::Response(response) => found.responses.push(response),
+            }
+        }
+        Ok(found)
+    }
+}
 
 /// Reads the certificate in question, and puts what follows it into a pool.
 pub(super) fn target(file: &Path) -> Result<(Certificate, Pool)> {
@@ -43,20 +91,13 @@ pub(super) fn pool(places: &[PathBuf], pool: &mut Pool) -> Result {
 pub(super) fn evidence(places: &[PathBuf]) -> Result<Evidence> {
     let mut evidence = Evidence::new();
     each(places, |file| {
-        let bytes = read(file)?;
-        for der in ders(bytes, file, "X509 CRL")? {
-            let error = match RevocationList::from_der(der.clone()) {
-                Ok(list) => {
-                    evidence.add_list(list);
-                    continue;
-                }
-                Err(error) => error,
-            };
-            // A response is another structure, so that neither is ever read as the other.
-            match OcspResponse::from_der(der) {
-                Ok(response) => evidence.add_response(&response),
-                Err(_) => return Err(cannot_use(file, &error)),
-            }
+        let found = Found::read(file, None)?;
+        if found.lists.is_empty() && found.responses.is_empty() {
+            return Err(nothing(file, "revocation list or response"));
+        }
+        evidence.extend(found.lists);
+        for response in &found.responses {
+            evidence.add_response(response);
         }
         Ok(())
     })?;
@@ -64,7 +105,7 @@ pub(super) fn evidence(places: &[PathBuf]) -> Result<Evidence> {
 }
 
 /// Reads each file; a folder stands for the files in it.
-fn each(places: &[PathBuf], mut read: impl FnMut(&Path) -> Result) -> Result {
+pub(super) fn each(places: &[PathBuf], mut read: impl FnMut(&Path) -> Result) -> Result {
     for place in places {
         if !place.is_dir() {
             read(place)?;
@@ -85,24 +126,23 @@ fn each(places: &[PathBuf], mut read: impl FnMut(&Path) -> Result) -> Result {
 
 /// Reads the certificates of a file; there is one at least.
 pub(in crate::commands) fn certificates(file: &Path) -> Result<Vec<Certificate>> {
-    let found =
-        Certificate::chain_from_bytes(&read(file)?).map_err(|error| cannot_use(file, &error))?;
-    if found.is_empty() { Err(nothing(file, "certificate")) } else { Ok(found) }
+    let found = Found::read(file, None)?;
+    tell_unreadable(file, found.unreadable);
+    if found.certificates.is_empty() {
+        Err(nothing(file, "certificate"))
+    } else {
+        Ok(found.certificates)
+    }
 }
 
-/// Returns the structures of a file: one in DER, or those of a PEM text with this label.
-fn ders(bytes: Vec<u8>, file: &Path, label: &str) -> Result<Vec<Vec<u8>>> {
-    // 0x30 is the SEQUENCE that every structure starts with; in a text it is the digit 0.
-    if bytes.first() == Some(&0x30) {
-        return Ok(vec![bytes]);
+/// Tells of things in a bundle that were passed over.
+pub(super) fn tell_unreadable(file: &Path, count: usize) {
+    if count > 0 {
+        let shown = plain(&file.display().to_string());
+        note(&format!(
+            "chancery: passed over: {count} certificates or lists in {shown} that cannot be read"
+        ));
     }
-    let blocks = pem::blocks(&bytes).map_err(|error| cannot_use(file, &error))?;
-    let ders: Vec<_> = blocks
-        .iter()
-        .filter(|block| block.label == label)
-        .map(|block| block.der.to_vec())
-        .collect();
-    if ders.is_empty() { Err(nothing(file, "revocation list or response")) } else { Ok(ders) }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
@@ -113,7 +153,7 @@ fn cannot_read(file: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("cannot read {}: {error}", plain(&file.display().to_string())))
 }
 
-fn cannot_use(file: &Path, error: &chancery_pki::Error) -> Failure {
+fn cannot_use(file: &Path, error: &Error) -> Failure {
     let mut failure =
         Failure::of(&format!("cannot use {}", plain(&file.display().to_string())), error);
     // The command line named it.
@@ -123,5 +163,5 @@ fn cannot_use(file: &Path, error: &chancery_pki::Error) -> Failure {
 
 fn nothing(file: &Path, what: &str) -> Failure {
     Failure::usage(format!("there is no {what} in {}", plain(&file.display().to_string())))
-        .hint("give PEM or DER")
+        .hint("give PEM, DER, PKCS#7 or PKCS#12")
 }

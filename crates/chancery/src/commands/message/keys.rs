@@ -359,7 +359,7 @@ pub(super) fn passphrase(rest: &KeyFiles) -> Result<Option<Zeroizing<Vec<u8>>>> 
 }
 
 /// Reads the first line of a file that has a passphrase.
-pub(super) fn first_line(file: &Path) -> Result<Zeroizing<Vec<u8>>> {
+pub(in crate::commands) fn first_line(file: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let bytes = Zeroizing::new(read_small(file)?);
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     Ok(Zeroizing::new(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))

@@ -11,7 +11,7 @@ use chancery_pki::{Certificate, ObjectIdentifier};
 use chancery_store::trust::Trusts;
 
 use crate::cli::trust::{FamilyChoice, TrustChange, YesNo};
-use crate::commands::cert::{certificates, policy};
+use crate::commands::cert::{certificates, fingerprint, policy};
 use crate::failure::{Failure, Result};
 use crate::output::plain;
 
@@ -188,18 +188,7 @@ fn read_pin(text: &str) -> Result<[u8; 32]> {
 
 /// Reads beginnings of fingerprints.
 fn fingerprints(list: &[String]) -> Result<Vec<String>> {
-    let read = |text: &String| {
-        let digits: String =
-            text.chars().filter(|it| *it != ':').collect::<String>().to_ascii_lowercase();
-        let is_fingerprint =
-            digits.len() >= SHORTEST && digits.bytes().all(|it| it.is_ascii_hexdigit());
-        let what = || {
-            Failure::usage(format!("{} is no fingerprint", plain(text)))
-                .hint(format!("give {SHORTEST} digits of the SHA-256 or more"))
-        };
-        is_fingerprint.then_some(digits).ok_or_else(what)
-    };
-    list.iter().map(read).collect()
+    list.iter().map(|text| fingerprint(text)).collect()
 }
 
 fn policies(list: &[String]) -> Result<To<BTreeSet<ObjectIdentifier>>> {
@@ -272,6 +261,3 @@ fn age(text: &str) -> Result<To<Duration>> {
 
 /// The word that goes back to what is usual.
 const USUAL: &str = "default";
-
-/// Nobody mistakes one fingerprint for another by so many digits, and they can be copied by hand.
-const SHORTEST: usize = 8;
