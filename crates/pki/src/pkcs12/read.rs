@@ -2,7 +2,7 @@
 
 use chancery_crypto::PrivateKey;
 use chancery_crypto::kdf::Mac;
-use der::asn1::{AnyRef, BmpString, ContextSpecific, ObjectIdentifier, OctetStringRef};
+use der::asn1::{AnyRef, ContextSpecific, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Encode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
@@ -191,8 +191,10 @@ impl Named {
             let Ok(value) = AnyRef::from_der(values.value()) else { continue };
             match kind {
                 FRIENDLY_NAME if value.tag() == Tag::BmpString => {
-                    let text = BmpString::from_ucs2(value.value().to_vec());
-                    named.name = text.ok().map(|text| text.to_string());
+                    // It should have no characters beyond 16 bits; programs write them as UTF-16 has them.
+                    let (pairs, _) = value.value().as_chunks::<2>();
+                    let units: Vec<u16> = pairs.iter().map(|it| u16::from_be_bytes(*it)).collect();
+                    named.name = Some(String::from_utf16_lossy(&units));
                 }
                 LOCAL_KEY_ID if value.tag() == Tag::OctetString => {
                     named.key_id = Some(value.value().to_vec());

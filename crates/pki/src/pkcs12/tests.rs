@@ -54,7 +54,7 @@ fn several_keys_keep_their_names_and_their_certificates() {
     let mut file = Pkcs12::new();
     // Known before its key: it is not there twice afterwards.
     file.add_certificate(&two);
-    file.add_key(first, &[one.clone(), other.clone()], "Ada – née Byron").unwrap();
+    file.add_key(first, &[one.clone(), other.clone()], "Ada – née Byron 𝄞").unwrap();
     file.add_key(second, &[two.clone(), other.clone()], "two").unwrap();
     let authority = issue::Authority { key: &file.keys[0].value, certificate: &one };
     let list = issue::crl(&authority, &[], AT, AT + 60, 1).unwrap();
@@ -62,7 +62,7 @@ fn several_keys_keep_their_names_and_their_certificates() {
     let written = file.write(PASSPHRASE).unwrap();
     let read = Pkcs12::read(&written, PASSPHRASE).unwrap();
     let names: Vec<_> = read.keys.iter().map(|it| it.name.clone().unwrap()).collect();
-    assert_eq!(names, ["Ada – née Byron", "two"]);
+    assert_eq!(names, ["Ada – née Byron 𝄞", "two"]);
     let own: Vec<_> = read.keys.iter().map(|key| read.certificate_of(key).unwrap()).collect();
     assert_eq!(own, [&one, &two]);
     assert_eq!(read.certificates.len(), 3);

@@ -4,7 +4,7 @@ use std::{fs, net::SocketAddr, path::Path};
 
 use chancery_e2e::{
     chancery::{Gateway, Outcome},
-    peers::smime::{Mailer as _, Nss},
+    peers::smime::Nss,
 };
 use serde_json::{Value, json};
 
@@ -206,6 +206,45 @@ fn what_ends_is_told_with_whose_mail_stops() {
     assert_eq!(anchor["depends"], json!(["umbrella.example"]), "{anchor}");
     assert!(of("imported certificate").is_some(), "{told}");
     assert_eq!(place.cert("watch --within 5d").code, Some(0), "nine days are more than five");
+
+    // A list that the partner's authority issued, which nobody but it can: whoever demands one depends on it.
+    let passphrase = place.desk.path("passphrase");
+    let all = place.desk.path("globex.p12");
+    globex.demand(&[
+        "cert",
+        "export",
+        "own",
+        "--key",
+        "--form",
+        "p12",
+        "--passphrase-file",
+        passphrase.to_str().expect("plain"),
+        "--out",
+        all.to_str().expect("plain"),
+    ]);
+    place.desk.write(
+        "ca.cnf",
+        "[ca]\ndefault_ca=a\n[a]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\n\
+        crl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n",
+    );
+    for line in [
+        "openssl pkcs12 -in globex.p12 -passin file:passphrase -nodes -out globex.pem",
+        "openssl x509 -in globex.pem -out globex-ca.pem && openssl pkey -in globex.pem -out globex-ca.key",
+        "touch index && echo 01 >number",
+        "openssl ca -config ca.cnf -gencrl -crldays 9 -cert globex-ca.pem -keyfile globex-ca.key -out globex.crl",
+    ] {
+        place.shell(line);
+    }
+    place.cert("import @/globex.crl").demand("import");
+    let list = |place: &Place| {
+        let told = place.json("watch --within 30d");
+        let ends = told["ends"].as_array().expect("a list");
+        ends.iter().find(|end| end["what"] == "imported revocation list").cloned().expect("it ends")
+    };
+    assert_eq!(list(&place)["depends"], json!(["globex.example"]));
+    assert!(list(&place)["consequence"].to_string().contains("unknown"));
+    place.acme.demand(&["partner", "trust", "globex.example", "--revocation", "hard"]);
+    assert!(list(&place)["consequence"].to_string().contains("held"), "{}", list(&place));
 
     // Files alone, with the list of somebody.
     fs::create_dir(place.desk.path("pool")).expect("the folder is ours");

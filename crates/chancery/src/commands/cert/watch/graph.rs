@@ -72,3 +72,78 @@ impl<'a> Issued<'a> {
         subjects
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chancery_crypto::{KeyKind, PrivateKey};
+    use chancery_pki::{Organisation, issue};
+
+    use super::*;
+
+    const AT: i64 = 1_780_315_200;
+
+    struct Party {
+        key: PrivateKey,
+        own: Certificate,
+    }
+
+    impl Party {
+        fn new() -> Self {
+            let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+            let own = issue::ca(&organisation(), &key, AT, [1; 20]).unwrap();
+            Self { key, own }
+        }
+
+        fn encryption(&self, at: i64) -> Certificate {
+            let authority = issue::Authority { key: &self.key, certificate: &self.own };
+            let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+            let organisation = organisation();
+            issue::organisation_encryption(&organisation, &authority, key.public_key(), at, [2; 20])
+                .unwrap()
+        }
+
+        fn list(&self, at: i64) -> RevocationList {
+            let authority = issue::Authority { key: &self.key, certificate: &self.own };
+            let der = issue::crl(&authority, &[], at, at + 60, 1).unwrap();
+            RevocationList::from_der(der).unwrap()
+        }
+    }
+
+    fn organisation() -> Organisation {
+        Organisation::new("Acme", ["acme.example"]).unwrap()
+    }
+
+    #[test]
+    fn what_was_replaced_is_not_watched() {
+        let [ca, rolled] = [Party::new(), Party::new()];
+        let renewed = issue::ca(&organisation(), &ca.key, AT + 60, [3; 20]).unwrap();
+        let (old, new) = (ca.encryption(AT), ca.encryption(AT + 60));
+        let all = [&ca.own, &renewed, &rolled.own, &old, &new, &new].map(Certificate::clone);
+        // The authority with another key is another one: what the first signed needs the first.
+        assert_eq!(current(&all), [renewed, rolled.own.clone(), new]);
+        let other = rolled.encryption(AT + 60);
+        assert_eq!(
+            current(&[old, other.clone()]),
+            [other],
+            "of the same issuer's name, for the same"
+        );
+    }
+
+    #[test]
+    fn the_newest_list_of_each_key_is_watched() {
+        let [ca, rolled] = [Party::new(), Party::new()];
+        let lists = [ca.list(AT), ca.list(AT + 60), rolled.list(AT), ca.list(AT + 30)];
+        assert_eq!(newest(&lists), [lists[1].clone(), lists[2].clone()]);
+    }
+
+    #[test]
+    fn what_an_authority_issued_depends_on_it() {
+        let [ca, rolled] = [Party::new(), Party::new()];
+        let all = [ca.own.clone(), ca.encryption(AT)];
+        let issued = Issued::new(&all);
+        assert_eq!(issued.by(ca.own.subject_name(), ca.own.subject_key_id()), [all[1].subject()]);
+        // Of the same name, but the certificate says by which key.
+        let none: [String; 0] = [];
+        assert_eq!(issued.by(rolled.own.subject_name(), rolled.own.subject_key_id()), none);
+    }
+}
