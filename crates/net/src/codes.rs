@@ -1,4 +1,4 @@
-//! The stable codes of networking: names, routes, TLS.
+//! The stable codes of networking: names, routes, TLS, and what is fetched.
 
 use chancery_fault::{Code, Fault, Retry};
 
@@ -8,6 +8,15 @@ pub const CODES: &[&Code] = &[
     &DNS_NO_MAIL,
     &DNS_NO_SUCH_DOMAIN,
     &DNS_TEMPORARY,
+    &FETCH_ADDRESS,
+    &FETCH_CONNECT,
+    &FETCH_NAME,
+    &FETCH_OUT_OF_REACH,
+    &FETCH_PROTOCOL,
+    &FETCH_REDIRECT,
+    &FETCH_REFUSED,
+    &FETCH_TIMED_OUT,
+    &FETCH_TOO_LARGE,
     &ROUTE_LOOP,
     &BODY_SOURCE,
     &TLS_CONFIGURATION,
@@ -48,6 +57,54 @@ code!(
     /// A lookup failed for now.
     DNS_TEMPORARY, "dns.temporary", Partner, Later, "451 4.4.3", "a DNS lookup failed",
     "Check with `dig MX DOMAIN` from this machine; the message is tried again. A failed DNSSEC check ends here too."
+);
+code!(
+    /// The address in a certificate or list cannot be asked.
+    FETCH_ADDRESS, "fetch.address", Partner, Never, "451 4.4.3", "the address where it should be cannot be used",
+    "Nothing can be fetched from this address: it must be http, https, ldap or ldaps, with a host and without a password. \
+     Tell the authority that wrote it into its certificates."
+);
+code!(
+    /// No server answers at the address.
+    FETCH_CONNECT, "fetch.connect", Partner, Later, "451 4.4.1", "the server for certificates or lists does not answer",
+    "Check with `curl -v URL` from this machine that the server is up and no firewall is in the way; it is tried again \
+     after a while."
+);
+code!(
+    /// The host of the address cannot be looked up.
+    FETCH_NAME, "fetch.name", Partner, Later, "451 4.4.3", "the host of an address cannot be found",
+    "Check with `dig HOST` from this machine. A host that is gone for good is the authority's to mend."
+);
+code!(
+    /// The address leads into a network that must not be asked.
+    FETCH_OUT_OF_REACH, "fetch.out_of_reach", Partner, Never, "451 4.4.3", "the address does not lead to the public internet",
+    "Addresses in certificates are chosen by others, so requests never go to private networks or to ports of other \
+     services. If the server is really yours, allow it with `lookup.allow-private`."
+);
+code!(
+    /// The server's answer breaks the protocol.
+    FETCH_PROTOCOL, "fetch.protocol", Partner, Later, "451 4.4.2", "the answer of a server cannot be read",
+    "Fetch the address with `curl -v URL` (or `ldapsearch`) and compare; the connection may have broken in the middle."
+);
+code!(
+    /// The server sends elsewhere too often or to a place that may not be asked.
+    FETCH_REDIRECT, "fetch.redirect", Partner, Later, "451 4.4.3", "a server sends elsewhere too often or to a bad address",
+    "Look at where it leads with `curl -vL URL`; the authority should give the final address."
+);
+code!(
+    /// The server says no.
+    FETCH_REFUSED, "fetch.refused", Partner, Later, "451 4.4.2", "a server does not give what was asked for",
+    "The status in the text is the server's (404: it has no such file). Tell the authority whose address it is."
+);
+code!(
+    /// The answer took too long.
+    FETCH_TIMED_OUT, "fetch.timed_out", Partner, Later, "451 4.4.1", "a server did not answer in time",
+    "Check with `curl -v URL` how long it takes; the limit is `lookup.timeout`. It is tried again after a while."
+);
+code!(
+    /// The answer is larger than allowed.
+    FETCH_TOO_LARGE, "fetch.too_large", Partner, Never, "451 4.4.2", "the answer of a server is too large",
+    "If the list is really so large, raise `lookup.max-size`."
 );
 code!(
     /// Mail for this domain would come straight back.

@@ -1,4 +1,4 @@
-//! SMTP and LMTP as machines without IO (RFC 5321, 2033, 3030).
+//! SMTP and LMTP as machines without IO (RFC 5321, 2033, 3030), and the messages of LDAP (RFC 4511).
 //!
 //! It is the grammar and the rules of the dialogue: bytes go in, events and bytes to send come out.
 //! It is **not** a server or a client: `net` owns sockets, TLS, DNS and timers, the gateway owns what a message means.
@@ -21,10 +21,11 @@
 //! ```
 //!
 //! RFC 5321 (SMTP), 2033 (LMTP), 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8), 3030 (CHUNKING),
-//! 2034 and 3463 (enhanced status codes), 3461 (DSN), 3207 (STARTTLS), 4954 (AUTH).
+//! 2034 and 3463 (enhanced status codes), 3461 (DSN), 3207 (STARTTLS), 4954 (AUTH), 4511, 4515 and 4516 (LDAP).
 #![warn(clippy::indexing_slicing)]
 
 pub mod codes;
+pub mod ldap;
 pub mod smtp;
 
 pub use codes::CODES;

@@ -17,3 +17,5 @@ mod sources;
 mod support;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod web;
