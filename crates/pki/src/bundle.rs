@@ -114,6 +114,23 @@ impl Bundle {
     }
 }
 
+/// Reads the certificates of a `CertificatePair`, as directories keep the cross-certificates of an authority: the one
+/// issued to it, the one issued by it, or both (X.509 section 11.2.3, RFC 4523 section 2.3).
+pub fn certificate_pair(der: &[u8]) -> Result<Vec<Certificate>, Error> {
+    let within = |flaw: Flaw| flaw.within("a pair of certificates");
+    let mut outer = Cursor::new(der);
+    let mut pair = outer.expect(SEQUENCE).map_err(within)?.open();
+    outer.finish().map_err(within)?;
+    let mut certificates = Vec::new();
+    for place in [constructed(0), constructed(1)] {
+        if let Some(one) = pair.optional(place).map_err(within)? {
+            certificates.push(Certificate::from_der(one.content)?);
+        }
+    }
+    pair.finish().map_err(within)?;
+    Ok(certificates)
+}
+
 /// Writes an element whose length is found at its end with a length in front; `None` if there is nothing to do or it
 /// cannot be done. What has a length is copied as it is, so that no certificate is changed.
 fn definite(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -23,7 +23,7 @@ pub struct Answer {
     pub path: Attempt,
     /// Other paths that were tried and did not hold, the nearest miss first; the first few of them.
     pub others: Vec<Attempt>,
-    /// What might help and is not there, unless the path holds.
+    /// What might help and is not there. If the path holds, it is what would tell more about revocation.
     pub missing: Vec<Missing>,
     /// A limit of the budget was reached before the search was over; says which.
     pub exhausted: Option<&'static str>,
@@ -120,8 +120,13 @@ pub enum Wanted {
         /// The identifier of its key, if it is told.
         key_id: Option<Vec<u8>>,
     },
+    /// A delta list to a complete one that counts: it would be newer (RFC 5280 section 5.2.4).
+    Delta,
     /// Something that says whether the certificate was revoked.
-    Revocation,
+    Revocation {
+        /// The certificate of its issuer on the path, which a responder must be told of (RFC 6960 section 4.1.1).
+        issuer: Certificate,
+    },
     /// Certificates that the authority issued: the way down from an anchor (RFC 5280 section 4.2.2.2).
     IssuedBy,
 }
@@ -161,6 +166,12 @@ impl Attempt {
     /// Returns every rule that does not hold, from the anchor to the target.
     pub fn failures(&self) -> impl Iterator<Item = Failure> {
         self.steps.iter().flat_map(Step::failures)
+    }
+
+    /// Returns true if it is not known of one of its certificates whether it was revoked.
+    pub(super) fn is_revocation_unknown(&self) -> bool {
+        let mut answers = self.steps.iter().filter_map(|step| step.revocation.as_ref());
+        answers.any(|answer| answer.status.is_unknown())
     }
 
     /// Returns true if every rule holds.

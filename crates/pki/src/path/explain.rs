@@ -8,7 +8,7 @@ use crate::path::answer::{Attempt, Missing, Step, Wanted};
 use crate::path::question::Question;
 use crate::path::search::Search;
 use crate::path::validate::{self, Path};
-use crate::revocation;
+use crate::revocation::{self, RevocationList, Source, Status};
 
 /// Validates the path that leads farthest, though to no anchor. It ends where a signature is wrong.
 pub(super) fn stranger(search: &mut Search<'_>) -> Attempt {
@@ -95,22 +95,70 @@ pub(super) fn missing(question: &Question<'_>) -> Vec<Missing> {
     missing
 }
 
-/// Returns the certificates of a path whose revocation is not known.
-pub(super) fn missing_evidence(path: &Attempt) -> impl Iterator<Item = Missing> {
-    let is_unknown =
-        |step: &&Step| step.revocation.as_ref().is_some_and(|it| it.status.is_unknown());
-    path.steps.iter().filter(is_unknown).map(|step| {
-        let certificate = &step.certificate;
-        let lists = revocation::list_urls(certificate)
-            .into_iter()
-            .chain(revocation::delta_urls(certificate));
-        let urls = certificate.ocsp_urls().map(str::to_owned).chain(lists).take(MAX_URLS).collect();
-        Missing { what: Wanted::Revocation, of: certificate.clone(), urls }
-    })
+/// Returns what would tell more about the revocation of the certificates of a path.
+pub(super) fn missing_evidence(path: &Attempt, settings: &revocation::Settings) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    for pair in path.steps.windows(2) {
+        let [issuer, step] = pair else { break };
+        let Some(answer) = &step.revocation else { continue };
+        if answer.status.is_unknown() {
+            missing.extend(unknown(step, issuer, answer));
+        } else if settings.use_deltas {
+            missing.extend(newer(step, &answer.status));
+        }
+    }
+    missing
+}
+
+/// What may say whether a certificate was revoked, and who signed what says it.
+fn unknown(step: &Step, issuer: &Step, answer: &revocation::Answer) -> Vec<Missing> {
+    let of = &step.certificate;
+    let lists = revocation::list_urls(of).into_iter().chain(revocation::delta_urls(of));
+    let places = of.ocsp_urls().map(str::to_owned).chain(lists).take(MAX_URLS).collect();
+    let what = Wanted::Revocation { issuer: issuer.certificate.clone() };
+    let mut missing = vec![Missing { what, of: of.clone(), urls: places }];
+    for step in &answer.steps {
+        let (revocation::Rule::Signer, false, Some(Source::List(list))) =
+            (step.rule, step.holds, &step.source)
+        else {
+            continue;
+        };
+        // RFC 5280 section 5.2.7: a list may say where the certificate of its signer is.
+        let urls = urls(list.issuer_urls());
+        let what = Wanted::Issuer {
+            name: list.issuer_name().clone(),
+            key_id: list.issuer_key_id().map(<[u8]>::to_vec),
+        };
+        let signer = Missing { what, of: of.clone(), urls };
+        if !signer.urls.is_empty() && missing.len() < MAX_URLS && !missing.contains(&signer) {
+            missing.push(signer);
+        }
+    }
+    missing
+}
+
+/// A delta list, if the answer comes from a complete list that has some and none of them was here.
+fn newer(step: &Step, status: &Status) -> Option<Missing> {
+    let Status::Good { by, .. } = status else { return None };
+    let lists = || by.iter().filter_map(Source::list);
+    if lists().any(RevocationList::is_delta) {
+        return None;
+    }
+    let of = step.certificate.clone();
+    let own = lists().next().map(|_| revocation::delta_urls(&of)).unwrap_or_default();
+    let urls =
+        urls(lists().flat_map(RevocationList::delta_urls).chain(own.iter().map(String::as_str)));
+    (!urls.is_empty()).then_some(Missing { what: Wanted::Delta, of, urls })
 }
 
 fn urls<'a>(urls: impl Iterator<Item = &'a str>) -> Vec<String> {
-    urls.take(MAX_URLS).map(str::to_owned).collect()
+    let mut distinct: Vec<String> = Vec::new();
+    for url in urls {
+        if distinct.len() < MAX_URLS && !distinct.iter().any(|known| known == url) {
+            distinct.push(url.to_owned());
+        }
+    }
+    distinct
 }
 
 /// Issuers of one name that are looked at: an explanation is worth no more.
@@ -119,5 +167,5 @@ const MAX_TRIED: usize = 64;
 const MAX_WALKED: usize = 64;
 /// Missing things told; a fetcher asks for a few before it asks the engine again.
 const MAX_MISSING: usize = 16;
-/// Addresses of one missing thing.
-const MAX_URLS: usize = 4;
+/// Addresses of one missing thing: a responder, lists for several groups of reasons and their deltas.
+const MAX_URLS: usize = 8;

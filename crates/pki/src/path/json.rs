@@ -131,9 +131,10 @@ impl Serialize for Expiry {
 impl Serialize for Missing {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let what = match self.what {
+            Wanted::Delta => "delta",
             Wanted::Issuer { .. } => "issuer",
             Wanted::IssuedBy => "issued-by",
-            Wanted::Revocation => "revocation",
+            Wanted::Revocation { .. } => "revocation",
         };
         let mut object = serializer.serialize_struct("Missing", 3)?;
         object.serialize_field("what", what)?;

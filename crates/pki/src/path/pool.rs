@@ -98,19 +98,22 @@ impl Pool {
 
     /// Returns the certificates of a subject.
     pub(super) fn of_subject(&self, name: NameId) -> impl Iterator<Item = &Entry> {
-        let base = self.base.iter().flat_map(move |base| base.own(&base.by_subject, name));
-        base.chain(self.own(&self.by_subject, name))
+        self.layers().flat_map(move |pool| pool.own(&pool.by_subject, name))
     }
 
     /// Returns the certificates that an issuer signed.
     pub(super) fn of_issuer(&self, name: NameId) -> impl Iterator<Item = &Entry> {
-        let base = self.base.iter().flat_map(move |base| base.own(&base.by_issuer, name));
-        base.chain(self.own(&self.by_issuer, name))
+        self.layers().flat_map(move |pool| pool.own(&pool.by_issuer, name))
     }
 
     /// Digests a key identifier for comparing with those of entries.
     pub(super) fn key_id(&self, identifier: &[u8]) -> u64 {
         self.hasher.hash_one(identifier)
+    }
+
+    /// Returns this pool and all that it lies over.
+    fn layers(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |pool| pool.base.as_deref())
     }
 
     fn own<'a>(&'a self, index: &'a [Vec<u32>], name: NameId) -> impl Iterator<Item = &'a Entry> {

@@ -122,7 +122,10 @@ impl fmt::Display for Missing {
             Wanted::IssuedBy => {
                 write!(formatter, "what the anchor <{}> issued", self.of.subject())?;
             }
-            Wanted::Revocation => {
+            Wanted::Delta => {
+                write!(formatter, "a delta list about <{}>", self.of.subject())?;
+            }
+            Wanted::Revocation { .. } => {
                 write!(formatter, "a list or response about <{}>", self.of.subject())?;
             }
         }

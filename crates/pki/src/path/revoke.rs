@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::certificate::Certificate;
 use crate::name::DistinguishedName;
-use crate::path::answer::{Attempt, Spent};
+use crate::path::answer::{Attempt, Missing, Spent};
 use crate::path::question::{Anchor, Budget, Question, Strictness, Trust};
 use crate::path::search::Search;
 use crate::path::signatures::{self, Algorithms, Flaw, WorkingKey};
@@ -21,6 +21,8 @@ use crate::time;
 pub(super) struct Known {
     /// Whether a signer, by its fingerprint and by what it signs, has a path to an anchor.
     signers: HashMap<([u8; 32], [u8; 32], bool), bool>,
+    /// What signers without a path lack.
+    pub(super) missing: Vec<Missing>,
     /// Those being asked about, from the first question down.
     asked: Vec<[u8; 32]>,
     /// The target says that its revocation is not to be checked, and may say so.
@@ -178,12 +180,19 @@ impl Lender<'_> {
         };
         let known = Known {
             signers: std::mem::take(&mut self.known.signers),
+            missing: std::mem::take(&mut self.known.missing),
             asked: [self.known.asked.as_slice(), &[signer.fingerprint()]].concat(),
             is_target_exempt,
         };
         let (answer, known) = Search::within(&nested, known).run();
         self.known.signers = known.signers;
+        self.known.missing = known.missing;
         self.spent.add(&answer.spent);
+        for missing in &answer.missing {
+            if self.known.missing.len() < MAX_MISSING && !self.known.missing.contains(missing) {
+                self.known.missing.push(missing.clone());
+            }
+        }
         answer.is_trusted()
     }
 }
@@ -201,5 +210,7 @@ fn left(budget: Budget, spent: &Spent) -> Budget {
 
 /// Certificates of one name that may have signed a list; it gives no hint which but the key identifier.
 const MAX_SIGNERS: usize = 64;
+/// Things that signers lack that are told.
+const MAX_MISSING: usize = 16;
 /// Signers of lists about signers of lists: honest ones end with the second.
 const MAX_NESTED: usize = 4;

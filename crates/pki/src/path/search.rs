@@ -274,7 +274,12 @@ impl<'a> Search<'a> {
             None if self.failed.is_empty() => (Outcome::Stranger, explain::stranger(&mut self)),
             None => (Outcome::Rejected, self.failed.remove(0)),
         };
-        missing.extend(explain::missing_evidence(&path));
+        let settings = &self.question.trust.revocation.settings;
+        missing.extend(explain::missing_evidence(&path, settings));
+        if path.is_revocation_unknown() {
+            // Whoever signed lists and responses may lack something too.
+            missing.append(&mut self.known.missing);
+        }
         let exhausted = self.exhausted.filter(|_| !is_found);
         let Question { purpose, address, at, .. } = *self.question;
         let asked = Asked { purpose, address: address.map(str::to_owned), at };

@@ -99,6 +99,16 @@ impl RevocationList {
         self.0.extensions.freshest.iter().flat_map(DistributionPoint::urls)
     }
 
+    /// Returns the addresses where certificates of its issuer may be had (RFC 5280 section 5.2.7).
+    pub fn issuer_urls(&self) -> impl Iterator<Item = &str> {
+        self.0.extensions.issuer_urls.iter().map(String::as_str)
+    }
+
+    /// Returns the identifier of the key that signed it, if it is told.
+    pub fn issuer_key_id(&self) -> Option<&[u8]> {
+        self.0.extensions.authority_key_id.as_deref()
+    }
+
     /// Returns how many entries the list has.
     pub fn len(&self) -> usize {
         self.0.entries.len()

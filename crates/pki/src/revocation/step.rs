@@ -111,6 +111,14 @@ impl Steps {
 }
 
 impl Source {
+    /// Returns the list, if it is one.
+    pub fn list(&self) -> Option<&RevocationList> {
+        match self {
+            Self::List(list) => Some(list),
+            Self::Response(_) => None,
+        }
+    }
+
     /// Returns the time at which it was right, in Unix time.
     pub fn this_update(&self) -> i64 {
         match self {

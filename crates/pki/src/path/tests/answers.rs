@@ -122,7 +122,8 @@ fn revocation_that_is_not_known_counts_as_the_trust_says() {
         trust.revocation.strictness = strictness;
         let answer = chain.ask(&trust, |_| {});
         assert_eq!(answer.outcome, outcome, "{answer}");
-        let is_missed = answer.missing.iter().any(|it| it.what == Wanted::Revocation);
+        let is_missed =
+            answer.missing.iter().any(|it| matches!(it.what, Wanted::Revocation { .. }));
         assert_eq!(is_missed, strictness != Strictness::Ignore);
     }
 }
@@ -172,4 +173,20 @@ fn an_answer_tells_its_path_and_what_ends_first() {
             .contains("\n     FAILS: expired 2026-06-01T12:01:00Z (RFC 5280 section 6.1.3 (a)(2))")
     );
     assert_eq!(path::svg(&answer).matches('✗').count(), 1);
+}
+
+#[test]
+fn a_pool_may_lie_over_many_others() {
+    let parties: Vec<_> = (0..4).map(|number| Party::new(&format!("CA {number}"))).collect();
+    let mut pool = Pool::new();
+    for pair in parties.windows(2) {
+        pool = Pool::over(std::sync::Arc::new(pool));
+        pool.add(&pair[0].vouch(&pair[1]));
+    }
+    assert_eq!(pool.len(), 3);
+    let target = parties[3].issue(&leaf("alice"), &Party::new("alice"));
+    let chain = Chain { root: Party::new("nobody"), pool, target };
+    let trust = Trust::anchors(std::slice::from_ref(&parties[0].own));
+    let answer = chain.ask(&trust, |_| {});
+    assert!(answer.is_trusted(), "{answer}");
 }

@@ -5,7 +5,9 @@ use std::fmt;
 
 use chancery_crypto::hex;
 
-use crate::revocation::cursor::{Cursor, Element, Flaw, INTEGER, SEQUENCE, primitive};
+use crate::revocation::cursor::{
+    Cursor, Element, Flaw, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, primitive,
+};
 use crate::revocation::list::entries::oid_text;
 use crate::revocation::point::{
     DistributionPoint, FRESHEST_CRL, ISSUER_ALTERNATIVE_NAME, Scope, extension_parts,
@@ -26,6 +28,8 @@ pub(crate) struct Extensions {
     pub(crate) scope: Option<Scope>,
     /// Where the delta lists of this one are (section 5.2.6).
     pub(crate) freshest: Vec<DistributionPoint>,
+    /// Where the certificate of the issuer is (section 5.2.7).
+    pub(crate) issuer_urls: Vec<String>,
     pub(crate) unknown_critical: Option<String>,
 }
 
@@ -66,8 +70,10 @@ impl Extensions {
             DELTA_INDICATOR => self.base = Some(Number::read(&mut value)?),
             ISSUING_DISTRIBUTION_POINT => self.scope = Some(Scope::read(&mut value)?),
             FRESHEST_CRL => self.freshest = DistributionPoint::list(&mut value)?,
-            // More names of the issuer and where its certificate is: they restrict nothing.
-            ISSUER_ALTERNATIVE_NAME | AUTHORITY_INFORMATION_ACCESS => {
+            // It restricts nothing.
+            AUTHORITY_INFORMATION_ACCESS => self.issuer_urls = issuer_urls(&value.any()?),
+            // More names of the issuer: they restrict nothing either.
+            ISSUER_ALTERNATIVE_NAME => {
                 value.any()?;
             }
             _ => {
@@ -79,6 +85,22 @@ impl Extensions {
         }
         value.finish()
     }
+}
+
+/// Returns the addresses of `caIssuers`; what cannot be read gives no hint.
+fn issuer_urls(descriptions: &Element<'_>) -> Vec<String> {
+    let mut urls = Vec::new();
+    let mut cursor = descriptions.open();
+    while let (true, Ok(description)) = (urls.len() < MAX_URLS, cursor.expect(SEQUENCE)) {
+        let mut fields = description.open();
+        let method = fields.expect(OBJECT_IDENTIFIER);
+        let (Ok(method), Ok(place)) = (method, fields.any()) else { continue };
+        let url = std::str::from_utf8(place.content).ok().filter(|url| url.is_ascii());
+        if method.content == CA_ISSUERS && place.tag == URI {
+            urls.extend(url.map(str::to_owned));
+        }
+    }
+    urls
 }
 
 impl Number {
@@ -134,6 +156,12 @@ const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 28];
 const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 35];
 /// `id-pe-authorityInfoAccess`.
 const AUTHORITY_INFORMATION_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+/// `id-ad-caIssuers`.
+const CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 2];
+/// `uniformResourceIdentifier`.
+const URI: u8 = primitive(6);
+/// Addresses that are kept; real lists have one or two.
+const MAX_URLS: usize = 8;
 /// Real lists have up to five; the search for doubles is quadratic.
 const MAX_EXTENSIONS: usize = 32;
 /// RFC 5280 section 5.2.3: up to 20 octets; one more for the sign.
