@@ -28,6 +28,7 @@
 pub mod audit;
 pub mod body;
 pub mod certificate;
+pub mod fetched;
 pub mod key;
 pub mod metrics;
 pub mod partner;

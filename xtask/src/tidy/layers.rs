@@ -48,6 +48,12 @@ const MEMBERS: &[Member] = &[
         only: Some(&["fault", "crypto", "pki"]),
     },
     Member { path: "crates/net", layer: Layer::Base, beside: &[], only: Some(&["fault", "wire"]) },
+    Member {
+        path: "crates/lookup",
+        layer: Layer::Base,
+        beside: &["net", "store"],
+        only: Some(&["fault", "crypto", "pki", "wire"]),
+    },
     Member { path: "crates/gateway", layer: Layer::Role, beside: &[], only: None },
     Member { path: "crates/chancery", layer: Layer::Top, beside: &[], only: None },
     Member { path: "xtask", layer: Layer::Beside, beside: &[], only: Some(&[]) },

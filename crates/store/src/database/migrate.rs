@@ -57,4 +57,5 @@ const MIGRATIONS: &[Migration] = &[
     Migration { common: include_str!("schema/0002.sql"), sqlite: "" },
     Migration { common: include_str!("schema/0003.sql"), sqlite: "" },
     Migration { common: include_str!("schema/0004.sql"), sqlite: "" },
+    Migration { common: include_str!("schema/0005.sql"), sqlite: "" },
 ];
