@@ -29,6 +29,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ps", "procps"),
     ("python3", "python3"),
     ("script", "bsdutils"),
+    ("slapd", "slapd"),
     ("smtp-sink", "postfix"),
     ("smtp-source", "postfix"),
     ("swaks", "swaks"),

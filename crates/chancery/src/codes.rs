@@ -15,6 +15,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         chancery_wire::CODES,
         chancery_store::CODES,
         chancery_net::CODES,
+        chancery_lookup::CODES,
         chancery_gateway::CODES,
     ]
     .into_iter()

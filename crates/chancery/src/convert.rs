@@ -1,11 +1,19 @@
 //! Turns the configuration into what the gateway is told.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use chancery_gateway::settings::{Inside, Limits, Network, Queue, Routes, Settings, Users};
+use chancery_lookup::Lookup;
+use chancery_net::clock::SystemClock;
+use chancery_net::dns::Resolver;
+use chancery_net::outbound::Dialer;
+use chancery_net::reach::Reach;
 use chancery_net::smtp::{Route, TlsPolicy};
+use chancery_net::tls;
 use chancery_pki::Certificate;
+use chancery_store::Store;
 use chancery_wire::smtp::Protocol;
 
 use crate::commands;
@@ -57,6 +65,32 @@ pub fn settings(from: &settings::Settings) -> Result<Settings> {
         ciphers: from.ciphers.clone(),
         metrics: from.metrics.listen,
         name_servers: from.dns.servers.clone(),
+    })
+}
+
+/// Returns what asks the network about certificates and keeps what it finds in the store, unless the configuration
+/// forbids it.
+pub fn lookup(from: &settings::Settings, store: &Store) -> Result<Option<Lookup>> {
+    if !from.lookup.fetch {
+        return Ok(None);
+    }
+    let dialer = dialer(&from.dns.servers, from.lookup.allow_private)?;
+    let lookup = Lookup::with_store(from.lookup.settings.clone(), dialer, store);
+    lookup.map(Some).map_err(|error| Failure::of("", &error))
+}
+
+/// Returns what connects to the places that certificates name.
+pub fn dialer(name_servers: &[SocketAddr], allow_private: bool) -> Result<Dialer> {
+    let resolver = match name_servers {
+        [] => Resolver::system(),
+        servers => Resolver::with_servers(servers),
+    };
+    Ok(Dialer {
+        resolver: resolver.map_err(|error| Failure::of("", &error))?,
+        reach: if allow_private { Reach::Anywhere } else { Reach::Public },
+        // What is fetched is signed itself and is looked at as if it had come in clear.
+        tls: tls::client_opportunistic(None).map_err(|error| Failure::of("", &error))?,
+        clock: Arc::new(SystemClock::new()),
     })
 }
 
@@ -145,7 +179,7 @@ fn tls_policy(demand: TlsDemand) -> Result<TlsPolicy> {
                     roots.push(block.der.to_vec());
                 }
             }
-            let config = chancery_net::tls::client_verified(&roots, None);
+            let config = tls::client_verified(&roots, None);
             let config = config.map_err(|error| {
                 Failure::of("cannot verify servers", &error)
                     .hint("install the package `ca-certificates`")

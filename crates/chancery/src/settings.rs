@@ -74,6 +74,8 @@ pub struct Settings {
     pub ciphers: Permitted,
     /// How names are looked up.
     pub dns: Dns,
+    /// What is fetched for deciding about certificates.
+    pub lookup: Lookup,
     /// Where metrics can be read.
     pub metrics: Metrics,
     /// What is logged and how.
@@ -206,6 +208,19 @@ pub struct Queue {
 pub struct Dns {
     /// Resolvers; none: those of the system.
     pub servers: Vec<SocketAddr>,
+}
+
+/// What is fetched for deciding about certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Anything is.
+    pub fetch: bool,
+    /// How long one decision waits for it.
+    pub wait: Duration,
+    /// Addresses in private networks are asked too.
+    pub allow_private: bool,
+    /// The rest.
+    pub settings: chancery_lookup::Settings,
 }
 
 /// Where metrics can be read.

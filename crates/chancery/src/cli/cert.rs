@@ -153,7 +153,10 @@ pub struct Question {
     /// Files and folders with revocation lists and OCSP responses
     #[arg(long, value_name = "FILE|DIR")]
     pub crls: Vec<PathBuf>,
-    /// What a certificate of unknown status means [default: hard with --crls, else ignore]
+    /// Whether the network is asked
+    #[command(flatten)]
+    pub network: Network,
+    /// What a certificate of unknown status means [default: hard with --crls, soft with --fetch, else ignore]
     #[arg(long, value_enum)]
     pub revocation: Option<RevocationChoice>,
     /// Certificate policies that satisfy, as object identifiers [default: any]
@@ -168,6 +171,17 @@ pub struct Question {
     /// `anyPolicy` is no policy
     #[arg(long)]
     pub inhibit_any: bool,
+}
+
+/// Whether the network is asked for what the files lack.
+#[derive(Debug, Args)]
+pub struct Network {
+    /// Ask the addresses in certificates for issuers, revocation lists and OCSP responses that are missing
+    #[arg(long)]
+    pub fetch: bool,
+    /// With --fetch: ask addresses in private networks too
+    #[arg(long, requires = "fetch")]
+    pub allow_private: bool,
 }
 
 /// Options of `cert path`.

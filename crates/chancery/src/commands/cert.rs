@@ -1,6 +1,7 @@
 //! `chancery cert`: certificates in files, without an installation, and those that were imported into one.
 
 mod export;
+mod fetch;
 mod files;
 mod import;
 mod list;
@@ -10,8 +11,10 @@ mod watch;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use chancery_pki::path::{self, Answer, Strictness, Trust, Verifier};
+use chancery_lookup::{Decided, Fetch};
+use chancery_pki::path::{self, Answer, Known, Strictness, Trust};
 use chancery_pki::{ObjectIdentifier, Purpose};
+use serde::Serialize;
 
 use crate::cli::cert::{Cert, PurposeChoice, Question, RevocationChoice};
 use crate::failure::{Failure, Result};
@@ -32,21 +35,43 @@ pub(super) fn run(config: Option<&Path>, command: Cert, output: Output) -> Resul
         Cert::Show(options) => show::run(&options, output),
         Cert::Validate(question) => finish(&decide(&question)?, output),
         Cert::Path(options) => {
-            let answer = decide(&options.question)?;
+            let decided = decide(&options.question)?;
             if let Some(file) = &options.svg {
-                std::fs::write(file, path::svg(&answer)).map_err(|error| {
+                std::fs::write(file, path::svg(&decided.answer)).map_err(|error| {
                     let shown = plain(&file.display().to_string());
                     Failure::failed(format!("cannot write {shown}: {error}"))
                 })?;
             }
-            finish(&answer, output)
+            finish(&decided, output)
         }
     }
 }
 
+/// What is printed: the answer, and what was asked over the network for it.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    answer: &'a Answer,
+    #[serde(skip_serializing_if = "<[Fetch]>::is_empty")]
+    fetches: &'a [Fetch],
+}
+
 /// Prints an answer; the exit status tells it too.
-fn finish(answer: &Answer, output: Output) -> Result {
-    output.show(answer, || answer.to_string())?;
+fn finish(decided: &Decided, output: Output) -> Result {
+    let Decided { answer, fetches, exhausted } = decided;
+    output.show(&Report { answer, fetches }, || {
+        let mut text = answer.to_string();
+        if !fetches.is_empty() {
+            text.push_str("\nasked\n");
+            for fetch in fetches {
+                text.push_str(&format!("  {fetch}\n"));
+            }
+        }
+        if let Some(limit) = exhausted {
+            text.push_str(&format!("  no more was asked: the limit is reached ({limit})\n"));
+        }
+        text
+    })?;
     if answer.is_trusted() {
         return Ok(());
     }
@@ -56,7 +81,7 @@ fn finish(answer: &Answer, output: Output) -> Result {
     Err(failure)
 }
 
-fn decide(question: &Question) -> Result<Answer> {
+fn decide(question: &Question) -> Result<Decided> {
     let (target, mut pool) = files::target(&question.file)?;
     let anchors = files::anchors(&question.anchor)?;
     files::pool(&question.pool, &mut pool)?;
@@ -66,9 +91,12 @@ fn decide(question: &Question) -> Result<Answer> {
     trust.policies.explicit = question.explicit_policy;
     trust.policies.inhibit_mapping = question.inhibit_mapping;
     trust.policies.inhibit_any = question.inhibit_any;
-    // Who brings lists wants them to count.
-    let default =
-        if question.crls.is_empty() { RevocationChoice::Ignore } else { RevocationChoice::Hard };
+    // Who brings lists wants them to count, and who fetches wants them to count where there are some.
+    let default = match (question.crls.is_empty(), question.network.fetch) {
+        (false, _) => RevocationChoice::Hard,
+        (true, true) => RevocationChoice::Soft,
+        (true, false) => RevocationChoice::Ignore,
+    };
     trust.revocation.strictness = question.revocation.unwrap_or(default).into();
     let purpose = match question.purpose {
         PurposeChoice::Any => Purpose::Any,
@@ -80,10 +108,16 @@ fn decide(question: &Question) -> Result<Answer> {
         PurposeChoice::TlsServer => Purpose::TlsServer,
     };
     let at = question.at.as_deref().map_or_else(|| Ok(now_ms() / 1000), time)?;
-    let verifier = Verifier::new();
-    let mut asked = path::Question::new(&target, purpose, at, &trust, &pool, &evidence, &verifier);
-    asked.address = question.address.as_deref();
-    Ok(path::decide(&asked))
+    let known = Known { pool: pool.into(), evidence: evidence.into(), ..Known::default() };
+    let ask = |known: &Known| {
+        let mut asked = known.question(&target, purpose, at, &trust);
+        asked.address = question.address.as_deref();
+        path::decide(&asked)
+    };
+    if question.network.fetch {
+        return fetch::decide(known, question.network.allow_private, ask);
+    }
+    Ok(Decided { answer: ask(&known), fetches: Vec::new(), exhausted: None })
 }
 
 fn policies(list: &[String]) -> Result<Option<BTreeSet<ObjectIdentifier>>> {
@@ -165,7 +199,7 @@ mod tests {
         let words = ["chancery", "cert", "validate"].into_iter().chain(line.split_whitespace());
         let Command::Cert(command) = Cli::try_parse_from(words).unwrap().command else { panic!() };
         let Cert::Validate(question) = *command else { panic!() };
-        decide(&question).unwrap()
+        decide(&question).unwrap().answer
     }
 
     #[test]

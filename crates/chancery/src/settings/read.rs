@@ -17,8 +17,8 @@ use super::values::{
     read_address, read_domain, read_listener, read_network, read_path, read_port, read_server,
 };
 use super::{
-    Dns, Inside, Keys, Limits, Log, LogFormat, LogLevel, Metrics, Outside, Queue, Settings, Tls,
-    Unseal,
+    Dns, Inside, Keys, Limits, Log, LogFormat, LogLevel, Lookup, Metrics, Outside, Queue, Settings,
+    Tls, Unseal,
 };
 
 /// Checks the text of a configuration.
@@ -148,6 +148,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
             .map(|(server, _)| server)
             .collect(),
     };
+    let lookup = read_lookup(source);
     let log = read_log(source);
     let ciphers = read_ciphers(source);
     Some(Settings {
@@ -166,6 +167,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
         queue: queue?,
         ciphers: ciphers?,
         dns,
+        lookup: lookup?,
         metrics,
         log: log?,
         warnings: Vec::new(),
@@ -399,6 +401,37 @@ fn read_queue(source: &Source<'_>) -> Option<Queue> {
         delay_notice: delay_notice?,
         hold_expire: hold_expire?,
         workers: workers?,
+    })
+}
+
+fn read_lookup(source: &Source<'_>) -> Option<Lookup> {
+    let switch = |path| source.value(path).and_then(|value| value.boolean());
+    let size = |path: &str, least: u64| {
+        let value = source.value(path)?;
+        let size = value.size()?;
+        if size < least {
+            value.mistake(format!("{} must be at least {} kB", value.label(), least / 1000), None);
+        }
+        usize::try_from(size).ok()
+    };
+    let (fetch, allow_private) = (switch("lookup.fetch"), switch("lookup.allow-private"));
+    let (ldap, ocsp, nonce) =
+        (switch("lookup.ldap"), switch("lookup.ocsp"), switch("lookup.nonce"));
+    let (wait, time) = (timeout(source, "lookup.wait"), timeout(source, "lookup.timeout"));
+    // Smaller ones hold no bundle of certificates.
+    let (max, cache) = (size("lookup.max-size", 100_000), size("lookup.cache-size", 1_000_000));
+    Some(Lookup {
+        fetch: fetch?,
+        wait: wait?,
+        allow_private: allow_private?,
+        settings: chancery_lookup::Settings {
+            timeout: time?,
+            max_octets: max?,
+            cache_octets: cache?,
+            ldap: ldap?,
+            ocsp: ocsp?,
+            nonce: nonce?,
+        },
     })
 }
 

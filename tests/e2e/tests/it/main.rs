@@ -17,6 +17,7 @@ mod crash;
 mod desk;
 mod desk_keys;
 mod dialogues;
+mod fetching;
 mod harness;
 mod interop;
 mod journeys;
