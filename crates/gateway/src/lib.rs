@@ -24,12 +24,14 @@
 //! | `deliver` | hands children to the next hop |
 //! | `notices` | tells senders |
 //! | [`identity`], [`partners`] | our keys; theirs |
+//! | [`imported`] | certificates and revocation lists that an administrator imported |
 //! | [`metrics`] | numbers |
 //!
 //! RFC 5321 (SMTP), RFC 8551 (S/MIME), RFC 3183 (domain signatures), RFC 3464 (delivery status), RFC 8601 (results).
 
 pub mod codes;
 pub mod identity;
+pub mod imported;
 pub mod metrics;
 pub mod partners;
 pub mod settings;

@@ -1,10 +1,12 @@
 //! What ends in an installation: our keys, cards of partners, authorities that are believed, what was imported.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use chancery_gateway::imported::Imported;
 use chancery_gateway::partners::{Partner, PartnerBook};
 use chancery_pki::path::{self, Pool, Question, Verifier};
-use chancery_pki::revocation::{Evidence, RevocationList};
+use chancery_pki::revocation::RevocationList;
 use chancery_pki::{Certificate, Purpose};
 use chancery_smime::card::Card;
 use chancery_store::Store;
@@ -146,7 +148,7 @@ fn imported(store: &Store, partners: &[PartnerRow], trusts: &Trusts, at: i64) ->
     let rows = store.certificates(&CertificateFilter::default())?;
     let lists: Vec<RevocationList> =
         store.revocation_lists()?.into_iter().map(|row| row.list).collect();
-    let uses = Uses::of(&rows, &lists, partners, trusts, at);
+    let uses = Uses::of(&Imported::read(store)?, &rows, partners, trusts, at);
     let certificates: Vec<Certificate> = rows.iter().map(|row| row.certificate.clone()).collect();
     let kinds: BTreeMap<[u8; 32], CertificateKind> =
         rows.iter().map(|row| (row.certificate.fingerprint(), row.kind)).collect();
@@ -204,26 +206,20 @@ struct Uses {
 
 impl Uses {
     fn of(
+        imported: &Imported,
         rows: &[CertificateRow],
-        lists: &[RevocationList],
         partners: &[PartnerRow],
         trusts: &Trusts,
         at: i64,
     ) -> Self {
-        let mut evidence = Evidence::new();
-        evidence.extend(lists.iter().cloned());
-        let (mut base, verifier) = (Pool::new(), Verifier::new());
-        for row in rows.iter().filter(|row| row.certificate.is_ca()) {
-            base.add(&row.certificate);
-        }
-        let base = std::sync::Arc::new(base);
+        let verifier = Verifier::new();
         let mut uses = Self { certificates: BTreeMap::new(), issuers: BTreeMap::new() };
         for target in targets(rows, partners) {
             let in_force = trusts.in_force(&target.domain, target.partner);
             let own = [target.domain.clone()];
             let domains = target.partner.unwrap_or(&own);
             let trust = in_force.settings.trust(target.authority.as_ref(), Some(domains));
-            let mut pool = Pool::over(std::sync::Arc::clone(&base));
+            let mut pool = Pool::over(Arc::clone(imported.pool()));
             for certificate in &target.chain {
                 pool.add(certificate);
             }
@@ -234,7 +230,7 @@ impl Uses {
                 at,
                 &trust,
                 &pool,
-                &evidence,
+                imported.evidence(),
                 &verifier,
             );
             let answer = path::decide(&question);
