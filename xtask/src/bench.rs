@@ -33,6 +33,12 @@ use round::{Load, Round, Sink, free_port};
 pub(crate) enum What {
     /// Sign, encrypt and open messages, against OpenSSL's library
     Cms(cms::Options),
+    /// Find paths in a federation of organisations and bridges: time, memory, fetches, signatures
+    Federation {
+        /// How many organisations, one table each
+        #[arg(default_values_t = [9, 90, 900])]
+        sizes: Vec<u32>,
+    },
     /// Accept, protect and deliver, against Postfix relaying in clear
     Gateway(Options),
 }
@@ -80,8 +86,26 @@ const WARM_UP: u32 = 1_000;
 pub(crate) fn run(what: &What) -> Result {
     match what {
         What::Cms(options) => cms::run(options),
+        What::Federation { sizes } => graphs("federation", sizes),
         What::Gateway(options) => gateway(options),
     }
+}
+
+/// Runs a command of `tests/graphs`, which prints its table.
+fn graphs(what: &str, sizes: &[u32]) -> Result {
+    let sizes = sizes.iter().map(ToString::to_string);
+    let mut run = cargo();
+    run.args([
+        "run",
+        "--release",
+        "--locked",
+        "--quiet",
+        "--package",
+        "chancery-graphs",
+        "--",
+        what,
+    ]);
+    succeed(run.args(sizes))
 }
 
 fn gateway(options: &Options) -> Result {

@@ -18,10 +18,14 @@
 pub mod chains;
 pub mod compare;
 pub mod der;
+pub mod federation;
 pub mod graph;
+pub mod hostile;
 pub mod keys;
 pub mod known;
+
 pub mod list;
+pub mod measure;
 pub mod others;
 pub mod ours;
 pub mod random;

@@ -1,10 +1,16 @@
-//! Compares generated graphs with OpenSSL and certval: `chancery-graphs FIRST_SEED COUNT`.
+//! Certificate graphs by hand.
+//!
+//! ```text
+//! chancery-graphs differences FIRST_SEED COUNT   compares with OpenSSL and certval
+//! chancery-graphs federation [SIZE]...           organisations and bridges: time, memory, fetches, signatures
+//! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for the terminal")]
 
 use std::process::ExitCode;
 use std::{env, io};
 
 use chancery_graphs::compare::Comparison;
+use chancery_graphs::federation::Federation;
 use chancery_graphs::others::openssl::{OpenSsl, library};
 
 fn main() -> ExitCode {
@@ -19,14 +25,29 @@ fn main() -> ExitCode {
 }
 
 fn run() -> io::Result<bool> {
-    let numbers: Vec<u64> = env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
-    let [first, count] = numbers.as_slice() else {
-        return Err(io::Error::other("FIRST_SEED COUNT"));
-    };
+    let words: Vec<String> = env::args().skip(1).collect();
+    let numbers: Vec<u64> = words.iter().skip(1).filter_map(|word| word.parse().ok()).collect();
+    match (words.first().map(String::as_str), numbers.as_slice()) {
+        (Some("differences"), [first, count]) => differences(*first, *count),
+        (Some("federation"), sizes) => {
+            federation(if sizes.is_empty() { &[9, 90, 900] } else { sizes });
+            Ok(true)
+        }
+        _ => Err(io::Error::other("differences FIRST_SEED COUNT, or federation [SIZE]...")),
+    }
+}
+
+fn federation(sizes: &[u64]) {
+    for size in sizes {
+        print!("{}", Federation::new(usize::try_from(*size).unwrap_or(usize::MAX)).run(1));
+    }
+}
+
+fn differences(first: u64, count: u64) -> io::Result<bool> {
     let missing = || io::Error::other("there is no OpenSSL 4; run `cargo xtask test tools`");
     let openssl = OpenSsl::start(&env::temp_dir(), &library().ok_or_else(missing)?)?;
     let mut comparison = Comparison::new(openssl);
-    for seed in *first..first.saturating_add(*count) {
+    for seed in first..first.saturating_add(count) {
         comparison.run(seed)?;
     }
     print!("{}", comparison.tally);

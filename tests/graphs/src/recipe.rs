@@ -46,6 +46,8 @@ pub struct Recipe {
     pub distribution_points: Option<Vec<u8>>,
     /// Places for `caIssuers` and `caRepository`.
     pub urls: (Vec<String>, Vec<String>),
+    /// The DER of another `SubjectPublicKeyInfo` than that of the key.
+    pub key_info: Option<Vec<u8>>,
     /// Further extensions: identifier, whether critical, value.
     pub others: Vec<(&'static str, bool, Vec<u8>)>,
 }
@@ -85,7 +87,7 @@ impl Recipe {
             name(&self.issuer),
             sequence(&[time(self.valid.0), time(self.valid.1)]),
             name(&self.subject),
-            key.public_key().spki_der().to_vec(),
+            self.key_info.clone().unwrap_or_else(|| key.public_key().spki_der().to_vec()),
         ];
         if !extensions.is_empty() {
             parts.push(explicit(3, &sequence(&extensions)));

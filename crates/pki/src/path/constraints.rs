@@ -28,17 +28,21 @@ enum Name<'a> {
     Alternative(&'a AlternativeName),
 }
 
-/// Checks every name of a certificate against the constraints of one authority; stops at the first that breaks them.
+/// Checks every name of a certificate against the constraints of one authority, or of the trust in the anchor; stops at the first that breaks them.
 ///
 /// RFC 5280 gathers the constraints of all authorities and then looks whether a name lies in their intersection; to ask
 /// each authority for itself comes to the same, and tells whose constraint was broken.
 pub(super) fn check(
     limits: &NameConstraints,
-    by: &str,
+    by: Option<&Certificate>,
     certificate: &Certificate,
     budget: &mut u32,
 ) -> Option<(Rule, String)> {
+    let of = || {
+        by.map_or("of the trust in its anchor".to_owned(), |by| format!("of <{}>", by.subject()))
+    };
     if limits.has_distances {
+        let by = of();
         let detail =
             format!("is below name constraints with distances {by}, which cannot be evaluated");
         return Some((Rule::NameConstraints, detail));
@@ -55,7 +59,8 @@ pub(super) fn check(
         };
         *budget = rest;
         if let Some(why) = broken(limits, &name) {
-            return Some((Rule::NameConstraints, format!("has {}, which {why} {by}", name.text())));
+            let detail = format!("has {}, which {why} {}", name.text(), of());
+            return Some((Rule::NameConstraints, detail));
         }
     }
     None

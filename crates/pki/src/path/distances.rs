@@ -32,6 +32,13 @@ impl<'a> Distances<'a> {
         }
     }
 
+    /// Walks until every distance up to this one is known.
+    pub(super) fn walk_as_far_as(&mut self, distance: u32) {
+        while self.reached < distance && !self.border.is_empty() {
+            self.walk_on();
+        }
+    }
+
     /// Walks until every distance is known.
     pub(super) fn walk_all(&mut self) {
         while !self.border.is_empty() {
@@ -52,8 +59,8 @@ impl<'a> Distances<'a> {
         let pool = self.pool;
         let next = self.reached + 1;
         for name in std::mem::take(&mut self.border) {
-            for entry in pool.of_issuer(name) {
-                self.note(entry.subject, next);
+            for certified in pool.certified_by(name) {
+                self.note(certified, next);
             }
         }
         self.reached = next;

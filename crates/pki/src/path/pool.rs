@@ -17,9 +17,10 @@ pub struct Pool {
     entries: Vec<Entry>,
     /// Each name once, with its number; those of the base have the lower numbers.
     names: HashMap<DistinguishedName, NameId>,
-    /// Places in `entries`, by the number of the subject and of the issuer; names of the base included.
+    /// Places in `entries`, by the number of the subject; names of the base included.
     by_subject: Vec<Vec<u32>>,
-    by_issuer: Vec<Vec<u32>>,
+    /// Whom an issuer certified, by its number, without doubles in a row: what distances are walked over.
+    certified: Vec<Vec<NameId>>,
     known: HashSet<[u8; 32]>,
     hasher: RandomState,
 }
@@ -31,7 +32,6 @@ pub(super) type NameId = u32;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) certificate: Certificate,
-    pub(super) subject: NameId,
     pub(super) issuer: NameId,
     /// Digest of the subject key identifier, if there is one: comparing ten thousand of them stays cheap.
     pub(super) key_id: Option<u64>,
@@ -64,9 +64,9 @@ impl Pool {
         let key_id = certificate.subject_key_id().map(|id| self.key_id(id));
         self.known.insert(certificate.fingerprint());
         let certificate = certificate.clone();
-        self.entries.push(Entry { certificate, subject, issuer, key_id });
+        self.entries.push(Entry { certificate, issuer, key_id });
         push(&mut self.by_subject, subject, place);
-        push(&mut self.by_issuer, issuer, place);
+        push(&mut self.certified, issuer, subject);
     }
 
     /// Returns the number of certificates, those of the base included.
@@ -98,12 +98,17 @@ impl Pool {
 
     /// Returns the certificates of a subject.
     pub(super) fn of_subject(&self, name: NameId) -> impl Iterator<Item = &Entry> {
-        self.layers().flat_map(move |pool| pool.own(&pool.by_subject, name))
+        self.layers().flat_map(move |pool| pool.own(name))
     }
 
-    /// Returns the certificates that an issuer signed.
-    pub(super) fn of_issuer(&self, name: NameId) -> impl Iterator<Item = &Entry> {
-        self.layers().flat_map(move |pool| pool.own(&pool.by_issuer, name))
+    /// Returns the names that an issuer certified, each perhaps more than once.
+    pub(super) fn certified_by(&self, name: NameId) -> impl Iterator<Item = NameId> {
+        self.layers().flat_map(move |pool| pool.certified_here(name)).copied()
+    }
+
+    fn certified_here(&self, name: NameId) -> &[NameId] {
+        let place = usize::try_from(name).ok();
+        place.and_then(|place| self.certified.get(place)).map_or(&[], Vec::as_slice)
     }
 
     /// Digests a key identifier for comparing with those of entries.
@@ -116,8 +121,8 @@ impl Pool {
         std::iter::successors(Some(self), |pool| pool.base.as_deref())
     }
 
-    fn own<'a>(&'a self, index: &'a [Vec<u32>], name: NameId) -> impl Iterator<Item = &'a Entry> {
-        let places = usize::try_from(name).ok().and_then(|name| index.get(name));
+    fn own(&self, name: NameId) -> impl Iterator<Item = &Entry> {
+        let places = usize::try_from(name).ok().and_then(|name| self.by_subject.get(name));
         let places = places.map_or(&[][..], Vec::as_slice).iter();
         places.filter_map(|place| self.entries.get(usize::try_from(*place).ok()?))
     }
@@ -148,7 +153,9 @@ fn push(index: &mut Vec<Vec<u32>>, name: NameId, place: u32) {
     if index.len() <= name {
         index.resize_with(name + 1, Vec::new);
     }
-    if let Some(places) = index.get_mut(name) {
+    if let Some(places) = index.get_mut(name)
+        && places.last() != Some(&place)
+    {
         places.push(place);
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Search<'a> {
     /// What is known of signers of lists and responses.
     known: Known,
     exhausted: Option<&'static str>,
+    /// Certificates looked at, whether they became candidates or not.
+    looked: u32,
 }
 
 /// One certificate of a partial path.
@@ -58,10 +60,9 @@ struct Cost {
 enum Task {
     /// Validate it: the anchor of this number issued its last certificate.
     Complete { node: usize, anchor: usize },
-    /// Look for issuers of its last certificate that the key identifiers speak for.
-    Extend { node: usize },
-    /// Look for the other issuers of its last certificate.
-    ExtendOddly { node: usize },
+    /// Look for issuers of its last certificate: those that the key identifiers speak for, or else the others; the
+    /// nearest to an anchor of those that are at least so far from one.
+    Extend { node: usize, is_odd: bool, from: u32 },
 }
 
 impl<'a> Search<'a> {
@@ -83,6 +84,7 @@ impl<'a> Search<'a> {
             spent: Spent::default(),
             known,
             exhausted: None,
+            looked: 0,
         }
     }
 
@@ -100,8 +102,7 @@ impl<'a> Search<'a> {
             }
             match task {
                 Task::Complete { node, anchor } => found = self.complete(node, anchor),
-                Task::Extend { node } => self.extend(node, true),
-                Task::ExtendOddly { node } => self.extend(node, false),
+                Task::Extend { node, is_odd, from } => self.extend(node, is_odd, from),
             }
         }
         let known = std::mem::take(&mut self.known);
@@ -145,12 +146,15 @@ impl<'a> Search<'a> {
         let name = self.question.pool.find(certificate.issuer_name());
         let Some(distance) = name.and_then(|name| self.distances.at_least(name)) else { return };
         let cost = cost(length + 1 + penalty + distance.max(1), certificate);
-        self.open.push(Reverse((cost, Task::Extend { node })));
+        self.open.push(Reverse((cost, Task::Extend { node, is_odd: false, from: 0 })));
     }
 
-    /// Makes longer paths from a partial one; first with the issuers that the key identifiers speak for.
-    fn extend(&mut self, place: usize, by_key_id: bool) {
-        let Some(&Node { certificate, length, .. }) = self.nodes.get(place) else { return };
+    /// Makes longer paths from a partial one; first with the issuers that the key identifiers speak for, and of those with
+    /// the nearest to an anchor: a bridge has as many certificates as members, and one of them leads on.
+    fn extend(&mut self, place: usize, is_odd: bool, from: u32) {
+        let Some(&Node { certificate, length, penalty, .. }) = self.nodes.get(place) else {
+            return;
+        };
         let depth = usize::try_from(length).unwrap_or(usize::MAX);
         // One more, and an anchor on top.
         if self.is_dead(place) || depth + 2 > self.question.budget.depth {
@@ -161,38 +165,54 @@ impl<'a> Search<'a> {
         let pool = self.question.pool;
         let Some(name) = pool.find(certificate.issuer_name()) else { return };
         let wanted = certificate.authority_key_id().map(|id| pool.key_id(id));
+        let is_meant = |entry: &Entry| (wanted.is_some() && wanted == entry.key_id) != is_odd;
         let mut others = false;
+        let mut nearest = u32::MAX;
         for entry in pool.of_subject(name) {
-            let fits = wanted.is_some() && wanted == entry.key_id;
-            if fits != by_key_id {
+            self.looked += 1;
+            if is_meant(entry) {
+                let distance = self.distances.at_least(entry.issuer).unwrap_or(u32::MAX);
+                nearest = nearest.min(if distance < from { u32::MAX } else { distance });
+            } else {
                 others = true;
+            }
+        }
+        let mut later = |is_odd, from, more: u32| {
+            let cost = cost((length + 2 + penalty).saturating_add(more), certificate);
+            self.open.push(Reverse((cost, Task::Extend { node: place, is_odd, from })));
+        };
+        if others && !is_odd && from == 0 {
+            later(true, 0, self.distances.at_least(name).unwrap_or(0).max(1));
+        }
+        if nearest == u32::MAX {
+            return;
+        }
+        later(is_odd, nearest + 1, nearest + 1);
+        // What is no farther is now known exactly, so that nothing is taken twice.
+        self.distances.walk_as_far_as(nearest);
+        for entry in pool.of_subject(name).filter(|entry| is_meant(entry)) {
+            if self.distances.at_least(entry.issuer) != Some(nearest) {
                 continue;
             }
-            if self.spent.candidates >= self.question.budget.candidates {
+            if self.spent.candidates >= self.question.budget.candidates || self.looked > MAX_LOOKED
+            {
                 self.exhausted = Some("candidates");
                 return;
             }
             // RFC 5280 section 4.2.1.1: the identifier helps to choose and decides nothing.
             let odd = match (wanted, entry.key_id) {
-                _ if fits => 0,
+                _ if !is_odd => 0,
                 (Some(_), Some(_)) => 3,
                 _ => 1,
             };
             self.add(place, entry, odd);
-        }
-        if others && by_key_id {
-            let Some(node) = self.nodes.get(place) else { return };
-            let distance = self.distances.at_least(name).unwrap_or(0).max(1);
-            let cost = cost(node.length + 2 + node.penalty + distance, certificate);
-            self.open.push(Reverse((cost, Task::ExtendOddly { node: place })));
         }
     }
 
     /// Adds a candidate on top of a partial path, if it leads on.
     fn add(&mut self, below: usize, entry: &'a Entry, odd: u32) {
         let certificate = &entry.certificate;
-        let leads_on = self.distances.at_least(entry.issuer).is_some();
-        if !leads_on || self.is_anchor(certificate) || self.is_loop(below, certificate) {
+        if self.is_anchor(certificate) || self.is_loop(below, certificate) {
             return;
         }
         self.spent.candidates += 1;
@@ -240,13 +260,16 @@ impl<'a> Search<'a> {
                 break;
             }
         }
-        // What was thought to be near may lead nowhere: from now on the distances must be exact.
-        self.distances.walk_all();
         let mut attempt = self.validate(path);
         if attempt.holds() {
             revoke::check(self.question, anchor, &mut attempt, &mut self.known, &mut self.spent);
         }
-        self.keep(attempt)
+        let found = self.keep(attempt);
+        if found.is_none() {
+            // What was thought to be near may lead nowhere: from now on the distances must be exact.
+            self.distances.walk_all();
+        }
+        found
     }
 
     pub(super) fn validate(&mut self, path: Path<'_>) -> Attempt {
@@ -343,5 +366,7 @@ fn cost(certificates: u32, certificate: &Certificate) -> Cost {
 const FLAW: u32 = 1_000;
 /// Failed attempts that are kept.
 const MAX_KEPT: usize = 16;
+/// Certificates looked at when issuers are looked for; a few nanoseconds each.
+const MAX_LOOKED: u32 = 4_000_000;
 /// Attempts that fail by themselves that are looked at once there is nothing better.
 const MAX_EXPLAINED: usize = 4;

@@ -165,16 +165,15 @@ impl<'a> Validation<'a> {
 
     fn check_names(&mut self, certificate: &Certificate, step: &mut Step) {
         let limits = self.path.anchor.map(|anchor| &anchor.constraints.names.0);
-        let of_anchor = limits.map(|limits| (limits, "of the trust in its anchor".to_owned()));
+        let of_anchor = limits.map(|limits| (limits, None));
         let of_authorities = self.constrained_by.iter().filter_map(|authority| {
-            let limits = authority.extensions().name_constraints.as_ref()?;
-            Some((limits, format!("of <{}>", authority.subject())))
+            Some((authority.extensions().name_constraints.as_ref()?, Some(*authority)))
         });
         let mut budget = self.question.budget.comparisons.saturating_sub(self.spent.comparisons);
         let before = budget;
         let mut broken = None;
         for (limits, by) in of_anchor.into_iter().chain(of_authorities) {
-            broken = constraints::check(limits, &by, certificate, &mut budget);
+            broken = constraints::check(limits, by, certificate, &mut budget);
             if broken.is_some() {
                 break;
             }

@@ -177,3 +177,24 @@ fn old_and_new_keys_of_an_authority_lead_to_each_other() {
         assert_eq!(answer.path.steps.len(), 3);
     }
 }
+
+#[test]
+fn a_bridge_is_crossed_without_a_look_at_every_member() {
+    let bridges = ["Bridge 0", "Bridge 1"].map(Party::new);
+    let members: Vec<_> = (0..40).map(|number| Party::new(&format!("Member {number}"))).collect();
+    let mut pool = Pool::new();
+    for (number, member) in members.iter().enumerate() {
+        let bridge = &bridges[number % 2];
+        pool.add(&bridge.vouch(member));
+        pool.add(&member.vouch(bridge));
+    }
+    for (one, other) in [(0, 1), (1, 0)] {
+        pool.add(&bridges[one].vouch(&bridges[other]));
+    }
+    let target = members[1].issue(&leaf("alice"), &Party::new("alice"));
+    let trust = Trust::anchors(std::slice::from_ref(&members[0].own));
+    let answer = ask(&target, &pool, &trust, &Verifier::new());
+    assert!(answer.is_trusted() && answer.path.steps.len() == 5, "{answer}");
+    // The certificates of the path, though twenty members and a bridge vouch for each bridge.
+    assert!(answer.spent.candidates == 3 && answer.spent.signatures == 4, "{:?}", answer.spent);
+}
