@@ -180,13 +180,12 @@ impl Lender<'_> {
         };
         let known = Known {
             signers: std::mem::take(&mut self.known.signers),
-            missing: std::mem::take(&mut self.known.missing),
+            missing: Vec::new(),
             asked: [self.known.asked.as_slice(), &[signer.fingerprint()]].concat(),
             is_target_exempt,
         };
         let (answer, known) = Search::within(&nested, known).run();
         self.known.signers = known.signers;
-        self.known.missing = known.missing;
         self.spent.add(&answer.spent);
         for missing in &answer.missing {
             if self.known.missing.len() < MAX_MISSING && !self.known.missing.contains(missing) {

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use crate::certificate::Certificate;
-use crate::path::answer::{Answer, Asked, Attempt, Spent, Step};
+use crate::path::answer::{Answer, Asked, Attempt, Missing, Spent, Step};
 use crate::path::distances::Distances;
 use crate::path::pool::Entry;
 use crate::path::question::Question;
@@ -105,8 +105,9 @@ impl<'a> Search<'a> {
                 Task::Extend { node, is_odd, from } => self.extend(node, is_odd, from),
             }
         }
-        let known = std::mem::take(&mut self.known);
-        (self.answer(found), known)
+        let mut known = std::mem::take(&mut self.known);
+        let lacking = std::mem::take(&mut known.missing);
+        (self.answer(found, lacking), known)
     }
 
     /// The target may be an anchor, or its key pinned: then there is nothing to search.
@@ -289,7 +290,8 @@ impl<'a> Search<'a> {
         None
     }
 
-    fn answer(mut self, found: Option<Attempt>) -> Answer {
+    /// Makes the answer; `lacking` is what signers of lists and responses lack.
+    fn answer(mut self, found: Option<Attempt>, lacking: Vec<Missing>) -> Answer {
         let is_found = found.is_some();
         let mut missing = if is_found { Vec::new() } else { explain::missing(self.question) };
         let (outcome, path) = match found {
@@ -300,8 +302,7 @@ impl<'a> Search<'a> {
         let settings = &self.question.trust.revocation.settings;
         missing.extend(explain::missing_evidence(&path, settings));
         if path.is_revocation_unknown() {
-            // Whoever signed lists and responses may lack something too.
-            missing.append(&mut self.known.missing);
+            missing.extend(lacking);
         }
         let exhausted = self.exhausted.filter(|_| !is_found);
         let Question { purpose, address, at, .. } = *self.question;
