@@ -1,5 +1,5 @@
 //! `cert validate --fetch` against servers that somebody else wrote: Python's web server, OpenSSL's OCSP responder and
-//! OpenLDAP.
+//! slapd, the directory server of Debian.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -133,7 +133,7 @@ fn responder(folder: &Path, program: &str) -> Server {
     Server { process, port: port.expect("it says its port") }
 }
 
-/// OpenLDAP with one entry that has these attributes, from files.
+/// A slapd with one entry that has these attributes, from files.
 fn directory(folder: &Path, attributes: &[(&str, &str)]) -> Server {
     let port = Port::pick();
     let settings = "include /etc/ldap/schema/core.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
