@@ -191,6 +191,21 @@ impl Certificate {
         self.0.extensions.basic_constraints.is_some_and(|constraints| constraints.ca)
     }
 
+    /// Returns how many authorities may be below this one, if it is one and there is a limit (RFC 5280 section 4.2.1.9).
+    pub fn path_length(&self) -> Option<u32> {
+        self.0.extensions.basic_constraints.and_then(|constraints| constraints.path_length)
+    }
+
+    /// Returns the pairs of a policy of the issuer and the policy of the subject that is taken for it, sorted (RFC 5280
+    /// section 4.2.1.5).
+    pub fn policy_mappings(&self) -> Vec<(String, String)> {
+        let pairs = self.0.extensions.policy_mappings.iter();
+        let mut pairs: Vec<_> =
+            pairs.map(|(ours, theirs)| (ours.to_string(), theirs.to_string())).collect();
+        pairs.sort();
+        pairs
+    }
+
     /// Returns true if subject and issuer are the same name (RFC 5280 section 3.2).
     pub fn is_self_issued(&self) -> bool {
         self.0.subject == self.0.issuer

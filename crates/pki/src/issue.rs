@@ -10,13 +10,16 @@ use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::extension::{ExtendedKeyUsage, KeyUsage};
 use crate::name::{AlternativeName, COMMON_NAME, DistinguishedName, ORGANIZATION};
+use crate::path::NameLimits;
 
 mod crl;
+mod cross;
 mod encode;
 #[cfg(test)]
 mod tests;
 
 pub use crl::{Reason, Revoked, crl};
+pub use cross::{Crossing, bridge, cross, except, within};
 
 /// An organisation: its name and the mail domains it answers for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub struct Authority<'a> {
 }
 
 /// Everything a certificate says, apart from its issuer, key and serial number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Profile {
     /// The subject.
     pub subject: DistinguishedName,
@@ -55,8 +58,29 @@ pub struct Profile {
     pub policies: Vec<String>,
     /// Where the revocation list is found.
     pub crl_urls: Vec<String>,
+    /// Where certificates of the issuer are found (`caIssuers`).
+    pub issuer_urls: Vec<String>,
+    /// Where certificates that the subject issued are found (`caRepository`).
+    pub repository_urls: Vec<String>,
     /// Object identifiers of the ciphers that the subject's software reads, the best first (RFC 4262).
     pub reads: Vec<String>,
+    /// What binds the authorities and certificates below this authority.
+    pub limits: Limits,
+}
+
+/// What an authority allows the authority that it certifies (RFC 5280 sections 4.2.1.5, 4.2.1.10, 4.2.1.11, 4.2.1.14).
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// The names that it and those below it may give.
+    pub names: NameLimits,
+    /// Pairs of a policy of the issuer and the policy of the subject that is taken for it.
+    pub policy_mappings: Vec<(String, String)>,
+    /// After so many more certificates the path must be valid for a policy.
+    pub require_explicit_policy: Option<u8>,
+    /// After so many more certificates no policy may be mapped.
+    pub inhibit_policy_mapping: Option<u8>,
+    /// After so many more certificates `anyPolicy` is no policy.
+    pub inhibit_any_policy: Option<u8>,
 }
 
 impl Organisation {
@@ -113,7 +137,7 @@ impl Organisation {
     }
 }
 
-/// Issues the organisation's own authority: self-signed, 10 years, no authority below it.
+/// Issues the organisation's own authority: self-signed, 10 years.
 pub fn ca(
     organisation: &Organisation,
     key: &PrivateKey,
@@ -205,12 +229,9 @@ pub fn tls_server(
             .collect(),
         key_usage: Some(usage),
         extended_key_usage: vec![ExtendedKeyUsage::ServerAuth],
-        authority: None,
         not_before: at - LEEWAY,
         not_after: at + TERM,
-        policies: Vec::new(),
-        crl_urls: Vec::new(),
-        reads: Vec::new(),
+        ..Profile::default()
     };
     self_signed(&profile, key, serial)
 }
@@ -251,15 +272,12 @@ pub fn self_signed(
 fn authority_profile(subject: DistinguishedName, at: i64) -> Profile {
     Profile {
         subject,
-        alternative_names: Vec::new(),
         key_usage: Some(KeyUsage::KEY_CERT_SIGN.and(KeyUsage::CRL_SIGN)),
-        extended_key_usage: Vec::new(),
-        authority: Some(Some(0)),
+        // No path length: below it may come a bridge, and members of that.
+        authority: Some(None),
         not_before: at - LEEWAY,
         not_after: at + 10 * YEAR,
-        policies: Vec::new(),
-        crl_urls: Vec::new(),
-        reads: Vec::new(),
+        ..Profile::default()
     }
 }
 
@@ -275,12 +293,9 @@ fn gateway_profile(
         alternative_names: organisation.gateway_names(authority),
         key_usage: Some(usage),
         extended_key_usage: vec![ExtendedKeyUsage::EmailProtection],
-        authority: None,
         not_before: at - LEEWAY,
         not_after: at + TERM,
-        policies: Vec::new(),
-        crl_urls: Vec::new(),
-        reads: Vec::new(),
+        ..Profile::default()
     })
 }
 

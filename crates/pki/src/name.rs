@@ -146,6 +146,21 @@ impl DistinguishedName {
     }
 }
 
+impl Default for DistinguishedName {
+    /// The name without attributes, which a subject may have whose names are all alternative ones.
+    fn default() -> Self {
+        let mut hasher = DefaultHasher::new();
+        Vec::<Vec<(ObjectIdentifier, Vec<u8>)>>::new().hash(&mut hasher);
+        Self {
+            der: vec![0x30, 0],
+            text: String::new(),
+            prepared: Vec::new(),
+            digest: hasher.finish(),
+            emails: Vec::new(),
+        }
+    }
+}
+
 impl PartialEq for DistinguishedName {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest && (self.der == other.der || self.prepared == other.prepared)

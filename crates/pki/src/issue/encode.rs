@@ -7,10 +7,12 @@ use const_oid::ObjectIdentifier;
 use der::asn1::{Any, BitString, Ia5String, OctetString, OctetStringRef};
 use der::{DateTime, Decode, Encode, Sequence};
 use x509_cert::ext::pkix::certpolicy::PolicyInformation;
+use x509_cert::ext::pkix::constraints::name::{GeneralSubtree, NameConstraints};
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, CertificatePolicies, CrlDistributionPoints, SubjectAltName,
+    AccessDescription, AuthorityKeyIdentifier, CertificatePolicies, CrlDistributionPoints,
+    PolicyMapping, SubjectAltName,
 };
 use x509_cert::ext::{Extension, Extensions};
 use x509_cert::name::Name;
@@ -20,11 +22,13 @@ use x509_cert::time::{Time, Validity};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::extension::{
-    AUTHORITY_KEY_ID, BASIC_CONSTRAINTS, BasicConstraints, CERTIFICATE_POLICIES,
-    CRL_DISTRIBUTION_POINTS, EXTENDED_KEY_USAGE, ExtendedKeyUsage, KEY_USAGE, KeyUsage,
-    SMIME_CAPABILITIES, SUBJECT_ALT_NAME, SUBJECT_KEY_ID,
+    AUTHORITY_INFORMATION, AUTHORITY_KEY_ID, BASIC_CONSTRAINTS, BasicConstraints, CA_ISSUERS,
+    CA_REPOSITORY, CERTIFICATE_POLICIES, CRL_DISTRIBUTION_POINTS, EXTENDED_KEY_USAGE,
+    ExtendedKeyUsage, INHIBIT_ANY_POLICY, KEY_USAGE, KeyUsage, NAME_CONSTRAINTS,
+    POLICY_CONSTRAINTS, POLICY_MAPPINGS, SMIME_CAPABILITIES, SUBJECT_ALT_NAME, SUBJECT_INFORMATION,
+    SUBJECT_KEY_ID,
 };
-use crate::issue::Profile;
+use crate::issue::{Limits, Profile};
 use crate::name::AlternativeName;
 
 /// `TBSCertificate`; version is always 3. Names and keys are copied byte for byte, which is why they are [`Any`].
@@ -191,6 +195,15 @@ fn extensions(
             &distribution_points(&profile.crl_urls)?,
         )?);
     }
+    for (kind, method, urls) in [
+        (AUTHORITY_INFORMATION, CA_ISSUERS, &profile.issuer_urls),
+        (SUBJECT_INFORMATION, CA_REPOSITORY, &profile.repository_urls),
+    ] {
+        if !urls.is_empty() {
+            extensions.push(extension(kind, false, &places(method, urls)?)?);
+        }
+    }
+    limits(&profile.limits, &mut extensions)?;
     if !profile.reads.is_empty() {
         let list =
             profile.reads.iter().map(|oid| ObjectIdentifier::new(oid).map(|id| Capability { id }));
@@ -198,6 +211,65 @@ fn extensions(
         extensions.push(extension(SMIME_CAPABILITIES, false, &list)?);
     }
     Ok(extensions)
+}
+
+/// Writes what binds those below; critical where RFC 5280 sections 4.2.1.5, 10, 11 and 14 say so.
+fn limits(limits: &Limits, extensions: &mut Extensions) -> der::Result<()> {
+    if !limits.names.is_empty() {
+        let names = &limits.names.0;
+        let value = NameConstraints {
+            permitted_subtrees: subtrees(&names.permitted)?,
+            excluded_subtrees: subtrees(&names.excluded)?,
+        };
+        extensions.push(extension(NAME_CONSTRAINTS, true, &value)?);
+    }
+    if !limits.policy_mappings.is_empty() {
+        let pair = |(ours, theirs): &(String, String)| {
+            der::Result::Ok(PolicyMapping {
+                issuer_domain_policy: ObjectIdentifier::new(ours)?,
+                subject_domain_policy: ObjectIdentifier::new(theirs)?,
+            })
+        };
+        let pairs = limits.policy_mappings.iter().map(pair).collect::<der::Result<Vec<_>>>()?;
+        extensions.push(extension(POLICY_MAPPINGS, true, &pairs)?);
+    }
+    if limits.require_explicit_policy.is_some() || limits.inhibit_policy_mapping.is_some() {
+        let value = PolicyConstraints {
+            require_explicit_policy: limits.require_explicit_policy,
+            inhibit_policy_mapping: limits.inhibit_policy_mapping,
+        };
+        extensions.push(extension(POLICY_CONSTRAINTS, true, &value)?);
+    }
+    if let Some(after) = limits.inhibit_any_policy {
+        extensions.push(extension(INHIBIT_ANY_POLICY, true, &after)?);
+    }
+    Ok(())
+}
+
+/// `PolicyConstraints` (RFC 5280 section 4.2.1.11).
+#[derive(Sequence)]
+struct PolicyConstraints {
+    #[asn1(context_specific = "0", optional = "true", tag_mode = "IMPLICIT")]
+    require_explicit_policy: Option<u8>,
+    #[asn1(context_specific = "1", optional = "true", tag_mode = "IMPLICIT")]
+    inhibit_policy_mapping: Option<u8>,
+}
+
+/// `GeneralSubtrees`; absent when empty.
+fn subtrees(names: &[AlternativeName]) -> der::Result<Option<Vec<GeneralSubtree>>> {
+    let subtree = |name| {
+        der::Result::Ok(GeneralSubtree { base: general_name(name)?, minimum: 0, maximum: None })
+    };
+    let trees = names.iter().map(subtree).collect::<der::Result<Vec<_>>>()?;
+    Ok((!trees.is_empty()).then_some(trees))
+}
+
+fn places(method: ObjectIdentifier, urls: &[String]) -> der::Result<Vec<AccessDescription>> {
+    let place = |url: &String| {
+        let access_location = GeneralName::UniformResourceIdentifier(Ia5String::new(url)?);
+        Ok(AccessDescription { access_method: method, access_location })
+    };
+    urls.iter().map(place).collect()
 }
 
 /// `SMIMECapability` without parameters (RFC 8551 section 2.5.2).

@@ -130,7 +130,7 @@ pub struct AnchorConstraints {
 
 /// Names that an authority may and may not give (RFC 5280 section 4.2.1.10).
 #[derive(Clone, Debug, Default)]
-pub struct NameLimits(pub(super) NameConstraints);
+pub struct NameLimits(pub(crate) NameConstraints);
 
 /// What one answer may cost; the certificates come from whoever sent the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

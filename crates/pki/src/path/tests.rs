@@ -59,7 +59,7 @@ fn leaf(name: &str) -> Profile {
         not_after: AT + 86_400,
         policies: Vec::new(),
         crl_urls: Vec::new(),
-        reads: Vec::new(),
+        ..Profile::default()
     }
 }
 

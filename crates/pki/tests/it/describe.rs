@@ -48,7 +48,6 @@ fn a_certificate_is_told_in_a_column() {
             "  key usage           keyCertSign",
             "                      cRLSign",
             "  authority           yes",
-            "  path length         0",
         ]
     );
     assert!(shown.contains(&ca.fingerprint_sha256()));

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use chancery_crypto::{KeyKind, PrivateKey};
 use chancery_fault::Coded;
-use chancery_pki::issue::{self, Authority, Reason, Revoked};
+use chancery_pki::issue::{self, Authority, Crossing, Limits, Reason, Revoked};
 use chancery_pki::{AlternativeName, Certificate, Organisation, key_file, pem};
 use tempfile::TempDir;
 
@@ -89,7 +89,9 @@ fn openssl_prints_the_names_and_limits() {
     );
     let text = stdout(&issued.openssl(&["x509", "-noout", "-text", "-in", "ca.pem"]));
     assert!(
-        text.contains("X509v3 Basic Constraints: critical") && text.contains("CA:TRUE, pathlen:0")
+        text.contains("X509v3 Basic Constraints: critical")
+            && text.contains("CA:TRUE")
+            && !text.contains("pathlen")
     );
     let serial = stdout(&issued.openssl(&["x509", "-noout", "-serial", "-in", "ca.pem"]));
     assert_eq!(
@@ -198,6 +200,72 @@ fn the_tls_certificate_is_for_its_host() {
 }
 
 #[test]
+fn openssl_follows_cross_certificates_within_their_names() {
+    let acme = Issued::new(KeyKind::EcP256, AT);
+    let (bridge_key, globex_key) = (
+        PrivateKey::generate(KeyKind::EcP256).unwrap(),
+        PrivateKey::generate(KeyKind::EcP256).unwrap(),
+    );
+    let url = "http://bridge.example/issued-by.p7c";
+    let bridge = issue::bridge("Sky Bridge", url, &bridge_key, AT, [1; 20]).unwrap();
+    let globex = Organisation::new("Globex", ["globex.example"]).unwrap();
+    let globex_ca = issue::ca(&globex, &globex_key, AT, [1; 20]).unwrap();
+    let link = |names, subject: &Certificate, issuer: &Authority<'_>, path_length| {
+        let crossing = Crossing {
+            limits: Limits {
+                names,
+                policy_mappings: vec![("1.2.1.1".to_owned(), "1.3.1.1".to_owned())],
+                require_explicit_policy: Some(9),
+                inhibit_policy_mapping: Some(2),
+                inhibit_any_policy: Some(2),
+            },
+            path_length: Some(path_length),
+            policies: vec!["1.2.1.1".to_owned()],
+            crl_urls: vec!["http://bridge.example/bridge.crl".to_owned()],
+            issuer_urls: vec!["http://bridge.example/issued-to.p7c".to_owned()],
+            ..Crossing::rollover(subject)
+        };
+        issue::cross(&crossing, issuer, AT, [4; 20]).unwrap()
+    };
+    let domains = |name: &str| vec![name.to_owned()];
+    let own = Authority { key: &acme.ca_key, certificate: &acme.ca };
+    let up = link(issue::except(&domains("acme.example"), &[]).unwrap(), &bridge, &own, 2);
+    let hub = Authority { key: &bridge_key, certificate: &bridge };
+    let down = link(issue::within(&domains("globex.example")).unwrap(), &globex_ca, &hub, 1);
+    let write = |name: &str, text: &str| fs::write(acme.folder.path().join(name), text).unwrap();
+    write("between.pem", &(up.to_pem() + &down.to_pem()));
+    let authority = Authority { key: &globex_key, certificate: &globex_ca };
+    for (domain, is_reached) in [("globex.example", true), ("acme.example", false)] {
+        let organisation = Organisation::new("Globex", [domain]).unwrap();
+        let key = globex_key.public_key();
+        let gateway = issue::organisation_signing(&organisation, &authority, key, AT, [5; 20]);
+        write("gateway.pem", &gateway.unwrap().to_pem());
+        let at = AT.to_string();
+        let verify = ["verify", "-x509_strict", "-attime", &at, "-CAfile", "ca.pem", "-untrusted"];
+        let output = acme.openssl(&[&verify[..], &["between.pem", "gateway.pem"]].concat());
+        assert_eq!(output.status.success(), is_reached, "{domain}: {output:?}");
+        let refused = String::from_utf8_lossy(&output.stderr).contains("subtree violation");
+        assert_eq!(refused, !is_reached, "{domain}: {output:?}");
+    }
+    write("down.pem", &down.to_pem());
+    let text = stdout(&acme.openssl(&["x509", "-noout", "-text", "-in", "down.pem"]));
+    for line in [
+        "X509v3 Name Constraints: critical",
+        "email:globex.example",
+        "IP:0.0.0.0/0.0.0.0",
+        "CA:TRUE, pathlen:1",
+        "X509v3 Policy Mappings: critical",
+        "1.2.1.1:1.3.1.1",
+        "Require Explicit Policy:9, Inhibit Policy Mapping:2",
+        "X509v3 Inhibit Any Policy: critical",
+        "CA Issuers - URI:http://bridge.example/issued-to.p7c",
+        "URI:http://bridge.example/bridge.crl",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
 fn policies_and_distribution_points_are_written() {
     let issued = Issued::new(KeyKind::EcP256, AT);
     let authority = Authority { key: &issued.ca_key, certificate: &issued.ca };
@@ -212,7 +280,7 @@ fn policies_and_distribution_points_are_written() {
         not_after: AT + 86_400,
         policies: vec!["2.23.140.1.5.1.1".to_owned()],
         crl_urls: vec!["http://crl.acme.example/ca.crl".to_owned()],
-        reads: Vec::new(),
+        ..issue::Profile::default()
     };
     let certificate = issue::certificate(&profile, &authority, key.public_key(), [5; 20]).unwrap();
     fs::write(issued.folder.path().join("alice.pem"), certificate.to_pem()).unwrap();

@@ -280,7 +280,7 @@ fn a_responder_of_openssl_needs_the_authority_to_make_it_one() {
             not_after: AT + 3000 * DAY,
             policies: Vec::new(),
             crl_urls: Vec::new(),
-            reads: Vec::new(),
+            ..Profile::default()
         };
         let responder = issue::certificate(&profile, &authority, key.public_key(), [0x33; 20]);
         desk.write("responder.pem", &responder.unwrap().to_pem());

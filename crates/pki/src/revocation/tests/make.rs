@@ -413,6 +413,6 @@ fn profile(name: &str) -> Profile {
         not_after: AT + 1000 * DAY,
         policies: Vec::new(),
         crl_urls: Vec::new(),
-        reads: Vec::new(),
+        ..Profile::default()
     }
 }
