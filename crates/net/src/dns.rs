@@ -74,6 +74,8 @@ pub struct Zone {
     pub mx: BTreeMap<String, Vec<MailServer>>,
     /// Addresses by host; a port other than 0 replaces the port asked for.
     pub hosts: BTreeMap<String, Vec<SocketAddr>>,
+    /// TXT records by name.
+    pub texts: BTreeMap<String, Vec<String>>,
     /// Names whose lookup fails for now.
     pub broken: Vec<String>,
 }
@@ -133,6 +135,25 @@ impl Resolver {
         Ok(servers)
     }
 
+    /// Returns the texts of the TXT records at a name, each with its strings put together (RFC 1035 section 3.3.14); texts
+    /// that are not UTF-8 are left out.
+    pub async fn texts(&self, name: &str) -> Result<Vec<String>, Error> {
+        let name = normal(name);
+        match self {
+            Self::Fixed(zone) => zone.texts(&name),
+            Self::Dns(resolver) => match resolver.lookup(absolute(&name), RecordType::TXT).await {
+                Ok(lookup) => {
+                    let records = lookup.answers().iter().take(MAX_TEXTS);
+                    Ok(records.filter_map(|record| text(&record.data)).collect())
+                }
+                Err(error) => match negative(&name, &error)? {
+                    Negative::NoDomain => Err(Error::NoSuchDomain { name }),
+                    Negative::NoRecords => Ok(Vec::new()),
+                },
+            },
+        }
+    }
+
     /// Returns the addresses of `host` with `port`, IPv6 and IPv4 in turn.
     pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
         if let Ok(address) = host.parse::<IpAddr>() {
@@ -170,6 +191,12 @@ impl Zone {
             _ => *address,
         };
         Ok(addresses.iter().map(with_port).collect())
+    }
+
+    fn texts(&self, name: &str) -> Result<Vec<String>, Error> {
+        self.check(name)?;
+        let texts = self.texts.get(name).cloned();
+        texts.ok_or_else(|| Error::NoSuchDomain { name: name.to_owned() })
     }
 
     fn check(&self, name: &str) -> Result<(), Error> {
@@ -210,6 +237,13 @@ fn mail_server(data: &RData) -> Option<MailServer> {
         RData::MX(mx) => {
             Some(MailServer { preference: mx.preference, host: normal(&mx.exchange.to_ascii()) })
         }
+        _ => None,
+    }
+}
+
+fn text(data: &RData) -> Option<String> {
+    match data {
+        RData::TXT(txt) => String::from_utf8(txt.txt_data.concat()).ok(),
         _ => None,
     }
 }
@@ -284,6 +318,8 @@ fn address_literal(domain: &str) -> Option<IpAddr> {
     }
 }
 
+/// TXT records looked at; names of services have one or two.
+const MAX_TEXTS: usize = 100;
 /// Mail servers looked at; a domain with more gains nothing but our time.
 const MAX_SERVERS: usize = 20;
 
@@ -308,6 +344,7 @@ mod tests {
                 ("dot.example".to_owned(), vec![server(0, "")]),
             ]),
             hosts: BTreeMap::from([("bare.example".to_owned(), vec![address])]),
+            texts: BTreeMap::from([("t.example".to_owned(), vec!["one".to_owned()])]),
             broken: vec!["broken.example".to_owned()],
         };
         let resolver = Resolver::fixed(zone);
@@ -328,6 +365,9 @@ mod tests {
                 "{null}"
             );
         }
+        assert_eq!(resolver.texts("T.example.").await.unwrap(), ["one"]);
+        assert!(matches!(resolver.texts("no.example").await, Err(Error::NoSuchDomain { .. })));
+        assert!(matches!(resolver.texts("broken.example").await, Err(Error::Temporary { .. })));
         assert!(matches!(
             resolver.mail_servers("no.example").await,
             Err(Error::NoSuchDomain { .. })
