@@ -65,6 +65,16 @@ pub struct Contents {
     pub expires: i64,
 }
 
+/// Returns the fingerprint of an authority with a name; a card's is of this kind.
+pub fn fingerprint(name: &str, authority: &Certificate) -> String {
+    fingerprint::of(name, authority.spki())
+}
+
+/// Returns true if somebody typed this fingerprint; case, spaces and the digits that look like letters do not count.
+pub fn is_fingerprint(typed: &str, actual: &str) -> bool {
+    fingerprint::normalised(typed) == fingerprint::normalised(actual)
+}
+
 impl Card {
     /// Writes and signs a card, and reads it back as a partner would, so that no card leaves that would be refused.
     pub fn write(contents: &Contents, signer: &Signer) -> Result<String, Error> {
@@ -115,7 +125,7 @@ impl Card {
     /// Returns true if somebody typed this card's fingerprint; case, spaces and the digits that look like letters do
     /// not count.
     pub fn has_fingerprint(&self, typed: &str) -> bool {
-        fingerprint::normalised(typed) == fingerprint::normalised(&self.fingerprint())
+        is_fingerprint(typed, &self.fingerprint())
     }
 
     /// Returns what the organisation calls itself.

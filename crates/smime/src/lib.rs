@@ -77,6 +77,7 @@
 
 #![warn(clippy::indexing_slicing)]
 
+pub mod bridge;
 pub mod card;
 
 pub mod danger;
