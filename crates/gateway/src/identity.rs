@@ -93,8 +93,13 @@ impl Identity {
 
     /// Returns true if the master key is the one that the keys are sealed under.
     pub fn is_sealed_under(store: &Store, master: &MasterKey) -> Result<bool> {
-        let row = active(store, KeyPurpose::Ca)?;
-        Ok(secret(master, &row).is_ok())
+        // A bridge without a gateway has no authority of its own.
+        for purpose in [KeyPurpose::Ca, KeyPurpose::Bridge] {
+            if let Some(row) = store.keys(purpose)?.first() {
+                return Ok(secret(master, row).is_ok());
+            }
+        }
+        Err(missing(KeyPurpose::Ca.name()))
     }
 
     /// Reads and unseals the TLS key that `create` made: certificate (DER) and key (PKCS#8).
@@ -195,7 +200,7 @@ fn active(store: &Store, purpose: KeyPurpose) -> Result<KeyRow> {
 /// Returns the key in use for a purpose, and those before it that were not destroyed.
 fn whole(store: &Store, purpose: KeyPurpose) -> Result<(KeyRow, Vec<KeyRow>)> {
     let mut rows = store.keys(purpose)?.into_iter();
-    let current = rows.next().filter(|row| row.active).ok_or_else(|| missing(name(purpose)))?;
+    let current = rows.next().filter(|row| row.active).ok_or_else(|| missing(purpose.name()))?;
     Ok((current, rows.filter(|row| !row.is_destroyed()).collect()))
 }
 
@@ -204,33 +209,17 @@ fn certificates(current: &KeyRow, old: &[KeyRow]) -> Result<Vec<Certificate>> {
 }
 
 fn certificate(row: &KeyRow) -> Result<Certificate> {
-    Certificate::from_der(&row.certificate).map_err(|e| cannot(name(row.purpose), &e))
+    Certificate::from_der(&row.certificate).map_err(|e| cannot(row.purpose.name(), &e))
 }
 
 fn open(master: &MasterKey, row: &KeyRow) -> Result<PrivateKey> {
     let secret = secret(master, row)?;
-    PrivateKey::from_pkcs8_der(&secret).map_err(|e| cannot(name(row.purpose), &e))
+    PrivateKey::from_pkcs8_der(&secret).map_err(|e| cannot(row.purpose.name(), &e))
 }
 
 fn secret(master: &MasterKey, row: &KeyRow) -> Result<Zeroizing<Vec<u8>>> {
-    let context = context(row.purpose, &row.certificate);
-    seal::open(master, &context, &row.sealed_key).map_err(|e| cannot(name(row.purpose), &e))
-}
-
-/// Binds a sealed key to its purpose and certificate, so that rows cannot be exchanged.
-fn context(purpose: KeyPurpose, certificate: &[u8]) -> Vec<u8> {
-    let mut context = format!("key:{}:", name(purpose)).into_bytes();
-    context.extend_from_slice(DigestAlgorithm::Sha256.digest(certificate).as_ref());
-    context
-}
-
-fn name(purpose: KeyPurpose) -> &'static str {
-    match purpose {
-        KeyPurpose::Ca => "authority",
-        KeyPurpose::Encryption => "encryption",
-        KeyPurpose::Signing => "signing",
-        KeyPurpose::Tls => "TLS",
-    }
+    let context = row.purpose.seal_context(&row.certificate);
+    seal::open(master, &context, &row.sealed_key).map_err(|e| cannot(row.purpose.name(), &e))
 }
 
 fn missing(purpose: &'static str) -> Error {

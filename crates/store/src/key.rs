@@ -54,6 +54,8 @@ pub struct KeyRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyPurpose {
+    /// Signs what a bridge says of its members.
+    Bridge,
     /// Signs the organisation's certificates.
     Ca,
     /// Opens mail.
@@ -68,11 +70,7 @@ impl Store {
     /// Stores keys in one commit and returns their numbers; an active key takes the place of the one before.
     pub async fn put_keys(&self, keys: Vec<NewKey>, act: Act) -> Result<Vec<i64>> {
         self.database
-            .write("store keys", Vec::new(), move |write| {
-                let ids = keys.iter().map(|key| insert(write, key, &act)).collect();
-                grow_version(write)?;
-                ids
-            })
+            .write("store keys", Vec::new(), move |write| insert_all(write, &keys, &act))
             .await
     }
 
@@ -164,6 +162,15 @@ impl KeyRow {
     }
 }
 
+/// Stores keys, if there are any, and returns their numbers.
+pub(crate) fn insert_all(write: &Write<'_>, keys: &[NewKey], act: &Act) -> Result<Vec<i64>> {
+    let ids = keys.iter().map(|key| insert(write, key, act)).collect();
+    if !keys.is_empty() {
+        grow_version(write)?;
+    }
+    ids
+}
+
 fn insert(write: &Write<'_>, key: &NewKey, act: &Act) -> Result<i64> {
     if key.active {
         let sql = "UPDATE own_key SET active = 0 WHERE organisation = $1 AND purpose = $2";
@@ -199,10 +206,29 @@ fn grow_version(write: &Write<'_>) -> Result<()> {
 
 impl KeyPurpose {
     /// All of them, those that vouch for others first.
-    pub const ALL: [Self; 4] = [Self::Ca, Self::Signing, Self::Encryption, Self::Tls];
+    pub const ALL: [Self; 5] = [Self::Ca, Self::Signing, Self::Encryption, Self::Tls, Self::Bridge];
+
+    /// Returns what binds a sealed key to its purpose and certificate, so that rows cannot be exchanged.
+    pub fn seal_context(self, certificate: &[u8]) -> Vec<u8> {
+        let mut context = format!("key:{}:", self.name()).into_bytes();
+        context.extend_from_slice(DigestAlgorithm::Sha256.digest(certificate).as_ref());
+        context
+    }
+
+    /// Returns the name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bridge => "bridge",
+            Self::Ca => "authority",
+            Self::Encryption => "encryption",
+            Self::Signing => "signing",
+            Self::Tls => "TLS",
+        }
+    }
 
     fn word(self) -> &'static str {
         match self {
+            Self::Bridge => "bridge",
             Self::Ca => "ca",
             Self::Encryption => "encryption",
             Self::Signing => "signing",

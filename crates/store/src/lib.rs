@@ -27,6 +27,7 @@
 
 pub mod audit;
 pub mod body;
+pub mod bridge;
 pub mod certificate;
 pub mod fetched;
 pub mod key;

@@ -10,6 +10,8 @@ use crate::error::Result;
 pub(crate) enum Versioned {
     /// Certificates and lists that were imported.
     Certificates,
+    /// The bridge that this installation runs.
+    Bridge,
     /// Our own keys.
     Keys,
     /// The book of partners, and what is known of their software.
@@ -25,6 +27,13 @@ impl Versioned {
             .read("read a version", |db| Ok(db.one(sql, params, |row| row.get(0))?.unwrap_or(0)))
     }
 
+    /// Returns the number within a change.
+    pub(crate) fn now(self, write: &Write<'_>) -> Result<i64> {
+        let sql = "SELECT version FROM version WHERE organisation = $1 AND name = $2";
+        let params = params![write.organisation, self.name()];
+        Ok(write.one(sql, params, |row| row.get(0))?.unwrap_or(0))
+    }
+
     /// Says that something has changed.
     pub(crate) fn grow(self, write: &Write<'_>) -> Result<()> {
         let sql = "INSERT INTO version (organisation, name, version) VALUES ($1, $2, 1) \
@@ -35,6 +44,7 @@ impl Versioned {
     fn name(self) -> &'static str {
         match self {
             Self::Certificates => "certificate",
+            Self::Bridge => "bridge",
             Self::Keys => "key",
             Self::Partners => "partner",
         }

@@ -238,6 +238,7 @@ fn purpose(what: KeyUse) -> KeyPurpose {
 
 fn word(purpose: KeyPurpose) -> &'static str {
     match purpose {
+        KeyPurpose::Bridge => "bridge",
         KeyPurpose::Ca => "authority",
         KeyPurpose::Encryption => "encryption",
         KeyPurpose::Signing => "signing",

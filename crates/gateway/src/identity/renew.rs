@@ -6,7 +6,7 @@ use chancery_pki::{Certificate, Organisation, issue};
 use chancery_store::key::{KeyPurpose, NewKey};
 use chancery_store::{Act, Store};
 
-use super::{Identity, KeySummary, active, cannot, certificate, context, name, open};
+use super::{Identity, KeySummary, active, cannot, certificate, open};
 use crate::error::Result;
 
 /// What is renewed, and how.
@@ -129,11 +129,11 @@ impl Issuing<'_> {
                 issue::organisation_encryption(self.organisation, &issuer, public, self.at, serial)
             }
             KeyPurpose::Tls => issue::tls_server(&[self.hostname], &key, self.at, serial),
-            KeyPurpose::Ca | KeyPurpose::Signing => {
+            KeyPurpose::Bridge | KeyPurpose::Ca | KeyPurpose::Signing => {
                 issue::organisation_signing(self.organisation, &issuer, public, self.at, serial)
             }
         };
-        let certificate = result.map_err(|error| cannot(name(purpose), &error))?;
+        let certificate = result.map_err(|error| cannot(purpose.name(), &error))?;
         Ok(Made { purpose, key, certificate })
     }
 }
@@ -142,9 +142,9 @@ impl Issuing<'_> {
 async fn put(store: &Store, master: &MasterKey, made: &[Made], act: &Act) -> Result<()> {
     let mut rows = Vec::with_capacity(made.len());
     for Made { purpose, key, certificate } in made {
-        let cannot_seal = |error| cannot(name(*purpose), &error);
+        let cannot_seal = |error| cannot(purpose.name(), &error);
         let secret = key.to_pkcs8_der().map_err(cannot_seal)?;
-        let sealed_key = seal::seal(master, &context(*purpose, certificate.der()), &secret)
+        let sealed_key = seal::seal(master, &purpose.seal_context(certificate.der()), &secret)
             .map_err(cannot_seal)?;
         rows.push(NewKey {
             purpose: *purpose,
@@ -164,7 +164,7 @@ fn kind_for(purpose: KeyPurpose, kind: KeyKind) -> KeyKind {
 }
 
 fn generate(kind: KeyKind, purpose: KeyPurpose) -> Result<PrivateKey> {
-    PrivateKey::generate(kind).map_err(|e| cannot(name(purpose), &e))
+    PrivateKey::generate(kind).map_err(|e| cannot(purpose.name(), &e))
 }
 
 fn serial() -> Result<[u8; 20]> {

@@ -4,7 +4,7 @@ use chancery_crypto::seal::{self, MasterKey};
 use chancery_store::key::{KeyPurpose, Resealed};
 use chancery_store::{Act, Store};
 
-use super::{Identity, cannot, context, name, secret};
+use super::{Identity, cannot, secret};
 use crate::error::Result;
 
 impl Identity {
@@ -19,8 +19,8 @@ impl Identity {
         let mut resealed = Vec::new();
         for purpose in KeyPurpose::ALL {
             for row in store.keys(purpose)?.into_iter().filter(|row| !row.is_destroyed()) {
-                let context = context(purpose, &row.certificate);
-                let failed = |error| cannot(name(purpose), &error);
+                let context = purpose.seal_context(&row.certificate);
+                let failed = |error| cannot(purpose.name(), &error);
                 let secret = secret(old, &row)?;
                 let after = seal::seal(new, &context, &secret).map_err(failed)?;
                 // Nobody can open what was sealed in a wrong way, so it is tried before the old one is given up.

@@ -58,4 +58,5 @@ const MIGRATIONS: &[Migration] = &[
     Migration { common: include_str!("schema/0003.sql"), sqlite: "" },
     Migration { common: include_str!("schema/0004.sql"), sqlite: "" },
     Migration { common: include_str!("schema/0005.sql"), sqlite: "" },
+    Migration { common: include_str!("schema/0006.sql"), sqlite: "" },
 ];
