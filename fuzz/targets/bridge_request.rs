@@ -4,8 +4,8 @@
 use chancery_smime::bridge::{Request, kind};
 use libfuzzer_sys::fuzz_target;
 
-/// A day on which the request of the seeds counts: 2026-06-01.
-const AT: i64 = 1_780_315_200;
+/// A time at which the request of the seeds counts: 2026-11-22.
+const AT: i64 = 1_795_360_000;
 /// The fingerprint of the bridge that the request of the seeds is for.
 const BRIDGE: &str = include_str!("../seeds/bridge_request/fingerprint.txt");
 

@@ -34,6 +34,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("smtp-source", "postfix"),
     ("swaks", "swaks"),
     ("systemd-analyze", "systemd"),
+    ("unbound", "unbound"),
 ];
 
 /// Modules of Perl that swaks loads only when it is asked to speak TLS, and the Debian package that brings each.

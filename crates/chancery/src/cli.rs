@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod bridge;
 pub mod cert;
 pub mod message;
 pub mod trust;
 
+use bridge::Bridge;
 use cert::Cert;
 use message::Message;
 use trust::PartnerTrust;
@@ -51,6 +53,9 @@ pub enum Command {
     /// Exchange cards with the organisations you write to
     #[command(subcommand)]
     Partner(Partner),
+    /// Run a bridge between organisations, or join one
+    #[command(subcommand)]
+    Bridge(Box<Bridge>),
     /// See, renew and seal this organisation's own keys
     #[command(subcommand)]
     Key(Key),
@@ -145,6 +150,8 @@ pub struct Serve {
 /// The roles of the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
+    /// What a bridge publishes, over HTTP
+    Authority,
     /// The secure mail gateway
     Gateway,
 }

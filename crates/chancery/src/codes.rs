@@ -11,12 +11,14 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         chancery_pki::CODES,
         chancery_smime::CODES,
         chancery_smime::card::CODES,
+        chancery_smime::bridge::CODES,
         chancery_policy::CODES,
         chancery_wire::CODES,
         chancery_store::CODES,
         chancery_net::CODES,
         chancery_lookup::CODES,
         chancery_gateway::CODES,
+        chancery_authority::CODES,
     ]
     .into_iter()
     .flatten()

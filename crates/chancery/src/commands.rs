@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+mod bridge;
 mod card;
 mod cert;
 mod check;
@@ -31,6 +32,7 @@ pub fn run(cli: Cli) -> Result {
         Command::Serve(options) => serve::run(&load()?, &options),
         Command::Check(options) => check::run(cli.config.as_deref(), &options, output),
         Command::Partner(command) => partner::run(&load()?, command, output),
+        Command::Bridge(command) => bridge::run(cli.config.as_deref(), *command, output),
         Command::Key(command) => key::run(&load()?, command, output),
         Command::Queue(command) => queue::run(&load()?, command, output),
         Command::Explain(options) => explain::run(cli.config.as_deref(), &options, output),

@@ -149,3 +149,9 @@ impl From<chancery_gateway::Error> for Failure {
         Self::of("", &error)
     }
 }
+
+impl From<chancery_authority::Error> for Failure {
+    fn from(error: chancery_authority::Error) -> Self {
+        Self::of("", &error)
+    }
+}

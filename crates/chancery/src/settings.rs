@@ -76,6 +76,8 @@ pub struct Settings {
     pub dns: Dns,
     /// What is fetched for deciding about certificates.
     pub lookup: Lookup,
+    /// What a bridge publishes.
+    pub authority: Authority,
     /// Where metrics can be read.
     pub metrics: Metrics,
     /// What is logged and how.
@@ -221,6 +223,13 @@ pub struct Lookup {
     pub allow_private: bool,
     /// The rest.
     pub settings: chancery_lookup::Settings,
+}
+
+/// What a bridge publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// HTTP listener; `None`: off.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Where metrics can be read.

@@ -8,10 +8,10 @@ use crate::error::Result;
 /// What has such a number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Versioned {
-    /// Certificates and lists that were imported.
-    Certificates,
     /// The bridge that this installation runs.
     Bridge,
+    /// Certificates and lists that were imported.
+    Certificates,
     /// Our own keys.
     Keys,
     /// The book of partners, and what is known of their software.
@@ -43,8 +43,8 @@ impl Versioned {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Certificates => "certificate",
             Self::Bridge => "bridge",
+            Self::Certificates => "certificate",
             Self::Keys => "key",
             Self::Partners => "partner",
         }

@@ -8,6 +8,7 @@ pub mod smime;
 mod swaks;
 mod tap;
 mod terminal;
+mod unbound;
 mod unix;
 
 pub use dialogue::{Dialogue, stuffed};
@@ -17,6 +18,7 @@ pub use sink::{Accepted, Answer, Script, SmtpSink, Stage};
 pub use swaks::{Swaks, swaks, swaks_at_file};
 pub use tap::Tap;
 pub use terminal::Terminal;
+pub use unbound::Unbound;
 pub use unix::serve_socket_file;
 
 use std::process::{Command, Output, Stdio};

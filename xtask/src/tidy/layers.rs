@@ -54,6 +54,7 @@ const MEMBERS: &[Member] = &[
         beside: &["net", "store"],
         only: Some(&["fault", "crypto", "pki", "wire"]),
     },
+    Member { path: "crates/authority", layer: Layer::Role, beside: &[], only: None },
     Member { path: "crates/gateway", layer: Layer::Role, beside: &[], only: None },
     Member { path: "crates/chancery", layer: Layer::Top, beside: &[], only: None },
     Member { path: "xtask", layer: Layer::Beside, beside: &[], only: Some(&[]) },

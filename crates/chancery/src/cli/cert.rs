@@ -141,6 +141,9 @@ pub struct Question {
     /// The mail address that it is to be used for
     #[arg(long, value_name = "ADDRESS")]
     pub address: Option<String>,
+    /// Mail domains that the anchors may speak for, as a gateway does for its domain [default: single mailboxes of any]
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Vec<String>,
     /// For which time: seconds since 1970, a day, or such as 2026-06-01T12:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,

@@ -87,6 +87,9 @@ fn decide(question: &Question) -> Result<Decided> {
     files::pool(&question.pool, &mut pool)?;
     let evidence = files::evidence(&question.crls)?;
     let mut trust = Trust::anchors(&anchors);
+    if !question.domain.is_empty() {
+        trust.domains = Some(question.domain.iter().map(|it| it.to_ascii_lowercase()).collect());
+    }
     trust.policies.acceptable = policies(&question.policy)?;
     trust.policies.explicit = question.explicit_policy;
     trust.policies.inhibit_mapping = question.inhibit_mapping;
@@ -223,6 +226,9 @@ mod tests {
             ("--revocation soft", Outcome::Trusted),
             ("--revocation hard", Outcome::Rejected),
             ("--address eve@globex.example", Outcome::Rejected),
+            ("--address eve@acme.example", Outcome::Rejected),
+            ("--address eve@acme.example --domain acme.example", Outcome::Trusted),
+            ("--address eve@acme.example --domain globex.example", Outcome::Rejected),
             ("--explicit-policy --policy 1.2.3", Outcome::Rejected),
         ] {
             assert_eq!(ask(folder.path(), &format!("{all} {more}")).outcome, outcome, "{more}");

@@ -1,5 +1,7 @@
 //! `chancery serve`: runs the roles.
 
+mod authority;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,20 +11,25 @@ use chancery_net::clock::SystemClock;
 use chancery_net::shutdown::Shutdown;
 use chancery_net::tls;
 use chancery_store::Store;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::Serve;
+use crate::cli::{Role, Serve};
 use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, read_policy};
 use crate::output::note;
 use crate::{logging, systemd};
+use authority::Authority;
 
 /// Runs until SIGTERM or SIGINT.
-pub(super) fn run(installation: &Installation, _options: &Serve) -> Result {
+pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
     logging::start(&installation.settings.log);
     for warning in &installation.settings.warnings {
         tracing::warn!("{warning}");
+    }
+    if options.role == Some(Role::Authority) {
+        return run_authority(installation);
     }
     let policy = installation.policy()?;
     let store = installation.store()?;
@@ -66,14 +73,48 @@ pub(super) fn run(installation: &Installation, _options: &Serve) -> Result {
             }),
         };
         let server = Server::bind(settings, context).await?;
-        announce(&installation.settings.data, server.addresses())?;
+        let authority = match options.role {
+            None => Authority::start(installation, &store, &shutdown).await?,
+            Some(_) => None,
+        };
+        let publishing = authority.as_ref().map(|it| it.address.as_str());
+        announce(&installation.settings.data, server.addresses(), publishing)?;
         watch_signals(&shutdown, server.reloader())?;
         systemd::notify("READY=1");
-        server.run().await?;
-        Ok(())
+        let ended = server.run().await;
+        if let Some(authority) = authority {
+            shutdown.trigger();
+            authority.ended().await;
+        }
+        Ok(ended?)
     });
     // The last worker threads wait for the disk at most; then the lock is given back.
     runtime.shutdown_timeout(std::time::Duration::from_secs(10));
+    drop(lock);
+    tracing::info!("stopped");
+    ended
+}
+
+/// Runs what a bridge publishes, without a gateway.
+fn run_authority(installation: &Installation) -> Result {
+    let store = installation.store()?;
+    let lock = store.serve_lock()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let ended = runtime.block_on(async {
+        let shutdown = Shutdown::new();
+        let authority = Authority::start(installation, &store, &shutdown).await?;
+        let authority = authority.ok_or_else(|| {
+            Failure::usage("the configuration does not say where the authority listens")
+                .hint("add `[authority] listen = \"0.0.0.0:80\"`")
+        })?;
+        announce(&installation.settings.data, &Addresses::default(), Some(&authority.address))?;
+        watch_signals(&shutdown, || ())?;
+        systemd::notify("READY=1");
+        authority.ended().await;
+        Ok(())
+    });
     drop(lock);
     tracing::info!("stopped");
     ended
@@ -95,7 +136,7 @@ pub(super) fn tls_identity(installation: &Installation, store: &Store) -> Result
 }
 
 /// Says where the gateway listens: on standard error for people, in a file for programs.
-fn announce(data: &Path, addresses: &Addresses) -> Result {
+fn announce(data: &Path, addresses: &Addresses, authority: Option<&str>) -> Result {
     for (name, list) in [
         ("inside smtp", &addresses.inside),
         ("inside lmtp", &addresses.inside_lmtp),
@@ -108,12 +149,24 @@ fn announce(data: &Path, addresses: &Addresses) -> Result {
     if let Some(address) = &addresses.metrics {
         note(&format!("listening: metrics {address}"));
     }
-    let text = serde_json::to_string(addresses).unwrap_or_default();
+    if let Some(address) = authority {
+        note(&format!("listening: authority {address}"));
+    }
+    let text = serde_json::to_string(&All { addresses, authority }).unwrap_or_default();
     let (file, part) = (data.join("addresses.json"), data.join("addresses.json.part"));
     // Renamed into place, so that whoever waits for the file never reads half of it.
     std::fs::write(&part, text)
         .and_then(|()| std::fs::rename(&part, &file))
         .map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))
+}
+
+/// Everything that is listened on.
+#[derive(Serialize)]
+struct All<'a> {
+    #[serde(flatten)]
+    addresses: &'a Addresses,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<&'a str>,
 }
 
 /// SIGTERM and SIGINT stop, SIGHUP reads the policy again.

@@ -17,8 +17,8 @@ use super::values::{
     read_address, read_domain, read_listener, read_network, read_path, read_port, read_server,
 };
 use super::{
-    Dns, Inside, Keys, Limits, Log, LogFormat, LogLevel, Lookup, Metrics, Outside, Queue, Settings,
-    Tls, Unseal,
+    Authority, Dns, Inside, Keys, Limits, Log, LogFormat, LogLevel, Lookup, Metrics, Outside,
+    Queue, Settings, Tls, Unseal,
 };
 
 /// Checks the text of a configuration.
@@ -134,7 +134,8 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
         .unwrap_or_else(|| organisation.as_ref().map(|domain| format!("postmaster@{domain}")));
     let data = source.file("data", base);
     let policy = source.file("policy", base);
-    let (inside, outside, metrics, listeners) = read_listeners(source, base);
+    let (inside, outside, metrics, mut listeners) = read_listeners(source, base);
+    let authority = read_authority(source, &mut listeners);
     let route = route::read(source, base, &listeners, hostname.as_deref());
     check::listeners(&listeners);
     let tls = data.as_ref().and_then(|data| read_tls(source, base, data));
@@ -168,6 +169,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
         ciphers: ciphers?,
         dns,
         lookup: lookup?,
+        authority,
         metrics,
         log: log?,
         warnings: Vec::new(),
@@ -265,6 +267,22 @@ fn read_listeners<'d>(
             Some(address)
         });
     (inside, outside, Metrics { listen: metrics }, listeners)
+}
+
+fn read_authority<'d>(source: &Source<'d>, listeners: &mut Vec<Listener<'d>>) -> Authority {
+    let value = source.written("authority.listen").filter(|value| value.text() != Some(""));
+    let listen = value.and_then(|value| {
+        let address = read_port(&value)?;
+        listeners.push(Listener {
+            path: "authority.listen",
+            address: ListenAddress::Tcp(address),
+            place: value,
+            is_written: true,
+            is_mail: false,
+        });
+        Some(address)
+    });
+    Authority { listen }
 }
 
 fn read_tls(source: &Source<'_>, base: &Path, data: &Path) -> Option<Tls> {

@@ -430,6 +430,15 @@ pub const KEYS: &[KeyDoc] = &[
         owner: "lookup",
     },
     KeyDoc {
+        path: "authority.listen",
+        kind: "address",
+        unit: "",
+        default: "",
+        doc: "Where the bridge of this installation publishes over HTTP: certificates, its revocation list, the cards of its members. All of it is public. Without it: nowhere.",
+        example: "\"0.0.0.0:80\"",
+        owner: "authority",
+    },
+    KeyDoc {
         path: "metrics.listen",
         kind: "address",
         unit: "",
@@ -471,6 +480,7 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     ("protection", "How mail is encrypted"),
     ("dns", "How names are looked up"),
     ("lookup", "What is fetched for deciding about certificates"),
+    ("authority", "What a bridge publishes"),
     ("metrics", "Where metrics can be read"),
     ("log", "What is logged and how"),
 ];

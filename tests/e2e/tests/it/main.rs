@@ -10,6 +10,7 @@ mod access;
 mod answers;
 mod bad_input;
 mod bare;
+mod bridge;
 mod certs;
 mod choice;
 mod commands;
