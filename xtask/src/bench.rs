@@ -41,6 +41,8 @@ pub(crate) enum What {
     },
     /// Accept, protect and deliver, against Postfix relaying in clear
     Gateway(Options),
+    /// Find and validate paths, beside OpenSSL and certval, which are given the chains
+    Paths,
 }
 
 /// How much.
@@ -88,6 +90,7 @@ pub(crate) fn run(what: &What) -> Result {
         What::Cms(options) => cms::run(options),
         What::Federation { sizes } => graphs("federation", sizes),
         What::Gateway(options) => gateway(options),
+        What::Paths => graphs("paths", &[]),
     }
 }
 

@@ -7,7 +7,7 @@
 //! Nobody has the certificates of others: each certificate says where those of its issuer are to be had, and the
 //! simulation hands them out when the engine says that they are missing, and counts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use chancery_crypto::{KeyKind, PrivateKey};
@@ -25,7 +25,7 @@ use crate::recipe::{GeneralName, Name, Recipe, key_id};
 pub struct Federation {
     organisations: Vec<Organisation>,
     /// What is to be had at each place, in DER.
-    published: HashMap<String, Vec<Vec<u8>>>,
+    published: BTreeMap<String, Vec<Vec<u8>>>,
     /// Certificates of authorities, over all places.
     count: usize,
 }
@@ -88,7 +88,7 @@ impl Federation {
     pub fn new(count: usize) -> Self {
         let bridges: Vec<_> =
             (0..BRIDGES).map(|number| Party::new(bridge(number), KeyKind::EcP256)).collect();
-        let mut published: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
+        let mut published: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
         for (issuer, by) in bridges.iter().enumerate() {
             for (subject, of) in
                 bridges.iter().enumerate().filter(|(subject, _)| *subject != issuer)
@@ -137,6 +137,14 @@ impl Federation {
         }
         self.settle(&mut random, &mut row);
         row
+    }
+
+    /// Returns an anchor, everything that is published, and a gateway behind another bridge; none of a smaller federation.
+    pub fn far(&self) -> Option<(Certificate, Pool, Certificate)> {
+        let [sender, partner, ..] = self.organisations.as_slice() else { return None };
+        let pool: Vec<Certificate> =
+            self.published.values().flatten().map(|der| read(der)).collect();
+        Some((sender.anchor.clone(), pool.iter().collect(), partner.gateway.clone()))
     }
 
     /// Everybody but the sender.

@@ -30,4 +30,5 @@ pub mod others;
 pub mod ours;
 pub mod random;
 pub mod recipe;
+pub mod speed;
 pub mod themes;

@@ -3,6 +3,7 @@
 //! ```text
 //! chancery-graphs differences FIRST_SEED COUNT   compares with OpenSSL and certval
 //! chancery-graphs federation [SIZE]...           organisations and bridges: time, memory, fetches, signatures
+//! chancery-graphs paths                          paths in a second, beside OpenSSL and certval
 //! ```
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for the terminal")]
 
@@ -12,6 +13,7 @@ use std::{env, io};
 use chancery_graphs::compare::Comparison;
 use chancery_graphs::federation::Federation;
 use chancery_graphs::others::openssl::{OpenSsl, library};
+use chancery_graphs::speed;
 
 fn main() -> ExitCode {
     match run() {
@@ -33,7 +35,8 @@ fn run() -> io::Result<bool> {
             federation(if sizes.is_empty() { &[9, 90, 900] } else { sizes });
             Ok(true)
         }
-        _ => Err(io::Error::other("differences FIRST_SEED COUNT, or federation [SIZE]...")),
+        (Some("paths"), []) => paths(),
+        _ => Err(io::Error::other("differences FIRST_SEED COUNT, federation [SIZE]..., or paths")),
     }
 }
 
@@ -43,8 +46,21 @@ fn federation(sizes: &[u64]) {
     }
 }
 
+fn paths() -> io::Result<bool> {
+    let library = library().ok_or_else(missing)?;
+    let pkits = library.with_file_name("pkits");
+    let mut openssl = OpenSsl::start(&env::temp_dir(), &library)?;
+    for row in speed::table(&mut openssl, &pkits)? {
+        print!("{row}");
+    }
+    Ok(true)
+}
+
+fn missing() -> io::Error {
+    io::Error::other("there is no OpenSSL 4; run `cargo xtask test tools`")
+}
+
 fn differences(first: u64, count: u64) -> io::Result<bool> {
-    let missing = || io::Error::other("there is no OpenSSL 4; run `cargo xtask test tools`");
     let openssl = OpenSsl::start(&env::temp_dir(), &library().ok_or_else(missing)?)?;
     let mut comparison = Comparison::new(openssl);
     for seed in first..first.saturating_add(count) {
