@@ -64,6 +64,7 @@ pub fn settings(from: &settings::Settings) -> Result<Settings> {
         },
         ciphers: from.ciphers.clone(),
         metrics: from.metrics.listen,
+        lookup_wait: from.lookup.wait,
         name_servers: from.dns.servers.clone(),
     })
 }

@@ -102,6 +102,7 @@ fn title(decision: &DecisionView) -> String {
         "learned" => "learned what the sender's software reads".to_owned(),
         "protect" => "signed and encrypted".to_owned(),
         "sign" => "signed".to_owned(),
+        "fetched" => "asked the network about certificates".to_owned(),
         "receipt" => "a signed receipt was asked for".to_owned(),
         "verdict" => "opened and judged".to_owned(),
         "delivery" => "delivery attempted".to_owned(),
@@ -122,6 +123,7 @@ fn lines(decision: &DecisionView) -> Vec<String> {
         "sign" => sign(facts),
         "verdict" => verdict(facts),
         "delivery" => delivery(facts),
+        "fetched" => facts.as_array().into_iter().flatten().map(fetched).collect(),
         "receipt" => receipt(facts),
         "queue.drop" | "queue.release" | "queue.retry" => act(facts),
         _ => vec![facts.to_string()],
@@ -216,6 +218,14 @@ fn protect(facts: &Value) -> Vec<String> {
         text(facts, "signer")
     ));
     lines
+}
+
+/// Tells what came of asking for one thing.
+fn fetched(fetch: &Value) -> String {
+    let what = fetch.get("content").or(fetch.get("reason")).and_then(Value::as_str);
+    let ms = fetch.get("ms").and_then(Value::as_u64).unwrap_or(0);
+    let (url, outcome) = (text(fetch, "url"), text(fetch, "outcome"));
+    format!("{url}: {outcome}: {} ({ms} ms)", what.unwrap_or("?"))
 }
 
 /// Tells the way from a certificate to whom we believe, and what it stands on.

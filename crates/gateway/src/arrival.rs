@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use chancery_pki::path::Known;
 use chancery_store::{Arrived, Direction, MessageId, NewBody, NewMessage, Planned};
 use chancery_wire::smtp::Reply;
 
 use crate::metrics::Counter;
-use crate::plan::{self, Draft};
+use crate::plan::{self, Draft, Place};
 use crate::queue;
 use crate::server::Gateway;
 
@@ -37,15 +38,11 @@ pub(crate) async fn take(
         }
     };
     let id = arrived.message.id;
-    let prepare = |gateway: &Gateway, arrived: &Arrived| {
-        plan::prepare(gateway, &arrived.message, &arrived.recipients)
+    let prepare = |gateway: &Gateway, arrived: &Arrived, known: Option<&Known>| {
+        plan::prepare(gateway, &arrived.message, &arrived.recipients, known)
     };
-    let (arrived, prepared) = if is_quick(&arrived) {
-        let prepared = plan::here(gateway, &arrived, prepare);
-        (arrived, prepared)
-    } else {
-        plan::apart(gateway, arrived, prepare).await
-    };
+    let place = if is_quick(&arrived) { Place::Here } else { Place::Apart };
+    let (arrived, prepared) = plan::thoroughly(gateway, arrived, prepare, place).await;
     let mut draft = prepared.unwrap_or_else(|stopped| {
         // It is accepted without a plan, which is tried again when it is its turn.
         gateway.metrics.failure(stopped.code.id);

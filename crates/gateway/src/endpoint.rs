@@ -11,6 +11,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use chancery_lookup::Lookup;
+
+use crate::metrics;
 use crate::server::Gateway;
 
 /// Serves until shutdown.
@@ -43,7 +46,11 @@ async fn answer(mut stream: TcpStream, gateway: &Gateway) -> io::Result<()> {
     let first = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let (status, body) = match first {
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => match gateway.store.metrics() {
-            Ok(queue) => ("200 OK", gateway.metrics.render(&queue, gateway.now_ms())),
+            Ok(queue) => {
+                let own = gateway.metrics.render(&queue, gateway.now_ms());
+                let numbers = gateway.lookup.as_ref().map(Lookup::numbers);
+                ("200 OK", own + &metrics::render_lookup(&numbers.unwrap_or_default()))
+            }
             Err(error) => ("503 Service Unavailable", format!("{error}\n")),
         },
         b"GET /health HTTP/1.1" | b"GET /health HTTP/1.0" => ("200 OK", "ok\n".to_owned()),

@@ -15,6 +15,7 @@ use chancery_smime::{
 use chancery_store::{ChildBody, NewBody, Recipient, RecipientId, Spool, Store};
 
 use crate::error::Result;
+use crate::inquiry::Asking;
 use crate::metrics::Counter;
 use crate::plan::{Draft, Subject, is_hold};
 use crate::release::Releasable;
@@ -33,7 +34,7 @@ pub(crate) fn plan(
         return Ok(());
     }
     let mut content = subject.gateway.store.spool();
-    let mut opened = open(subject, &mut content)?;
+    let mut opened = open(subject, &mut content, draft)?;
     let inside = header_inside(&mut opened, &mut content)?;
     draft.record("verdict", &opened.verdict);
     learn::from_verdict(subject, &opened.verdict, draft)?;
@@ -77,9 +78,9 @@ pub(crate) fn plan(
 }
 
 /// Opens and judges the message; what may be delivered is in `content` afterwards.
-fn open(subject: &Subject<'_>, content: &mut Spool) -> Result<Opened> {
+fn open(subject: &Subject<'_>, content: &mut Spool, draft: &mut Draft) -> Result<Opened> {
     let gateway = subject.gateway;
-    let partners = gateway.current_partners()?;
+    let asking = Asking::new(&subject.partners);
     let mut received = gateway.store.body(&subject.message.body)?;
     let facts = OpenFacts {
         at: subject.message.received_at_ms / 1000,
@@ -88,9 +89,9 @@ fn open(subject: &Subject<'_>, content: &mut Spool) -> Result<Opened> {
     let identity = gateway.identity();
     let keys = identity.opening_keys();
     let mut spools = DiskSpools { store: &gateway.store };
-    let opened =
-        chancery_smime::open(&mut received, keys, &*partners, &facts, &mut spools, content)?;
+    let opened = chancery_smime::open(&mut received, keys, &asking, &facts, &mut spools, content)?;
     content.rewind()?;
+    draft.lacking = asking.lacking();
     Ok(opened)
 }
 
@@ -215,10 +216,9 @@ fn opened_by_reader(index: &chancery_mail::Index) -> bool {
 
 /// Returns true if an author's domain is ours or a partner's, so that a right signature would be one we can verify.
 fn claims_a_known_domain(subject: &Subject<'_>, verdict: &Verdict) -> bool {
-    let partners = subject.gateway.partners();
-    let known = |domain: &str| {
-        subject.gateway.settings.is_ours(domain) || partners.partner(domain).is_some()
-    };
+    let partners = &subject.partners;
+    let known =
+        |domain: &str| subject.gateway.settings.is_ours(domain) || partners.knows_domain(domain);
     let mut domains = verdict.from.iter().filter_map(|it| Address::parse(it).ok());
     domains.any(|address| known(&address.ascii_domain()))
         || verdict.signers.iter().any(|signer| signer.is_domain_signature)

@@ -26,7 +26,7 @@ pub(crate) fn from_verdict(
     if verdict.result != Outcome::Verified {
         return Ok(());
     }
-    let (domain, partners) = (author.ascii_domain(), subject.gateway.partners());
+    let (domain, partners) = (author.ascii_domain(), &subject.partners);
     let (Some(partner), Some(signer)) =
         (partners.partner(&domain), verdict.signers.iter().find(|it| may_tell(it)))
     else {

@@ -41,6 +41,7 @@ mod deliver;
 mod desktop;
 mod endpoint;
 mod error;
+mod inquiry;
 mod intake;
 mod inward;
 mod learn;

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chancery_lookup::metrics::{MetricDoc, Numbers};
 use chancery_store::metrics::Metrics as QueueNumbers;
 
 /// Every counter, in the order of the exposition.
@@ -46,17 +47,6 @@ pub enum Stage {
     Plan,
     /// One delivery attempt.
     Deliver,
-}
-
-/// One metric as the reference page shows it.
-#[derive(Clone, Copy, Debug)]
-pub struct MetricDoc {
-    /// The name in the exposition.
-    pub name: &'static str,
-    /// Prometheus type.
-    pub kind: &'static str,
-    /// What it counts.
-    pub help: &'static str,
 }
 
 /// All counters of one running gateway.
@@ -126,7 +116,18 @@ impl Metrics {
 
 /// Lists every metric for the reference page.
 pub fn documentation() -> impl Iterator<Item = MetricDoc> {
-    COUNTERS.iter().copied().chain([FAILURES, QUEUE, OLDEST, STAGES])
+    let lookup = Numbers::default().documented().map(|(doc, _)| doc);
+    COUNTERS.iter().copied().chain([FAILURES, QUEUE, OLDEST, STAGES]).chain(lookup)
+}
+
+/// Renders what looking things up has cost.
+pub(crate) fn render_lookup(numbers: &Numbers) -> String {
+    let mut out = String::with_capacity(2048);
+    for (doc, value) in numbers.documented() {
+        head(&mut out, &doc);
+        line(&mut out, doc.name, "", value);
+    }
+    out
 }
 
 /// A histogram with fixed bounds, from a fifth of a millisecond to ten seconds.
@@ -234,6 +235,7 @@ mod tests {
             },
             61_000,
         );
+        let text = text + &render_lookup(&Numbers::default());
         assert!(text.contains("chancery_notices_total 3\n"));
         assert!(text.contains("chancery_failures_total{code=\"route.loop\"} 1\n"));
         assert!(text.contains("chancery_queue_oldest_seconds 60\n"));

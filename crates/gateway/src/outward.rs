@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::metrics::Counter;
-use crate::partners::{EncryptionPath, PartnerBook};
+use crate::partners::EncryptionPath;
 use crate::plan::{Draft, Subject};
 use crate::release::Releasable;
 
@@ -26,7 +26,7 @@ pub(crate) fn plan(
     draft: &mut Draft,
 ) -> Result<()> {
     let policy = subject.gateway.policy();
-    let partners = subject.gateway.current_partners()?;
+    let partners = &subject.partners;
     for (domain, recipients) in domains {
         let key = partners.key_for(domain, subject.now_ms / 1000);
         let mut protected = Vec::new();
@@ -54,7 +54,7 @@ pub(crate) fn plan(
             }
         }
         if !protected.is_empty() {
-            protect_for(subject, &partners, domain, protected, draft)?;
+            protect_for(subject, domain, protected, draft)?;
         }
         for permits in readable.into_values() {
             release_readable(subject, domain, permits, draft)?;
@@ -106,13 +106,13 @@ struct ProtectRecord<'a> {
 /// Makes the protected child for one partner.
 fn protect_for(
     subject: &Subject<'_>,
-    partners: &PartnerBook,
     domain: &str,
     recipients: Vec<RecipientId>,
     draft: &mut Draft,
 ) -> Result<()> {
     let gateway = subject.gateway;
     let identity = gateway.identity();
+    let partners = &subject.partners;
     let Some(partner) = partners.partner(domain) else { return Ok(()) };
     let Some(key) = partners.usable_key(domain, subject.now_ms / 1000) else { return Ok(()) };
     let keys = [key.recipient];

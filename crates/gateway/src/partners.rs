@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chancery_pki::path::{Known, RevocationDemand, Strictness};
+use chancery_pki::path::Known;
+use chancery_pki::trust::TrustSettings;
 use chancery_pki::{Certificate, Purpose, path};
 use chancery_policy::PartnerKey;
 use chancery_smime::card::Card;
 use chancery_smime::{Anchor, Capabilities, Reach, RecipientKey, Statement, Trust};
 use chancery_store::Store;
 use chancery_store::peer::PeerRow;
+use chancery_store::trust::Scope;
 
 use crate::error::{Error, Result};
 use crate::identity::Identity;
+use crate::inquiry::Inquiry;
 use crate::settings::Settings;
 
 mod key;
@@ -24,11 +27,15 @@ use key::{PartnerCertificate, Standing};
 #[derive(Clone, Debug)]
 pub struct PartnerBook {
     version: i64,
-    /// What may help with their certificates.
+    /// What is known about certificates, by whom it was given.
     known: Known,
     partners: Vec<Arc<Partner>>,
     by_domain: BTreeMap<String, Arc<Partner>>,
     own: Anchor,
+    /// Whom we believe about domains that have no card.
+    others: BTreeMap<String, Anchor>,
+    /// Whom we believe about mailboxes of everybody else.
+    everybody: Option<Anchor>,
 }
 
 /// One partner, ready for use.
@@ -61,6 +68,7 @@ impl PartnerBook {
     /// Reads every card of the store; a card that cannot be used is an error, because mail depends on it.
     pub fn read(store: &Store, identity: &Identity, settings: &Settings) -> Result<Self> {
         let version = store.partner_version()?;
+        let trusts = store.trusts()?;
         let mut partners = Vec::new();
         let mut by_domain = BTreeMap::new();
         let peers = store.organisation_peers()?;
@@ -69,7 +77,10 @@ impl PartnerBook {
                 .map_err(|source| Error::Card { partner: row.name.clone(), source })?;
             let is_of = |peer: &&PeerRow| row.domains.iter().any(|domain| domain == peer.domain());
             let learned = peers.iter().filter(is_of).cloned().collect();
-            let partner = Arc::new(Partner::of(&card, row.domains, learned));
+            let trust =
+                trusts.in_force(row.domains.first().map_or("", String::as_str), Some(&row.domains));
+            let trust = trust.settings.trust(Some(card.authority()), Some(&row.domains));
+            let partner = Arc::new(Partner::of(&card, row.domains, trust, learned));
             for domain in &partner.domains {
                 by_domain.insert(domain.clone(), Arc::clone(&partner));
             }
@@ -77,17 +88,35 @@ impl PartnerBook {
         }
         let own = Anchor {
             name: settings.organisation.clone(),
-            trust: Arc::new(trust(identity.authority())),
+            trust: Arc::new(own_trust(identity.authority())),
             reach: Reach::Domains(settings.domains.clone()),
             own: true,
         };
-        Ok(Self { version, known: Known::default(), partners, by_domain, own })
+        let others = trusts.iter().filter_map(|(scope, settings)| {
+            let Scope::Domain(domain) = scope else { return None };
+            let own = std::slice::from_ref(domain);
+            let settings = settings.over(&trusts.of(&Scope::Partners).cloned().unwrap_or_default());
+            let trust = settings.trust(None, Some(own));
+            (!by_domain.contains_key(domain)).then(|| (domain.clone(), anchor(domain, trust)))
+        });
+        let others = others.collect();
+        let everybody = trusts.of(&Scope::Everybody).map(|settings| {
+            let trust = Arc::new(settings.trust(None, None));
+            let reach = trust.domains.clone().map_or(Reach::Mailboxes, Reach::Domains);
+            Anchor { name: "everybody".to_owned(), trust, reach, own: false }
+        });
+        Ok(Self { version, known: Known::default(), partners, by_domain, own, others, everybody })
     }
 
     /// Returns the same book for somebody who knows something else about certificates.
     #[must_use]
-    pub fn knowing(&self, known: Known) -> Self {
-        Self { known, ..self.clone() }
+    pub fn knowing(&self, known: &Known) -> Self {
+        Self { known: known.clone(), ..self.clone() }
+    }
+
+    /// Returns true if it was made for somebody who knows exactly this.
+    pub fn knows(&self, known: &Known) -> bool {
+        self.known.is_same(known)
     }
 
     /// Returns the version of the book in the store that this was read from.
@@ -110,10 +139,30 @@ impl PartnerBook {
         self.by_domain.get(&domain.to_ascii_lowercase()).map(Arc::as_ref)
     }
 
+    /// Returns true if somebody vouches for this very domain, so that its mail is not like that of strangers.
+    pub fn knows_domain(&self, domain: &str) -> bool {
+        self.partner(domain).is_some() || self.others.contains_key(&domain.to_ascii_lowercase())
+    }
+
     /// Returns what the policy needs to know about the key for a domain at a time (Unix seconds).
     pub fn key_for(&self, domain: &str, at: i64) -> PartnerKey {
         self.partner(domain)
             .map_or(PartnerKey::NoPartner, |partner| partner.key_at(&self.known, at))
+    }
+
+    /// Returns the questions about the keys of all partners at a time (Unix seconds).
+    pub(crate) fn inquiries(&self, at: i64) -> Vec<Inquiry> {
+        let of_partner = |partner: &Arc<Partner>| {
+            let of_key = |key: &PartnerCertificate| Inquiry {
+                certificate: key.certificate.clone(),
+                purpose: Purpose::SmimeEncrypt,
+                at,
+                trust: Arc::clone(&partner.anchor.trust),
+                brought: partner.chain.clone(),
+            };
+            partner.keys.iter().filter(|key| at <= key.until).map(of_key).collect::<Vec<_>>()
+        };
+        self.partners.iter().flat_map(of_partner).collect()
     }
 
     /// Returns the key to encrypt to for a domain at a time (Unix seconds), if there is one.
@@ -124,9 +173,12 @@ impl PartnerBook {
 
 impl Trust for PartnerBook {
     fn anchors_for(&self, domain: &str) -> Vec<Anchor> {
-        let partner = self.partner(domain).map(|partner| partner.anchor.clone());
-        let own = Some(self.own.clone()).filter(|own| own.lists(domain));
-        own.into_iter().chain(partner).collect()
+        let partner = self.partner(domain).map(|partner| &partner.anchor);
+        let known = partner.or_else(|| self.others.get(&domain.to_ascii_lowercase()));
+        let own = Some(&self.own).filter(|own| own.lists(domain));
+        let known =
+            known.or(self.everybody.as_ref().filter(|it| own.is_none() && it.lists(domain)));
+        own.into_iter().chain(known).cloned().collect()
     }
 
     fn known(&self) -> Known {
@@ -135,7 +187,7 @@ impl Trust for PartnerBook {
 }
 
 impl Partner {
-    fn of(card: &Card, domains: Vec<String>, learned: Vec<PeerRow>) -> Self {
+    fn of(card: &Card, domains: Vec<String>, trust: path::Trust, learned: Vec<PeerRow>) -> Self {
         let capabilities = Capabilities::parse(
             card.capabilities().content.iter().map(String::as_str),
             card.capabilities().key_transport.iter().map(String::as_str),
@@ -153,12 +205,7 @@ impl Partner {
                 Err(error) => unusable = Some(error.to_string()),
             }
         }
-        let anchor = Anchor {
-            name: card.organisation().to_owned(),
-            trust: Arc::new(trust(card.authority())),
-            reach: Reach::Domains(domains.clone()),
-            own: false,
-        };
+        let anchor = anchor(card.organisation(), trust);
         let organisation = card.organisation().to_owned();
         let chain = card.chain().to_vec();
         Self { organisation, domains, anchor, chain, keys, unusable, is_card_complete, learned }
@@ -225,10 +272,20 @@ impl Partner {
     }
 }
 
-/// Believes one authority, and not those certificates of it that are known to be revoked.
-fn trust(authority: &Certificate) -> path::Trust {
-    let revocation = RevocationDemand { strictness: Strictness::Soft, ..Default::default() };
-    path::Trust { revocation, ..path::Trust::anchors(std::slice::from_ref(authority)) }
+/// Believes what was decided for somebody, about the domains that were decided.
+fn anchor(name: &str, trust: path::Trust) -> Anchor {
+    let reach = Reach::Domains(trust.domains.clone().unwrap_or_default());
+    Anchor { name: name.to_owned(), trust: Arc::new(trust), reach, own: false }
+}
+
+/// Believes our own authority about what it issued itself: whom it vouches for beyond that, such as a bridge, does not
+/// speak for us.
+fn own_trust(authority: &Certificate) -> path::Trust {
+    let mut trust = TrustSettings::default().trust(Some(authority), None);
+    for anchor in &mut trust.anchors {
+        anchor.constraints.path_length = Some(0);
+    }
+    trust
 }
 
 /// Returns what a correspondent's signed mail says of its software.

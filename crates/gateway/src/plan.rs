@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chancery_fault::{Code, Coded as _};
 use chancery_mail::{Address, HeaderBlock, index, trace};
+use chancery_pki::path::Known;
 use chancery_policy::{FieldValue, Form, Label};
 use chancery_store::{
     DecisionRecord, Held, Lease, Made, Message, MessageId, Outcome, Planned, Recipient, Refused,
@@ -13,7 +14,9 @@ use chancery_store::{
 };
 
 use crate::error::Result;
+use crate::inquiry::{self, Inquiry};
 use crate::metrics::{Counter, Stage};
+use crate::partners::PartnerBook;
 use crate::release::Releasable;
 use crate::server::Gateway;
 use crate::{codes, desktop, inward, notices, outward, queue};
@@ -26,10 +29,12 @@ pub(crate) async fn run(
     lease: Lease,
 ) {
     let id = message.id;
-    let work = |gateway: &Gateway, (message, recipients): &(Message, Vec<Recipient>)| {
-        prepare(gateway, message, recipients)
-    };
-    let ((_, recipients), prepared) = apart(gateway, (message, recipients), work).await;
+    let work =
+        |gateway: &Gateway,
+         (message, recipients): &(Message, Vec<Recipient>),
+         known: Option<&Known>| { prepare(gateway, message, recipients, known) };
+    let ((_, recipients), prepared) =
+        thoroughly(gateway, (message, recipients), work, Place::Apart).await;
     match prepared {
         Ok(draft) => commit(gateway, id, draft).await,
         Err(stopped) => postpone(gateway, &recipients, id, stopped).await,
@@ -43,19 +48,69 @@ pub(crate) struct NoPlan {
     pub(crate) why: String,
 }
 
-/// Makes a plan on a thread of its own: signing and encrypting are work for the processor, and large bodies wait for
-/// the disk.
-pub(crate) async fn apart<T: Send + 'static>(
+/// Prepares a plan; with what is known for this plan, where that is more than what is known to all.
+type Prepare<T> = fn(&Gateway, &T, Option<&Known>) -> Result<Draft>;
+
+/// Where a plan is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On a thread of its own: signing and encrypting are work for the processor, and large bodies wait for the disk.
+    Apart,
+    /// On this thread: right for what takes less time than it takes to wake another one.
+    Here,
+}
+
+/// Makes a plan; and if it lacks something that can be fetched, fetches it and makes the plan again.
+pub(crate) async fn thoroughly<T: Send + 'static>(
     gateway: &Arc<Gateway>,
     subject: T,
-    prepare: fn(&Gateway, &T) -> Result<Draft>,
+    prepare: Prepare<T>,
+    place: Place,
+) -> (T, std::result::Result<Draft, NoPlan>) {
+    let before = gateway.known();
+    let (subject, mut prepared) = match place {
+        Place::Apart => apart(gateway, subject, prepare, None).await,
+        Place::Here => {
+            let prepared = here(gateway, &subject, prepare, None);
+            (subject, prepared)
+        }
+    };
+    let (Ok(draft), Some(lookup)) = (&mut prepared, &gateway.lookup) else {
+        return (subject, prepared);
+    };
+    if draft.lacking.is_empty() {
+        return (subject, prepared);
+    }
+    let wait = gateway.settings.lookup_wait;
+    let lacking = std::mem::take(&mut draft.lacking);
+    let (fetches, known) = inquiry::ask_around(lookup, lacking, wait).await;
+    let (subject, mut prepared) = if known.is_same(&before) {
+        (subject, prepared)
+    } else {
+        apart(gateway, subject, prepare, Some(known)).await
+    };
+    if let Ok(draft) = &mut prepared
+        && !fetches.is_empty()
+    {
+        draft.record("fetched", &fetches);
+    }
+    (subject, prepared)
+}
+
+/// Makes a plan on a thread of its own: signing and encrypting are work for the processor, and large bodies wait for
+/// the disk.
+async fn apart<T: Send + 'static>(
+    gateway: &Arc<Gateway>,
+    subject: T,
+    prepare: Prepare<T>,
+    known: Option<Known>,
 ) -> (T, std::result::Result<Draft, NoPlan>) {
     // The semaphore is never closed.
     let slot = gateway.plan_slots.acquire().await.ok();
     let ended = {
         let gateway = Arc::clone(gateway);
         tokio::task::spawn_blocking(move || {
-            let prepared = here(&gateway, &subject, prepare);
+            let prepared = here(&gateway, &subject, prepare, known.as_ref());
             (subject, prepared)
         })
         .await
@@ -66,13 +121,14 @@ pub(crate) async fn apart<T: Send + 'static>(
 }
 
 /// Makes a plan on this thread: right for what takes less time than it takes to wake another one.
-pub(crate) fn here<T>(
+fn here<T>(
     gateway: &Gateway,
     subject: &T,
-    prepare: fn(&Gateway, &T) -> Result<Draft>,
+    prepare: Prepare<T>,
+    known: Option<&Known>,
 ) -> std::result::Result<Draft, NoPlan> {
     let started = gateway.clock.monotonic();
-    let attempt = catch_unwind(AssertUnwindSafe(|| prepare(gateway, subject)));
+    let attempt = catch_unwind(AssertUnwindSafe(|| prepare(gateway, subject, known)));
     gateway.metrics.observe(Stage::Plan, gateway.clock.monotonic().saturating_sub(started));
     match attempt {
         Ok(Ok(draft)) => Ok(draft),
@@ -96,6 +152,8 @@ pub(crate) struct Draft {
     pub(crate) newly_held: Vec<Stopped>,
     /// Recipients that are given back.
     pub(crate) refused: Vec<Stopped>,
+    /// What might be answered better if something were fetched.
+    pub(crate) lacking: Vec<Inquiry>,
 }
 
 /// A recipient that the message does not go to, or not now.
@@ -114,6 +172,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) gateway: &'a Gateway,
     pub(crate) message: &'a Message,
     pub(crate) index: index::Index,
+    /// The partners while it is planned.
+    pub(crate) partners: Arc<PartnerBook>,
     /// How the sender's own mail program protected the message.
     pub(crate) form: Form,
     /// The security labels that the sender's own mail program signed.
@@ -130,6 +190,7 @@ impl Draft {
             failures: Vec::new(),
             newly_held: Vec::new(),
             refused: Vec::new(),
+            lacking: Vec::new(),
         }
     }
 
@@ -230,6 +291,7 @@ pub(crate) fn prepare(
     gateway: &Gateway,
     message: &Message,
     recipients: &[Recipient],
+    known: Option<&Known>,
 ) -> Result<Draft> {
     let now_ms = gateway.now_ms();
     let mut body = gateway.store.body(&message.body)?;
@@ -237,7 +299,11 @@ pub(crate) fn prepare(
     let form = desktop::form(&index, &mut body)?;
     let mut spools = inward::DiskSpools { store: &gateway.store };
     let labels = desktop::labels(form, &mut body, &mut spools)?;
-    let subject = Subject { gateway, message, index, form, labels, now_ms };
+    let mut partners = gateway.current_partners()?;
+    if let Some(known) = known {
+        partners = Arc::new(partners.knowing(known));
+    }
+    let subject = Subject { gateway, message, index, partners, form, labels, now_ms };
     let mut draft = Draft::new(message.id, now_ms);
     let mut inside = Vec::new();
     let mut outside: BTreeMap<String, Vec<&Recipient>> = BTreeMap::new();

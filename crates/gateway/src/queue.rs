@@ -4,8 +4,8 @@
 //! finds no room simply waits there, so memory is bounded by the number of claims and nothing is ever lost with it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chancery_fault::Coded as _;
@@ -14,8 +14,9 @@ use chancery_policy::PartnerKey;
 use chancery_store::{Act, Claim, MessageId, QueueFilter, Selection, Work};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::partners::PartnerBook;
 use crate::server::{Gateway, MAX_CLAIMS};
-use crate::{deliver, notices, plan};
+use crate::{deliver, inquiry, notices, plan};
 
 /// Starts the work for a message if there is room; otherwise the scheduler finds it.
 pub(crate) fn dispatch(gateway: &Arc<Gateway>, message: MessageId) {
@@ -74,6 +75,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>) {
 /// Looks at everything that can be due, and returns how long to sleep.
 async fn round(gateway: &Arc<Gateway>) -> Result<Duration, chancery_store::Error> {
     // What a command of an administrator changed is seen here, or by the plan that needs it.
+    gateway.refresh_imported()?;
     refresh_partners(gateway).await?;
     let now_ms = gateway.now_ms();
     look_after_the_late(gateway, now_ms).await?;
@@ -166,12 +168,14 @@ async fn work(gateway: &Arc<Gateway>, claim: Claim) {
 
 /// Lets go what was held for a key that is there now.
 async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::Error> {
-    let released_for = gateway.released_for.load(Ordering::Relaxed);
     let book = gateway.current_partners()?;
-    if book.version() == released_for {
+    let now_ms = gateway.now_ms();
+    inquire(gateway, &book, now_ms);
+    let is_done =
+        |done: &Option<Arc<PartnerBook>>| done.as_ref().is_some_and(|it| Arc::ptr_eq(it, &book));
+    if is_done(&gateway.released_for.lock().unwrap_or_else(PoisonError::into_inner)) {
         return Ok(());
     }
-    let now_ms = gateway.now_ms();
     for code in KEY_CODES {
         let filter = QueueFilter {
             state: Some("held".to_owned()),
@@ -188,8 +192,28 @@ async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::
             }
         }
     }
-    gateway.released_for.store(book.version(), Ordering::Relaxed);
+    *gateway.released_for.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
     Ok(())
+}
+
+/// Asks the network about the keys of all partners when the book changes and once an hour, beside the queue, so that no
+/// message waits for a revocation list.
+fn inquire(gateway: &Arc<Gateway>, book: &Arc<PartnerBook>, now_ms: i64) {
+    let Some(lookup) = gateway.lookup.clone() else { return };
+    {
+        let mut asked = gateway.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let (version, at_ms) = *asked;
+        if version == book.version() && now_ms.saturating_sub(at_ms) < INQUIRE_EVERY_MS {
+            return;
+        }
+        *asked = (book.version(), now_ms);
+    }
+    let (inquiries, wait) = (book.inquiries(now_ms / 1000), gateway.settings.lookup_wait);
+    tokio::spawn(async move {
+        for inquiry in inquiries {
+            inquiry::ask_around(&lookup, vec![inquiry], wait).await;
+        }
+    });
 }
 
 /// Releases what is held for a domain and a reason that is no more.
@@ -211,6 +235,9 @@ async fn let_go(
 fn domain_of(address: &str) -> Option<String> {
     Address::parse(address).ok().map(|address| address.ascii_domain())
 }
+
+/// How often the keys of all partners are asked about; what is known of them is renewed before it ends besides.
+const INQUIRE_EVERY_MS: i64 = 3_600_000;
 
 /// Holds that a partner's card ends.
 const KEY_CODES: [&chancery_fault::Code; 4] = [

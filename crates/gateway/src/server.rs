@@ -2,16 +2,18 @@
 
 use std::io;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chancery_fault::Coded as _;
+use chancery_lookup::Lookup;
 use chancery_net::clock::Clock;
 use chancery_net::dns::Resolver;
 use chancery_net::listener::Listener;
 use chancery_net::shutdown::Shutdown;
 use chancery_net::smtp::{self, Client, ClientConfig, ServerConfig, TlsMode};
 use chancery_net::tls;
+use chancery_pki::path::Known;
 use chancery_policy::Policy;
 use chancery_store::{MessageId, Store};
 use chancery_wire::smtp::Protocol;
@@ -20,6 +22,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::error::{Error, Result};
 use crate::identity::Identity;
+use crate::imported::Imported;
 use crate::intake::{Door, Intake};
 use crate::metrics::Metrics;
 use crate::partners::PartnerBook;
@@ -36,6 +39,8 @@ pub struct Context {
     pub policy: Policy,
     /// Certificate and key for STARTTLS.
     pub tls: tls::Identity,
+    /// Fetches what is lacking about certificates; without it, what is here has to do.
+    pub lookup: Option<Lookup>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Asks for the end.
@@ -75,6 +80,11 @@ pub(crate) struct Gateway {
     pub(crate) identity: RwLock<Arc<Identity>>,
     pub(crate) policy: RwLock<Arc<Policy>>,
     pub(crate) partners: RwLock<Arc<PartnerBook>>,
+    pub(crate) lookup: Option<Lookup>,
+    /// What is known where nothing is fetched: what was imported, and the signatures that were verified.
+    known: RwLock<Known>,
+    /// What was imported, as it is in use.
+    imported: Mutex<Imported>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shutdown: Shutdown,
     pub(crate) metrics: Metrics,
@@ -84,8 +94,10 @@ pub(crate) struct Gateway {
     pub(crate) plan_slots: Arc<Semaphore>,
     /// Claims at a time, waiting ones included: what bounds the memory of the queue.
     pub(crate) work_slots: Arc<Semaphore>,
-    /// The version of the partner book for which held mail was let go.
-    pub(crate) released_for: AtomicI64,
+    /// The partner book for which held mail was let go.
+    pub(crate) released_for: Mutex<Option<Arc<PartnerBook>>>,
+    /// The version of the partner book whose keys were asked about, and when.
+    pub(crate) asked_for: Mutex<(i64, i64)>,
     /// When was last looked for what has waited too long.
     pub(crate) late_at_ms: AtomicI64,
     /// When finished messages were last forgotten.
@@ -157,6 +169,10 @@ impl Server {
             let gateway = Arc::clone(&gateway);
             listeners.spawn(async move { endpoint::serve(listener, gateway).await });
         }
+        if let Some(lookup) = gateway.lookup.clone() {
+            let shutdown = gateway.shutdown.clone();
+            tokio::spawn(async move { lookup.keep_fresh(&shutdown).await });
+        }
         let scheduler = tokio::spawn(queue::run(Arc::clone(&gateway)));
         let mut result = Ok(());
         while let Some(ended) = listeners.join_next().await {
@@ -189,7 +205,18 @@ impl Gateway {
         client.max_idle = settings.queue.deliveries_per_route;
         client.clock = Arc::clone(&context.clock);
         let client = Client::new(client);
+        let imported = Imported::read(&context.store)?;
+        let known = Known {
+            pool: Arc::clone(imported.pool()),
+            evidence: Arc::clone(imported.evidence()),
+            ..Known::default()
+        };
+        if let Some(lookup) = &context.lookup {
+            lookup.give(Arc::clone(imported.pool()), Arc::clone(imported.evidence()));
+        }
         let partners = PartnerBook::read(&context.store, &context.identity, &settings)?;
+        let partners =
+            partners.knowing(&context.lookup.as_ref().map_or_else(|| known.clone(), Lookup::known));
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Ok(Arc::new(Self {
             routes: RouteSlots::new(settings.queue.deliveries, settings.queue.deliveries_per_route),
@@ -198,13 +225,17 @@ impl Gateway {
             identity: RwLock::new(Arc::new(context.identity)),
             policy: RwLock::new(Arc::new(context.policy)),
             partners: RwLock::new(Arc::new(partners)),
+            lookup: context.lookup,
+            known: RwLock::new(known),
+            imported: Mutex::new(imported),
             clock: context.clock,
             shutdown: context.shutdown,
             metrics: Metrics::default(),
             client,
             plan_slots: Arc::new(Semaphore::new(processors + 1)),
             work_slots: Arc::new(Semaphore::new(MAX_CLAIMS as usize)),
-            released_for: AtomicI64::new(-1),
+            released_for: Mutex::new(None),
+            asked_for: Mutex::new((-1, 0)),
             late_at_ms: AtomicI64::new(0),
             forgotten_at_ms: AtomicI64::new(0),
             wake: Notify::new(),
@@ -228,6 +259,30 @@ impl Gateway {
         Arc::clone(&self.identity.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Returns what is known about certificates now, whoever asks.
+    pub(crate) fn known(&self) -> Known {
+        let own = || self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.lookup.as_ref().map_or_else(own, Lookup::known)
+    }
+
+    /// Takes what an administrator imported or removed since.
+    pub(crate) fn refresh_imported(&self) -> std::result::Result<(), chancery_store::Error> {
+        let mut imported = self.imported.lock().unwrap_or_else(PoisonError::into_inner);
+        if imported.is_current(&self.store)? {
+            return Ok(());
+        }
+        *imported = Imported::read(&self.store)?;
+        let (pool, evidence) = (Arc::clone(imported.pool()), Arc::clone(imported.evidence()));
+        if let Some(lookup) = &self.lookup {
+            lookup.give(pool, evidence);
+        } else {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            *known = Known { pool, evidence, verifier: Arc::clone(&known.verifier) };
+        }
+        tracing::info!("imported certificates and lists read again");
+        Ok(())
+    }
+
     /// Returns the partners as they are now.
     pub(crate) fn partners(&self) -> Arc<PartnerBook> {
         Arc::clone(&self.partners.read().unwrap_or_else(PoisonError::into_inner))
@@ -238,24 +293,28 @@ impl Gateway {
     pub(crate) fn current_partners(
         &self,
     ) -> std::result::Result<Arc<PartnerBook>, chancery_store::Error> {
-        let known = self.partners();
-        if self.store.partner_version()? == known.version() {
-            return Ok(known);
+        let (book, known) = (self.partners(), self.known());
+        if self.store.partner_version()? == book.version() {
+            return Ok(if book.knows(&known) { book } else { self.put_book(book.knowing(&known)) });
         }
-        let Some(identity) = self.current_identity()? else { return Ok(known) };
+        let Some(identity) = self.current_identity()? else { return Ok(book) };
         match PartnerBook::read(&self.store, &identity, &self.settings) {
             Ok(book) => {
-                let book = Arc::new(book);
-                *self.partners.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&book);
                 tracing::info!(partners = book.len(), "partner book read again");
-                Ok(book)
+                Ok(self.put_book(book.knowing(&known)))
             }
             Err(Error::Store(error)) => Err(error),
             Err(error) => {
                 tracing::error!(code = error.code().id, %error, "cannot read the partner book; the old one stays in use");
-                Ok(known)
+                Ok(book)
             }
         }
+    }
+
+    fn put_book(&self, book: PartnerBook) -> Arc<PartnerBook> {
+        let book = Arc::new(book);
+        *self.partners.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&book);
+        book
     }
 
     /// Returns the organisation's keys as the store has them: what is encrypted to a renewed key can be opened at once.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub ciphers: Permitted,
     /// Where the metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// How long a message waits at most for what is fetched about its certificates.
+    pub lookup_wait: Duration,
     /// Name servers; empty for those of the system.
     pub name_servers: Vec<SocketAddr>,
 }

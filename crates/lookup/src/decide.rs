@@ -33,14 +33,20 @@ pub struct Decided {
     pub fetches: Vec<Fetch>,
     /// A limit was reached while something was still missing; says which.
     pub exhausted: Option<&'static str>,
+    /// What came, whether or not the answer was built on it.
+    pub brought: Brought,
 }
+
+/// What was fetched for one decision. It helps that one, until an answer was built on it.
+#[derive(Clone, Debug, Default)]
+pub struct Brought(Vec<Arc<Content>>);
 
 /// What one decision has gathered.
 #[derive(Default)]
 struct Gathered {
     /// What was asked for already.
     tried: HashSet<String>,
-    contents: Vec<Arc<Content>>,
+    brought: Brought,
     fetches: Vec<Fetch>,
     requests: usize,
     octets: usize,
@@ -84,14 +90,14 @@ impl Lookup {
                 gathered.octets = gathered.octets.saturating_add(done.fetch.octets);
                 gathered.fetches.push(done.fetch);
                 is_new |= done.content.is_some();
-                gathered.contents.extend(done.content);
+                gathered.brought.0.extend(done.content);
             }
             if is_new {
-                answer = ask(&gathered.over(&known));
+                answer = ask(&gathered.brought.over(&known));
             }
         }
         self.used(&answer);
-        Decided { answer, fetches: gathered.fetches, exhausted }
+        Decided { answer, fetches: gathered.fetches, exhausted, brought: gathered.brought }
     }
 
     /// Chooses what to fetch next: of each missing thing the best place that was not tried.
@@ -122,16 +128,22 @@ impl Gathered {
             None
         }
     }
+}
 
-    /// Lays what was gathered over what is known, for this decision only.
-    fn over(&self, known: &Known) -> Known {
-        let certificates = self.contents.iter().flat_map(|content| &content.certificates);
-        let brought = self.contents.iter().flat_map(|content| &content.responses);
+impl Brought {
+    /// Lays it over what is known, for this decision only.
+    #[must_use]
+    pub fn over(&self, known: &Known) -> Known {
+        if self.0.is_empty() {
+            return known.clone();
+        }
+        let certificates = self.0.iter().flat_map(|content| &content.certificates);
+        let brought = self.0.iter().flat_map(|content| &content.responses);
         // A responder's certificate may be the one that a list needs, too.
         let certificates = certificates.chain(brought.flat_map(OcspResponse::certificates));
-        let lists = self.contents.iter().flat_map(|content| content.lists.iter().cloned());
+        let lists = self.0.iter().flat_map(|content| content.lists.iter().cloned());
         let mut over = known.with(certificates, lists);
-        add_responses(&mut over.evidence, self.contents.iter().map(AsRef::as_ref));
+        add_responses(&mut over.evidence, self.0.iter().map(AsRef::as_ref));
         over
     }
 }

@@ -55,7 +55,7 @@ mod story;
 
 pub use codes::CODES;
 pub use content::Content;
-pub use decide::{Budget, Decided};
+pub use decide::{Brought, Budget, Decided};
 pub use error::Error;
 pub use lookup::{Lookup, Settings};
 pub use story::{Fetch, Outcome};

@@ -113,7 +113,7 @@ pub use protect::{InPlace, Protected, ProtectedRecipient, Protection, protect, p
 pub use receipt::{Answer, Asked, check_receipt, claimed_services};
 pub use sign::{Signed, Signing, sign};
 pub use spool::{MemorySpools, Spool, Spools};
-pub use trust::{Anchor, NoTrust, Reach, Trust};
+pub use trust::{Anchor, AskedPath, NoTrust, Reach, Trust};
 pub use verdict::{
     CounterSignatureVerdict, EncryptedBy, EncryptionVerdict, HeaderVerdict, LabelVerdict,
     ListVerdict, Outcome, PartialVerdict, PathVerdict, Problem, ProtectionKind, ReceiptVerdict,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_pki::{Certificate, path};
+use chancery_pki::{Certificate, Purpose, path};
 
 /// Whom somebody vouches with, under which conditions, and the domains it may speak for.
 #[derive(Clone, Debug)]
@@ -44,7 +44,20 @@ pub trait Trust {
     }
 
     /// Is shown each answer of the path engine, for whoever wants to fetch what it lacks and ask again.
-    fn note(&self, _answer: &path::Answer) {}
+    fn note(&self, _asked: &AskedPath<'_>, _answer: &path::Answer) {}
+}
+
+/// What the path engine was asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedPath<'a> {
+    /// The certificate.
+    pub certificate: &'a Certificate,
+    /// What it was used for.
+    pub purpose: Purpose,
+    /// Whom to believe.
+    pub trust: &'a Arc<path::Trust>,
+    /// Certificates that came along with it.
+    pub brought: &'a [Certificate],
 }
 
 /// Trusts nobody: every signature is a stranger's.

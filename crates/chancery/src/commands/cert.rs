@@ -58,7 +58,7 @@ struct Report<'a> {
 
 /// Prints an answer; the exit status tells it too.
 fn finish(decided: &Decided, output: Output) -> Result {
-    let Decided { answer, fetches, exhausted } = decided;
+    let Decided { answer, fetches, exhausted, .. } = decided;
     output.show(&Report { answer, fetches }, || {
         let mut text = answer.to_string();
         if !fetches.is_empty() {
@@ -120,7 +120,8 @@ fn decide(question: &Question) -> Result<Decided> {
     if question.network.fetch {
         return fetch::decide(known, question.network.allow_private, ask);
     }
-    Ok(Decided { answer: ask(&known), fetches: Vec::new(), exhausted: None })
+    let brought = chancery_lookup::Brought::default();
+    Ok(Decided { answer: ask(&known), fetches: Vec::new(), exhausted: None, brought })
 }
 
 fn policies(list: &[String]) -> Result<Option<BTreeSet<ObjectIdentifier>>> {

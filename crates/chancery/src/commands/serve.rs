@@ -49,6 +49,7 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
             identity,
             policy,
             tls,
+            lookup: convert::lookup(&installation.settings, &store)?,
             clock: Arc::new(SystemClock::new()),
             shutdown: shutdown.clone(),
             reload: Arc::new(move || match read_policy(&policy_file) {

@@ -107,8 +107,6 @@ impl PartnerCertificate {
 
 impl Judged {
     fn holds(&self, known: &Known, at: i64) -> bool {
-        (self.from..=self.until).contains(&at)
-            && Arc::ptr_eq(&self.known.pool, &known.pool)
-            && Arc::ptr_eq(&self.known.evidence, &known.evidence)
+        (self.from..=self.until).contains(&at) && self.known.is_same(known)
     }
 }

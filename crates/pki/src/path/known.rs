@@ -40,6 +40,11 @@ impl Known {
         Self { pool: Arc::new(pool), evidence, verifier: Arc::clone(&self.verifier) }
     }
 
+    /// Returns true if nobody learned anything between the two, whatever signatures were verified.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pool, &other.pool) && Arc::ptr_eq(&self.evidence, &other.evidence)
+    }
+
     /// Asks whether the trust reaches a certificate, for any address. `at` is in Unix seconds.
     pub fn question<'a>(
         &'a self,

@@ -8,7 +8,7 @@ use chancery_pki::{
 
 use crate::{
     open::OpenFacts,
-    trust::{Anchor, Reach, Trust},
+    trust::{Anchor, AskedPath, Reach, Trust},
     verdict::{PathVerdict, SignerTrust},
 };
 
@@ -63,7 +63,8 @@ impl Vouchers<'_> {
     fn ask(&self, certificate: &Certificate, anchor: &Anchor, purpose: Purpose) -> Answer {
         let asked = self.known.question(certificate, purpose, self.facts.at, &anchor.trust);
         let answer = path::decide(&asked);
-        self.trust.note(&answer);
+        let (trust, brought) = (&anchor.trust, self.brought);
+        self.trust.note(&AskedPath { certificate, purpose, trust, brought }, &answer);
         answer
     }
 

@@ -1,5 +1,5 @@
 //! `cert validate --fetch` against servers that somebody else wrote: Python's web server, OpenSSL's OCSP responder and
-//! slapd, the directory server of Debian.
+//! slapd.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -13,9 +13,16 @@ use chancery_e2e::wait;
 use serde_json::Value;
 
 /// A server that ends with the test.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// Ends it now.
+    pub(crate) fn stop(&self) {
+        run(Path::new("/"), "kill", &self.process.id().to_string());
+    }
 }
 
 impl Drop for Server {
@@ -35,12 +42,18 @@ fn run(folder: &Path, program: &str, arguments: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn openssl(folder: &Path, arguments: &str) -> String {
+pub(crate) fn openssl(folder: &Path, arguments: &str) -> String {
     run(folder, "openssl", arguments)
 }
 
 /// Makes `NAME.key` and `NAME.pem`, issued by `issuer` with these extensions.
-fn issue(folder: &Path, name: &str, issuer: Option<&str>, serial: u32, extensions: &str) {
+pub(crate) fn issue(
+    folder: &Path,
+    name: &str,
+    issuer: Option<&str>,
+    serial: u32,
+    extensions: &str,
+) {
     fs::write(folder.join("extensions"), extensions).expect("ours");
     openssl(
         folder,
@@ -64,7 +77,7 @@ fn issue(folder: &Path, name: &str, issuer: Option<&str>, serial: u32, extension
 }
 
 /// Makes `NAME.crl` for an authority, which revokes what `index.txt` says.
-fn list(folder: &Path, name: &str) {
+pub(crate) fn list(folder: &Path, name: &str) {
     let settings = "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ncrlnumber=crlnumber\ndefault_md=sha256\n\
         crl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n";
     fs::write(folder.join("ca.cnf"), settings).expect("ours");
@@ -78,13 +91,13 @@ fn list(folder: &Path, name: &str) {
     openssl(folder, &format!("crl -in {name}.crl.pem -outform DER -out {name}.crl"));
 }
 
-const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\n\
+pub(crate) const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign,digitalSignature\n\
     subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
-const LEAF: &str = "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=emailProtection\n\
+pub(crate) const LEAF: &str = "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=emailProtection\n\
     subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
 
 /// Python's web server over a folder.
-fn web(folder: &Path) -> Server {
+pub(crate) fn web(folder: &Path) -> Server {
     let script = "import http.server, functools\n\
         h = functools.partial(http.server.SimpleHTTPRequestHandler, directory='.')\n\
         s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), h)\nprint(s.server_address[1], flush=True)\n\
@@ -133,7 +146,7 @@ fn responder(folder: &Path, program: &str) -> Server {
     Server { process, port: port.expect("it says its port") }
 }
 
-/// A slapd with one entry that has these attributes, from files.
+/// slapd with one entry that has these attributes, from files.
 fn directory(folder: &Path, attributes: &[(&str, &str)]) -> Server {
     let port = Port::pick();
     let settings = "include /etc/ldap/schema/core.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\

@@ -22,6 +22,7 @@ mod fetching;
 mod harness;
 mod interop;
 mod journeys;
+mod judging;
 mod keys;
 mod matrix;
 mod metrics;
