@@ -27,6 +27,8 @@ pub struct Tally {
     pub other_chain: u64,
     /// Graphs with more chains than brute force goes through.
     pub too_many: u64,
+    /// Graphs in which the search gave up, though a chain holds.
+    pub given_up: u64,
     /// How often each known disagreement was met.
     pub known: BTreeMap<&'static str, u64>,
     /// Disagreements that are in no table.
@@ -96,10 +98,14 @@ impl Comparison {
         }
         // Whoever signed a list may be in the graph and in none of the chains.
         let may_need_others = graph.ask.revocation;
-        let is_missed = some_holds && !answer.is_trusted();
+        // A search that gives up says so; brute force has a fresh budget for each chain.
+        self.tally.given_up += u64::from(answer.exhausted.is_some() && some_holds);
+        let is_missed = some_holds && !answer.is_trusted() && answer.exhausted.is_none();
         let is_extra = answer.is_trusted() && !some_holds && !may_need_others && !are_more;
         if is_missed || is_extra {
-            let what = format!("search: {} but brute force {some_holds}", answer.is_trusted());
+            let limit = answer.exhausted.unwrap_or("no limit reached");
+            let is_trusted = answer.is_trusted();
+            let what = format!("search: {is_trusted} ({limit}) but brute force {some_holds}");
             self.tally.unknown.push(Disagreement { seed, what, chain: String::new() });
         }
         if answer.is_trusted() && !may_need_others {
@@ -178,6 +184,7 @@ impl fmt::Display for Tally {
         writeln!(formatter, "compared with certval    {:>9}", self.by_certval)?;
         writeln!(formatter, "another chain was chosen {:>9}", self.other_chain)?;
         writeln!(formatter, "graphs with more chains  {:>9}", self.too_many)?;
+        writeln!(formatter, "searches given up        {:>9}", self.given_up)?;
         for (name, count) in &self.known {
             writeln!(formatter, "  {count:>9}  {name}")?;
         }

@@ -5,7 +5,7 @@
 use crate::compare::Case;
 use crate::graph::{CERT_SIGN, Lists};
 use crate::recipe::{GeneralName, Recipe};
-use crate::themes::{ANY_POLICY, ANY_USAGE};
+use crate::themes::{ANY_POLICY, ANY_USAGE, Theme};
 
 /// Who else was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,8 @@ pub const TABLE: &[Known] = &[
         why: "an extended key usage in an authority limits what is below; certval does not look at it if the target has none",
         applies: |case| {
             let anchor = case.chain.first().is_some_and(|it| !it.recipe.extended_usage.is_empty());
-            anchor && case.ours.broken.iter().eq(["pki.path.extended_key_usage"].iter())
+            anchor
+                && breaks_only(case, &["pki.path.extended_key_usage", "pki.path.basic_constraints"])
         },
     },
     Known {
@@ -169,7 +170,43 @@ pub const TABLE: &[Known] = &[
         clause: "RFC 9618 section 5.5 (g)",
         why: "a policy that satisfies two policies above stays if one of the two is wanted; certval deletes it with the other one",
         applies: |case| {
-            says(case, "NullPolicySet") && case.graph.ask.policies.is_some() && some(case, meets)
+            says(case, "NullPolicySet")
+                && case.graph.ask.policies.is_some()
+                && some(case, |it| meets(it) || maps_beside_any(it))
+        },
+    },
+    Known {
+        name: "OpenSSL: a mapping of anyPolicy without policies",
+        oracle: Oracle::OpenSsl,
+        accepts: true,
+        clause: "RFC 5280 section 6.1.4 (a)",
+        why: "anyPolicy must not be mapped; OpenSSL looks at mappings only beside policies",
+        applies: |case| {
+            let maps_any = |it: &Recipe| it.mappings.iter().any(|(from, _)| *from == ANY_POLICY);
+            breaks_only(case, &["pki.path.policy_mapping"])
+                && some(case, |it| it.policies.is_none() && maps_any(it))
+        },
+    },
+    Known {
+        name: "OpenSSL: a policy mapped from anyPolicy",
+        oracle: Oracle::OpenSsl,
+        accepts: false,
+        clause: "RFC 9618 section 5.4 (b)(1)",
+        why: "a mapping below anyPolicy makes its policy one of the authority's, and so of the user's; OpenSSL leaves it out",
+        applies: |case| {
+            says(case, "NO_EXPLICIT_POLICY")
+                && case.graph.ask.policies.is_some()
+                && some(case, maps_beside_any)
+        },
+    },
+    Known {
+        name: "OpenSSL: a list of another authority of the same name",
+        oracle: Oracle::OpenSsl,
+        accepts: true,
+        clause: "RFC 5280 section 6.3.3 (f)",
+        why: "an issuer is known by its name; what one of two authorities of one name lists is revoked, whichever list OpenSSL picks",
+        applies: |case| {
+            breaks_only(case, &["pki.path.revoked"]) && case.graph.themes.contains(&Theme::Twins)
         },
     },
     Known {
@@ -267,6 +304,15 @@ fn authorities<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Recipe> {
 
 fn trees<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a GeneralName> {
     case.chain.iter().flat_map(|it| it.recipe.permitted.iter().chain(&it.recipe.excluded))
+}
+
+/// Returns true if nothing but some of these rules is broken.
+fn breaks_only(case: &Case<'_>, rules: &[&str]) -> bool {
+    case.ours.broken.iter().all(|rule| rules.contains(rule))
+}
+
+fn maps_beside_any(recipe: &Recipe) -> bool {
+    !recipe.mappings.is_empty() && recipe.policies.iter().flatten().any(|it| *it == ANY_POLICY)
 }
 
 fn is_dotted(tree: &GeneralName) -> bool {
