@@ -37,6 +37,7 @@ pub mod partners;
 pub mod settings;
 
 mod arrival;
+mod bridges;
 mod deliver;
 mod desktop;
 mod endpoint;

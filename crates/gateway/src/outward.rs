@@ -29,6 +29,9 @@ pub(crate) fn plan(
     let partners = &subject.partners;
     for (domain, recipients) in domains {
         let key = partners.key_for(domain, subject.now_ms / 1000);
+        if key == PartnerKey::NoPartner && partners.may_be_a_member(domain, subject.now_ms) {
+            draft.strangers.push(domain.clone());
+        }
         let mut protected = Vec::new();
         let mut readable: BTreeMap<&'static str, Vec<(RecipientId, ClearPermit)>> = BTreeMap::new();
         for recipient in recipients {

@@ -10,9 +10,11 @@ use chancery_policy::PartnerKey;
 use chancery_smime::card::Card;
 use chancery_smime::{Anchor, Capabilities, Reach, RecipientKey, Statement, Trust};
 use chancery_store::Store;
+use chancery_store::bridge::JoinedBridge;
 use chancery_store::peer::PeerRow;
 use chancery_store::trust::Scope;
 
+use crate::bridges::Guests;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::inquiry::Inquiry;
@@ -28,7 +30,17 @@ use key::{PartnerCertificate, Standing};
 pub struct PartnerBook {
     version: i64,
     /// What is known about certificates, by whom it was given.
+    given: Known,
+    /// The same with what the bridges say.
     known: Known,
+    /// The bridges that we have joined.
+    bridges: Vec<Bridge>,
+    /// What we say of the bridges.
+    crossed: Vec<Certificate>,
+    /// Whom we believe about members of bridges, if we have joined one.
+    through_bridge: Option<Anchor>,
+    /// Members of bridges that were asked for.
+    guests: Arc<Guests>,
     partners: Vec<Arc<Partner>>,
     by_domain: BTreeMap<String, Arc<Partner>>,
     own: Anchor,
@@ -36,6 +48,13 @@ pub struct PartnerBook {
     others: BTreeMap<String, Anchor>,
     /// Whom we believe about mailboxes of everybody else.
     everybody: Option<Anchor>,
+}
+
+/// A bridge that we have joined.
+#[derive(Clone, Debug)]
+pub(crate) struct Bridge {
+    /// Where it publishes, with a slash at the end.
+    pub(crate) url: String,
 }
 
 /// One partner, ready for use.
@@ -105,18 +124,82 @@ impl PartnerBook {
             let reach = trust.domains.clone().map_or(Reach::Mailboxes, Reach::Domains);
             Anchor { name: "everybody".to_owned(), trust, reach, own: false }
         });
-        Ok(Self { version, known: Known::default(), partners, by_domain, own, others, everybody })
+        let joined = store.bridges()?.into_iter().filter(JoinedBridge::is_joined);
+        let (mut bridges, mut crossed, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for bridge in joined {
+            let certificates = [Some(bridge.authority), bridge.to_bridge];
+            let certificates = certificates.iter().flatten();
+            crossed.extend(certificates.filter_map(|der| Certificate::from_der(der).ok()));
+            bridges.push(Bridge { url: bridge.url });
+            names.push(bridge.name);
+        }
+        let through_bridge = (!bridges.is_empty()).then(|| {
+            let settings = trusts.of(&Scope::Partners).cloned().unwrap_or_default();
+            let trust = Arc::new(settings.trust(Some(identity.authority()), None));
+            let name = format!("member of {}", names.join(" or "));
+            Anchor { name, trust, reach: Reach::Constrained, own: false }
+        });
+        let (given, known, guests) = (Known::default(), Known::default(), Arc::default());
+        let book = Self {
+            version,
+            given,
+            known,
+            bridges,
+            crossed,
+            through_bridge,
+            guests,
+            partners,
+            by_domain,
+            own,
+            others,
+            everybody,
+        };
+        Ok(book.knowing(&Known::default()))
     }
 
     /// Returns the same book for somebody who knows something else about certificates.
     #[must_use]
     pub fn knowing(&self, known: &Known) -> Self {
-        Self { known: known.clone(), ..self.clone() }
+        let given = known.clone();
+        let known = known.with(self.crossed.iter().chain(&self.guests.certificates), []);
+        Self { given, known, ..self.clone() }
     }
 
     /// Returns true if it was made for somebody who knows exactly this.
     pub fn knows(&self, known: &Known) -> bool {
-        self.known.is_same(known)
+        self.given.is_same(known)
+    }
+
+    /// Returns the same book with other members of bridges.
+    #[must_use]
+    pub(crate) fn with(&self, guests: &Arc<Guests>) -> Self {
+        Self { guests: Arc::clone(guests), ..self.clone() }.knowing(&self.given)
+    }
+
+    /// Returns true if it was made with exactly these members of bridges.
+    pub(crate) fn has(&self, guests: &Arc<Guests>) -> bool {
+        Arc::ptr_eq(&self.guests, guests)
+    }
+
+    /// Returns the bridges that we have joined.
+    pub(crate) fn bridges(&self) -> &[Bridge] {
+        &self.bridges
+    }
+
+    /// Returns a member of a bridge as a partner for one of its domains.
+    pub(crate) fn guest(&self, card: &Card, domain: &str) -> Option<Partner> {
+        let anchor = self.through_bridge.clone()?;
+        let partner =
+            Partner::of(card, vec![domain.to_owned()], path::Trust::default(), Vec::new());
+        let anchor = Anchor { name: card.organisation().to_owned(), ..anchor };
+        Some(Partner { anchor, ..partner })
+    }
+
+    /// Returns true if a bridge may have a member with this domain, and nobody has asked lately.
+    pub(crate) fn may_be_a_member(&self, domain: &str, now_ms: i64) -> bool {
+        !self.bridges.is_empty()
+            && !self.knows_domain(domain)
+            && !self.guests.is_known(domain, now_ms)
     }
 
     /// Returns the version of the book in the store that this was read from.
@@ -136,12 +219,15 @@ impl PartnerBook {
 
     /// Returns the partner whose card lists exactly this domain.
     pub fn partner(&self, domain: &str) -> Option<&Partner> {
-        self.by_domain.get(&domain.to_ascii_lowercase()).map(Arc::as_ref)
+        let domain = domain.to_ascii_lowercase();
+        let partner = self.by_domain.get(&domain).map(Arc::as_ref);
+        partner.or_else(|| self.guests.member(&domain))
     }
 
     /// Returns true if somebody vouches for this very domain, so that its mail is not like that of strangers.
     pub fn knows_domain(&self, domain: &str) -> bool {
-        self.partner(domain).is_some() || self.others.contains_key(&domain.to_ascii_lowercase())
+        let domain = domain.to_ascii_lowercase();
+        self.by_domain.contains_key(&domain) || self.others.contains_key(&domain)
     }
 
     /// Returns what the policy needs to know about the key for a domain at a time (Unix seconds).
@@ -152,17 +238,23 @@ impl PartnerBook {
 
     /// Returns the questions about the keys of all partners at a time (Unix seconds).
     pub(crate) fn inquiries(&self, at: i64) -> Vec<Inquiry> {
-        let of_partner = |partner: &Arc<Partner>| {
-            let of_key = |key: &PartnerCertificate| Inquiry {
-                certificate: key.certificate.clone(),
-                purpose: Purpose::SmimeEncrypt,
-                at,
-                trust: Arc::clone(&partner.anchor.trust),
-                brought: partner.chain.clone(),
-            };
-            partner.keys.iter().filter(|key| at <= key.until).map(of_key).collect::<Vec<_>>()
+        self.partners.iter().flat_map(|partner| self.inquiries_of(partner, at)).collect()
+    }
+
+    /// Returns the questions about the keys of one partner.
+    pub(crate) fn inquiries_of(&self, partner: &Partner, at: i64) -> Vec<Inquiry> {
+        let mut brought = partner.chain.clone();
+        if partner.anchor.reach == Reach::Constrained {
+            brought.extend(self.crossed.iter().chain(&self.guests.certificates).cloned());
+        }
+        let of_key = |key: &PartnerCertificate| Inquiry {
+            certificate: key.certificate.clone(),
+            purpose: Purpose::SmimeEncrypt,
+            at,
+            trust: Arc::clone(&partner.anchor.trust),
+            brought: brought.clone(),
         };
-        self.partners.iter().flat_map(of_partner).collect()
+        partner.keys.iter().filter(|key| at <= key.until).map(of_key).collect()
     }
 
     /// Returns the key to encrypt to for a domain at a time (Unix seconds), if there is one.
@@ -173,12 +265,14 @@ impl PartnerBook {
 
 impl Trust for PartnerBook {
     fn anchors_for(&self, domain: &str) -> Vec<Anchor> {
-        let partner = self.partner(domain).map(|partner| &partner.anchor);
+        let partner = self.by_domain.get(&domain.to_ascii_lowercase());
+        let partner = partner.map(|partner| &partner.anchor);
         let known = partner.or_else(|| self.others.get(&domain.to_ascii_lowercase()));
         let own = Some(&self.own).filter(|own| own.lists(domain));
-        let known =
-            known.or(self.everybody.as_ref().filter(|it| own.is_none() && it.lists(domain)));
-        own.into_iter().chain(known).cloned().collect()
+        let is_stranger = own.is_none() && known.is_none();
+        let others = self.through_bridge.iter().chain(&self.everybody);
+        let others = others.filter(|it| is_stranger && it.lists(domain));
+        own.into_iter().chain(known).chain(others).cloned().collect()
     }
 
     fn known(&self) -> Known {
@@ -240,7 +334,7 @@ impl Partner {
 
     fn standings(&self, known: &Known, at: i64) -> impl Iterator<Item = (&RecipientKey, Standing)> {
         let standing = move |key: &PartnerCertificate| {
-            key.standing(&self.anchor.trust, &self.chain, known, at)
+            key.standing(&self.anchor, &self.domains, &self.chain, known, at)
         };
         self.keys.iter().map(move |key| (&key.recipient, standing(key)))
     }

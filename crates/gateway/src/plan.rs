@@ -19,7 +19,7 @@ use crate::metrics::{Counter, Stage};
 use crate::partners::PartnerBook;
 use crate::release::Releasable;
 use crate::server::Gateway;
-use crate::{codes, desktop, inward, notices, outward, queue};
+use crate::{bridges, codes, desktop, inward, notices, outward, queue};
 
 /// Plans one message and starts the delivery of its children.
 pub(crate) async fn run(
@@ -78,6 +78,11 @@ pub(crate) async fn thoroughly<T: Send + 'static>(
     let (Ok(draft), Some(lookup)) = (&mut prepared, &gateway.lookup) else {
         return (subject, prepared);
     };
+    if !draft.strangers.is_empty() {
+        // Only then can be told whether the mail is for a partner or for a stranger.
+        bridges::find(gateway, lookup, std::mem::take(&mut draft.strangers)).await;
+        return apart(gateway, subject, prepare, None).await;
+    }
     if draft.lacking.is_empty() {
         return (subject, prepared);
     }
@@ -154,6 +159,8 @@ pub(crate) struct Draft {
     pub(crate) refused: Vec<Stopped>,
     /// What might be answered better if something were fetched.
     pub(crate) lacking: Vec<Inquiry>,
+    /// Domains of recipients that a bridge may have as members.
+    pub(crate) strangers: Vec<String>,
 }
 
 /// A recipient that the message does not go to, or not now.
@@ -191,6 +198,7 @@ impl Draft {
             newly_held: Vec::new(),
             refused: Vec::new(),
             lacking: Vec::new(),
+            strangers: Vec::new(),
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::partners::PartnerBook;
 use crate::server::{Gateway, MAX_CLAIMS};
-use crate::{deliver, inquiry, notices, plan};
+use crate::{bridges, deliver, inquiry, notices, plan};
 
 /// Starts the work for a message if there is room; otherwise the scheduler finds it.
 pub(crate) fn dispatch(gateway: &Arc<Gateway>, message: MessageId) {
@@ -209,7 +209,9 @@ fn inquire(gateway: &Arc<Gateway>, book: &Arc<PartnerBook>, now_ms: i64) {
         *asked = (book.version(), now_ms);
     }
     let (inquiries, wait) = (book.inquiries(now_ms / 1000), gateway.settings.lookup_wait);
+    let gateway = Arc::clone(gateway);
     tokio::spawn(async move {
+        bridges::keep_fresh(&gateway, &lookup).await;
         for inquiry in inquiries {
             inquiry::ask_around(&lookup, vec![inquiry], wait).await;
         }

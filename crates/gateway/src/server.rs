@@ -20,6 +20,7 @@ use chancery_wire::smtp::Protocol;
 use chancery_wire::smtp::server::{AuthOffer, Config};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::bridges::Guests;
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::imported::Imported;
@@ -83,6 +84,8 @@ pub(crate) struct Gateway {
     pub(crate) lookup: Option<Lookup>,
     /// What is known where nothing is fetched: what was imported, and the signatures that were verified.
     known: RwLock<Known>,
+    /// What is known of the members of bridges.
+    pub(crate) guests: RwLock<Arc<Guests>>,
     /// What was imported, as it is in use.
     imported: Mutex<Imported>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -228,6 +231,7 @@ impl Gateway {
             lookup: context.lookup,
             known: RwLock::new(known),
             imported: Mutex::new(imported),
+            guests: RwLock::default(),
             clock: context.clock,
             shutdown: context.shutdown,
             metrics: Metrics::default(),
@@ -293,15 +297,20 @@ impl Gateway {
     pub(crate) fn current_partners(
         &self,
     ) -> std::result::Result<Arc<PartnerBook>, chancery_store::Error> {
-        let (book, known) = (self.partners(), self.known());
+        let (book, known, guests) = (self.partners(), self.known(), self.guests());
         if self.store.partner_version()? == book.version() {
-            return Ok(if book.knows(&known) { book } else { self.put_book(book.knowing(&known)) });
+            let is_same = book.knows(&known) && book.has(&guests);
+            return Ok(if is_same {
+                book
+            } else {
+                self.put_book(book.knowing(&known).with(&guests))
+            });
         }
         let Some(identity) = self.current_identity()? else { return Ok(book) };
         match PartnerBook::read(&self.store, &identity, &self.settings) {
             Ok(book) => {
                 tracing::info!(partners = book.len(), "partner book read again");
-                Ok(self.put_book(book.knowing(&known)))
+                Ok(self.put_book(book.knowing(&known).with(&guests)))
             }
             Err(Error::Store(error)) => Err(error),
             Err(error) => {

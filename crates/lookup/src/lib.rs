@@ -44,6 +44,7 @@ mod content;
 mod decide;
 mod error;
 mod fetch;
+mod file;
 mod learned;
 mod lookup;
 pub mod metrics;

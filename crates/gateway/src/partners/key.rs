@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chancery_pki::path::{self, Known, Trust};
+use chancery_pki::path::{self, Known};
 use chancery_pki::{Certificate, Purpose, Rule};
-use chancery_smime::{PathVerdict, RecipientKey};
+use chancery_smime::{Anchor, PathVerdict, Reach, RecipientKey};
 use serde::Serialize;
 
 /// One certificate of a partner, ready for use.
@@ -57,7 +57,8 @@ impl PartnerCertificate {
     /// Says whether it can be encrypted to at a time (Unix seconds). `chain` are certificates of the partner that may help.
     pub(super) fn standing(
         &self,
-        trust: &Trust,
+        anchor: &Anchor,
+        domains: &[String],
         chain: &[Certificate],
         known: &Known,
         at: i64,
@@ -69,7 +70,7 @@ impl PartnerCertificate {
         if let Some(judged) = judged.as_ref().filter(|it| it.holds(known, at)) {
             return judged.standing.clone();
         }
-        let (standing, until) = self.judge(trust, chain, known, at);
+        let (standing, until) = self.judge(anchor, domains, chain, known, at);
         *judged =
             Some(Judged { known: known.clone(), from: at, until, standing: standing.clone() });
         standing
@@ -78,24 +79,30 @@ impl PartnerCertificate {
     /// Asks the path engine; returns with the answer until when it stays the same.
     fn judge(
         &self,
-        trust: &Trust,
+        anchor: &Anchor,
+        domains: &[String],
         chain: &[Certificate],
         known: &Known,
         at: i64,
     ) -> (Standing, i64) {
         let with_chain = known.with(chain, []);
-        let asked = with_chain.question(&self.certificate, Purpose::SmimeEncrypt, at, trust);
+        let asked =
+            with_chain.question(&self.certificate, Purpose::SmimeEncrypt, at, &anchor.trust);
         let answer = path::decide(&asked);
         let rules: Vec<Rule> = answer.path.failures().map(|it| it.rule).collect();
         let all = |of: &[Rule]| !rules.is_empty() && rules.iter().all(|rule| of.contains(rule));
         let end = answer.path.expiry().filter(|_| answer.is_trusted()).map_or(at, |end| end.at);
         let is_trusted = answer.is_trusted();
+        let mut addresses = domains.iter().map(|domain| format!("somebody@{domain}"));
+        let is_limited = anchor.reach != Reach::Constrained
+            || addresses.all(|address| answer.path.limits_mail_to(&address));
         let why = answer.path.failures().map(|it| it.to_string()).collect::<Vec<_>>().join("; ");
         let path = Arc::new(EncryptionPath {
             path: answer.path.steps.iter().rev().map(|it| it.certificate.subject()).collect(),
             validation: PathVerdict::of(&answer),
         });
         let standing = match () {
+            () if is_trusted && !is_limited => Standing::Bad(UNLIMITED.to_owned()),
             () if is_trusted => Standing::Usable(path),
             () if all(&[Rule::NotYetValid]) => Standing::Early,
             () if all(&[Rule::Expired, Rule::NotYetValid]) => Standing::Late,
@@ -110,3 +117,6 @@ impl Judged {
         (self.from..=self.until).contains(&at) && self.known.is_same(known)
     }
 }
+
+/// Why a member of a bridge is not believed.
+const UNLIMITED: &str = "no authority on its path is limited to the domain by the one above it";

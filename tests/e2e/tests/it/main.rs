@@ -25,6 +25,7 @@ mod journeys;
 mod judging;
 mod keys;
 mod matrix;
+mod members;
 mod metrics;
 mod mutt;
 mod old_keys;

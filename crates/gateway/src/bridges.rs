@@ -1,0 +1,173 @@
+//! Members of the bridges that we have joined: found by their domain when mail goes to them, and believed as far as a path
+//! through the bridge leads to them.
+//!
+//! ```text
+//! a domain that is no partner's ─► members/DOMAIN.card of each bridge ─► guest of the partner book, for an hour
+//! issued-by.p7c of each bridge, once an hour ─► certificates that may help with every path
+//! ```
+//!
+//! Nothing of it is trusted for coming from the bridge: a key counts if a path leads to it from our own authority, and if
+//! an authority on the path was limited to the domain by the one above it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use chancery_lookup::Lookup;
+use chancery_pki::Certificate;
+use chancery_pki::bundle::Bundle;
+use chancery_pki::is_domain;
+use chancery_smime::card::Card;
+
+use crate::inquiry;
+use crate::partners::{Partner, PartnerBook};
+use crate::server::Gateway;
+
+/// What is known of the members of bridges; a change makes a new value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guests {
+    /// By domain, those that were asked for.
+    by_domain: BTreeMap<String, Guest>,
+    /// What the bridges say of their members.
+    pub(crate) certificates: Vec<Certificate>,
+    /// When that was fetched, and for which version of the partner book.
+    fetched: Option<(i64, i64)>,
+}
+
+/// A domain that was asked for.
+#[derive(Clone, Debug)]
+struct Guest {
+    /// The member that has it; `None` if no bridge has such a member.
+    member: Option<Arc<Partner>>,
+    until_ms: i64,
+}
+
+impl Guests {
+    /// Returns the member that has a domain.
+    pub(crate) fn member(&self, domain: &str) -> Option<&Partner> {
+        self.by_domain.get(domain)?.member.as_deref()
+    }
+
+    /// Returns true if a domain was asked for lately, or cannot be one.
+    pub(crate) fn is_known(&self, domain: &str, now_ms: i64) -> bool {
+        !is_domain(domain) || self.by_domain.get(domain).is_some_and(|it| now_ms < it.until_ms)
+    }
+}
+
+/// Looks for members with these domains, and keeps what was found.
+pub(crate) async fn find(gateway: &Gateway, lookup: &Lookup, domains: Vec<String>) {
+    let book = gateway.partners();
+    let at = gateway.now_ms() / 1000;
+    let mut found = Vec::new();
+    for domain in domains.into_iter().take(MAX_DOMAINS) {
+        let mut member = None;
+        for bridge in book.bridges() {
+            let url = format!("{}members/{domain}.card", bridge.url);
+            let bytes = match lookup.file(&url, MAX_CARD).await {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    tracing::info!(url, %error, "no card of a member");
+                    continue;
+                }
+            };
+            match Card::read(&bytes, at) {
+                Ok((card, _)) if card.domains().contains(&domain) => {
+                    member = book.guest(&card, &domain).map(Arc::new);
+                }
+                Ok(_) => tracing::warn!(url, "the bridge gives the card of somebody else"),
+                Err(error) => {
+                    tracing::warn!(url, %error, "the bridge gives a card that does not count");
+                }
+            }
+            if member.is_some() {
+                break;
+            }
+        }
+        found.push((domain, member));
+    }
+    if found.iter().any(|(_, member)| member.is_some()) {
+        // A member may be newer than what we know of the bridge.
+        refresh(gateway, lookup, &book).await;
+    }
+    let Ok(book) = gateway.current_partners() else { return };
+    for member in found.iter().filter_map(|(_, member)| member.as_ref()) {
+        let inquiries = book.inquiries_of(member, at);
+        let wait = gateway.settings.lookup_wait;
+        drop(inquiry::ask_around(lookup, inquiries, wait).await);
+    }
+    let now_ms = gateway.now_ms();
+    gateway.change_guests(|guests| {
+        guests.by_domain.retain(|_, guest| now_ms < guest.until_ms);
+        for (domain, member) in found {
+            let pause = if member.is_some() { KEPT } else { MISSED };
+            let until_ms = now_ms.saturating_add(millis(pause));
+            guests.by_domain.insert(domain, Guest { member, until_ms });
+        }
+    });
+}
+
+/// Fetches what the bridges say of their members if that is an hour old, or if the bridges have changed.
+pub(crate) async fn keep_fresh(gateway: &Gateway, lookup: &Lookup) {
+    let book = gateway.partners();
+    let now_ms = gateway.now_ms();
+    let is_fresh = gateway.guests().fetched.is_some_and(|(version, at_ms)| {
+        version == book.version() && now_ms < at_ms.saturating_add(millis(KEPT))
+    });
+    if !is_fresh && !book.bridges().is_empty() {
+        refresh(gateway, lookup, &book).await;
+    }
+}
+
+async fn refresh(gateway: &Gateway, lookup: &Lookup, book: &PartnerBook) {
+    let mut certificates: Vec<Certificate> = Vec::new();
+    for bridge in book.bridges() {
+        let url = format!("{}issued-by.p7c", bridge.url);
+        let bundle = match lookup.file(&url, MAX_BUNDLE).await {
+            Ok(bytes) => Bundle::from_bytes(&bytes).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match bundle {
+            Ok(bundle) => certificates.extend(bundle.certificates),
+            Err(error) => {
+                tracing::warn!(url, error, "cannot fetch what a bridge says of its members");
+            }
+        }
+    }
+    let fetched = Some((book.version(), gateway.now_ms()));
+    gateway.change_guests(|guests| {
+        // A bridge that cannot be reached now has not taken back what it said; its revocation list would say so.
+        if !certificates.is_empty() {
+            guests.certificates = certificates;
+        }
+        guests.fetched = fetched;
+    });
+}
+
+impl Gateway {
+    /// Returns what is known of the members of bridges.
+    pub(crate) fn guests(&self) -> Arc<Guests> {
+        Arc::clone(&self.guests.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change_guests(&self, change: impl FnOnce(&mut Guests)) {
+        let mut place = self.guests.write().unwrap_or_else(PoisonError::into_inner);
+        let mut guests = Guests::clone(&place);
+        change(&mut guests);
+        *place = Arc::new(guests);
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How long a member that was found counts before it is asked for again.
+const KEPT: Duration = Duration::from_secs(3_600);
+/// How long a domain that no bridge has is not asked for again.
+const MISSED: Duration = Duration::from_secs(300);
+/// Domains of one message that are asked for.
+const MAX_DOMAINS: usize = 16;
+/// The largest card, as elsewhere.
+const MAX_CARD: usize = 256 * 1024;
+/// What a bridge of ten thousand members says of them.
+const MAX_BUNDLE: usize = 32 << 20;

@@ -1,0 +1,179 @@
+//! Two organisations that know only their bridge: mail between them is protected and verified, and ends with membership.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use chancery_e2e::chancery::{self, Gateway, section};
+use chancery_e2e::message::fields;
+use chancery_e2e::peers::{Dialogue, SmtpSink};
+use chancery_e2e::place::{Folder, Port};
+use chancery_e2e::wait;
+use toml::Value;
+
+/// A bridge that is served.
+struct Bridge {
+    folder: Folder,
+    port: Port,
+    fingerprint: String,
+    serving: Option<Child>,
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        if let Some(mut serving) = self.serving.take() {
+            serving.kill().ok();
+            serving.wait().ok();
+        }
+    }
+}
+
+impl Bridge {
+    fn new() -> Self {
+        let fingerprint = String::new();
+        let mut bridge =
+            Self { folder: Folder::new(), port: Port::pick(), fingerprint, serving: None };
+        let (url, listen) =
+            (format!("http://{}/", bridge.port.address()), bridge.port.address().to_string());
+        let made = bridge.run(&format!(
+            "bridge init Skybridge --url {url} --dir bridge --domain bridge.example --listen {listen}"
+        ));
+        bridge.fingerprint = crate::world::fingerprint_in(&made);
+        let serving = bridge
+            .command("serve --config bridge/chancery.toml --role authority")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        bridge.serving = Some(serving.expect("the binary starts"));
+        wait::until("the publication", || TcpStream::connect(bridge.port.address()).ok());
+        bridge
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().expect("a plain path").to_owned()
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let mut command = Command::new(chancery::binary());
+        command.current_dir(self.folder.path()).args(words.split(' ')).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, words: &str) -> String {
+        let output = self.command(words).output().expect("the binary starts");
+        assert!(output.status.success(), "{words}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn own(&self, words: &str) -> String {
+        self.run(&format!("{words} --config bridge/chancery.toml"))
+    }
+
+    /// Lets an organisation join, whose domain a person has settled.
+    fn admit(&self, member: &Gateway) {
+        let domain = member.domain().to_owned();
+        let shown =
+            fs::read(Path::new(&self.path("bridge/data/bridge.pem"))).expect("init wrote it");
+        fs::write(self.path("bridge.pem"), shown).expect("ours");
+        let file = |end: &str| self.path(&format!("{domain}.{end}"));
+        let (request, answer, back) = (file("request"), file("answer"), file("back"));
+        let asked = ["bridge", "join", &self.path("bridge.pem"), "--level", "basic"];
+        let more = ["--fingerprint", &self.fingerprint, "--out", &request];
+        member.demand(&[&asked[..], &more].concat());
+        self.own(&format!("bridge join {request}"));
+        let confirm = member.fingerprint();
+        self.own(&format!("bridge prove {domain} --confirm {confirm} --evidence telephone"));
+        self.own(&format!("bridge cross-sign {domain} --out {answer}"));
+        member.demand(&["bridge", "cross-sign", &answer, "--out", &back]);
+        self.own(&format!("bridge cross-sign {back}"));
+        wait::until("the member's card", || {
+            let mut stream = TcpStream::connect(self.port.address()).ok()?;
+            write!(stream, "GET /members/{domain}.card HTTP/1.1\r\nHost: bridge\r\n\r\n").ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            answer.starts_with("HTTP/1.1 200").then_some(())
+        });
+    }
+}
+
+/// An organisation that may ask this machine.
+fn organisation(domain: &str, mailboxes: SocketAddr) -> Gateway {
+    let gateway = Gateway::init(domain, mailboxes);
+    gateway.configure(|settings| {
+        section(settings, "lookup").insert("allow-private".into(), Value::Boolean(true));
+    });
+    gateway
+}
+
+fn mail(mark: &str) -> String {
+    format!(
+        "From: alice@acme.example\r\nTo: bob@globex.example\r\nSubject: {mark}\r\nMessage-ID: <{mark}@acme.example>\r\n\
+         Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nthe secret of {mark}\r\n"
+    )
+}
+
+#[test]
+fn members_of_a_bridge_exchange_protected_mail_without_knowing_each_other() {
+    let bridge = Bridge::new();
+    let (ours, theirs, between) = (SmtpSink::start(), SmtpSink::start(), SmtpSink::start());
+    let mut acme = organisation("acme.example", ours.address());
+    let mut globex = organisation("globex.example", theirs.address());
+    acme.route_outside(between.address());
+    bridge.admit(&acme);
+    bridge.admit(&globex);
+    acme.start();
+    globex.start();
+
+    let send = |mark: &str| {
+        Dialogue::greeted(acme.inside()).deliver(
+            "alice@acme.example",
+            &["bob@globex.example"],
+            &mail(mark),
+        )
+    };
+    assert!(send("first").starts_with("250"));
+    let wire = between.wait_for("the protected form", |accepted| accepted.first().cloned());
+    let wire = String::from_utf8_lossy(&wire.message).into_owned();
+    let story = acme.demand(&["explain", "<first@acme.example>"]);
+    assert!(!wire.contains("the secret of first"), "{story}");
+    assert!(
+        wire.contains("enveloped-data") || wire.contains("authEnveloped-data"),
+        "{wire}\n{story}"
+    );
+    assert!(story.contains("globex.example") && story.contains("Skybridge"), "{story}");
+
+    // The other side believes it for the same reason.
+    let answer = Dialogue::greeted(globex.outside()).deliver(
+        "alice@acme.example",
+        &["bob@globex.example"],
+        &wire,
+    );
+    assert!(answer.starts_with("250"), "{answer}");
+    let delivered = theirs.received("first");
+    let text = String::from_utf8_lossy(&delivered.message).into_owned();
+    let story = globex.demand(&["explain", "<first@acme.example>"]);
+    assert!(text.contains("the secret of first"), "{story}");
+    let result = fields(&text, "Authentication-Results").concat();
+    assert!(result.contains("smime=pass"), "{result}\n{story}");
+    assert!(story.contains("Skybridge"), "{story}");
+}
+
+#[test]
+fn whom_no_bridge_has_stays_a_stranger() {
+    let bridge = Bridge::new();
+    let (ours, between) = (SmtpSink::start(), SmtpSink::start());
+    let mut acme = organisation("acme.example", ours.address());
+    acme.route_outside(between.address());
+    bridge.admit(&acme);
+    acme.start();
+    let answer = Dialogue::greeted(acme.inside()).deliver(
+        "alice@acme.example",
+        &["bob@initech.example"],
+        &mail("nobody"),
+    );
+    assert!(answer.starts_with("250"), "{answer}");
+    let story = acme.demand(&["explain", "<nobody@acme.example>"]);
+    assert!(story.contains("policy.no_partner"), "{story}");
+}
