@@ -76,7 +76,9 @@ pub fn lookup(from: &settings::Settings, store: &Store) -> Result<Option<Lookup>
         return Ok(None);
     }
     let dialer = dialer(&from.dns.servers, from.lookup.allow_private)?;
-    let lookup = Lookup::with_store(from.lookup.settings.clone(), dialer, store);
+    let settings::Lookup { timeout, max_octets, cache_octets, ldap, ocsp, nonce, .. } = from.lookup;
+    let how = chancery_lookup::Settings { timeout, max_octets, cache_octets, ldap, ocsp, nonce };
+    let lookup = Lookup::with_store(how, dialer, store);
     lookup.map(Some).map_err(|error| Failure::of("", &error))
 }
 

@@ -213,6 +213,7 @@ pub struct Dns {
 }
 
 /// What is fetched for deciding about certificates.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
     /// Anything is.
@@ -221,8 +222,18 @@ pub struct Lookup {
     pub wait: Duration,
     /// Addresses in private networks are asked too.
     pub allow_private: bool,
-    /// The rest.
-    pub settings: chancery_lookup::Settings,
+    /// For one request, from the look-up of the name to the last octet.
+    pub timeout: Duration,
+    /// Octets of one answer.
+    pub max_octets: usize,
+    /// Octets of everything that is kept.
+    pub cache_octets: usize,
+    /// Directories are asked.
+    pub ldap: bool,
+    /// Responders are asked.
+    pub ocsp: bool,
+    /// Responders are asked for an answer made for this very request (RFC 9654).
+    pub nonce: bool,
 }
 
 /// What a bridge publishes.

@@ -442,14 +442,12 @@ fn read_lookup(source: &Source<'_>) -> Option<Lookup> {
         fetch: fetch?,
         wait: wait?,
         allow_private: allow_private?,
-        settings: chancery_lookup::Settings {
-            timeout: time?,
-            max_octets: max?,
-            cache_octets: cache?,
-            ldap: ldap?,
-            ocsp: ocsp?,
-            nonce: nonce?,
-        },
+        timeout: time?,
+        max_octets: max?,
+        cache_octets: cache?,
+        ldap: ldap?,
+        ocsp: ocsp?,
+        nonce: nonce?,
     })
 }
 
