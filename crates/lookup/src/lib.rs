@@ -45,6 +45,7 @@ mod decide;
 mod error;
 mod fetch;
 mod file;
+pub mod keys;
 mod learned;
 mod lookup;
 pub mod metrics;

@@ -4,10 +4,12 @@
 //! bytes and written to bytes, the same for both sides.
 
 mod ber;
+mod chain;
 mod filter;
 mod message;
 mod url;
 
+pub use chain::Chain;
 pub use filter::Filter;
 pub use message::{
     Attribute, Dereference, Message, Operation, Outcome, Scope, SearchEntry, SearchRequest,

@@ -52,7 +52,7 @@ const MEMBERS: &[Member] = &[
         path: "crates/lookup",
         layer: Layer::Base,
         beside: &["net", "store"],
-        only: Some(&["fault", "crypto", "pki", "wire"]),
+        only: Some(&["fault", "crypto", "mail", "pki", "wire"]),
     },
     Member { path: "crates/authority", layer: Layer::Role, beside: &[], only: None },
     Member { path: "crates/gateway", layer: Layer::Role, beside: &[], only: None },
