@@ -27,7 +27,7 @@ impl Evidence {
             return;
         }
         // The newest first, which is the order of looking.
-        let place = lists.partition_point(|other| other.this_update() > list.this_update());
+        let place = lists.partition_point(|other| other.is_newer(&list));
         lists.insert(place, list);
     }
 

@@ -94,6 +94,12 @@ impl RevocationList {
             && own.scope == others.scope
     }
 
+    /// Returns true if it was issued after the other one (RFC 5280 section 5.2.3).
+    pub(crate) fn is_newer(&self, other: &Self) -> bool {
+        let key = |list: &Self| (list.0.this_update, list.0.extensions.number.clone());
+        key(self) > key(other)
+    }
+
     /// Returns the addresses of the delta lists to this one (RFC 5280 section 5.2.6).
     pub fn delta_urls(&self) -> impl Iterator<Item = &str> {
         self.0.extensions.freshest.iter().flat_map(DistributionPoint::urls)

@@ -1,5 +1,7 @@
 //! The search through lists, step by step as RFC 5280 section 6.3.3 has it.
 
+mod said;
+
 use crate::certificate::Certificate;
 use crate::extension::KeyUsage;
 use crate::revocation::freshness::Dates;
@@ -10,18 +12,17 @@ use crate::revocation::step::{Rule, Source, Steps};
 use crate::revocation::{Question, SignerRole, Signers, Status, scope};
 use crate::time;
 
+use said::Said;
+
 /// One search, for one certificate.
 pub(super) struct Search<'a> {
     question: &'a Question<'a>,
     signers: &'a mut dyn Signers,
     steps: &'a mut Steps,
-    /// `reasons_mask`: what the lists so far cover.
-    reasons: Reasons,
-    /// The lists that say that the certificate is not revoked, and until when.
-    used: Vec<Source>,
-    until: i64,
-    /// Lists that may still be looked at.
+    said: Said,
+    /// Lists that may still be looked at, and whether one was passed over that could have counted.
     budget: u32,
+    is_exhausted: bool,
     /// A list is there that the certificate's own key signed, and whether it counts.
     has_own: bool,
     takes_own: bool,
@@ -45,10 +46,9 @@ impl<'a> Search<'a> {
         signers: &'a mut dyn Signers,
         steps: &'a mut Steps,
     ) -> Self {
-        let (reasons, used) = (Reasons::default(), Vec::new());
+        let (said, budget, is_exhausted) = (Said::new(), MAX_LISTS, false);
         let (has_own, takes_own) = (false, false);
-        let (until, budget) = (i64::MAX, MAX_LISTS);
-        Self { question, signers, steps, reasons, used, until, budget, has_own, takes_own }
+        Self { question, signers, steps, said, budget, is_exhausted, has_own, takes_own }
     }
 
     /// Looks for lists of others first, and then, if they do not say, for those that the certificate's own key signed:
@@ -57,7 +57,8 @@ impl<'a> Search<'a> {
         if let Some(revoked) = self.pass() {
             return revoked;
         }
-        if self.has_own && !self.reasons.is_complete() {
+        let is_open = !self.said.reasons.is_complete() && self.said.hold().is_none();
+        if self.has_own && is_open {
             self.takes_own = true;
             if let Some(revoked) = self.pass() {
                 return revoked;
@@ -66,21 +67,19 @@ impl<'a> Search<'a> {
         self.finish()
     }
 
-    /// Goes through the distribution points until the certificate is found revoked or all reasons are covered.
+    /// Goes through the distribution points until the certificate is found revoked for good. Where all reasons are
+    /// covered, only lists that name the certificate are looked at.
     fn pass(&mut self) -> Option<Status> {
         let certificate = self.question.certificate;
         let evidence = self.question.evidence;
         for point in scope::points(certificate) {
             for issuer in scope::issuers(&point, certificate) {
                 for list in evidence.lists(issuer) {
-                    if self.budget == 0 {
-                        let detail =
-                            format!("has more than {MAX_LISTS} lists that may be about it");
-                        self.steps.note(Rule::Budget, None, false, detail);
-                        return None;
-                    }
                     if let Some(revoked) = self.consider(list, &point) {
                         return Some(revoked);
+                    }
+                    if self.is_exhausted {
+                        return None;
                     }
                 }
             }
@@ -88,20 +87,36 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// Applies one list under one distribution point; returns the status if the certificate is revoked.
+    /// Applies one list under one distribution point; returns the status if the certificate is revoked for good.
     fn consider(&mut self, list: &'a RevocationList, point: &DistributionPoint) -> Option<Status> {
         // A delta list by itself is no answer; it is used with its complete list.
         if list.is_delta() {
             return None;
         }
         let mut candidate = self.candidate(list, point)?;
-        self.budget = self.budget.saturating_sub(1);
+        let Some(left) = self.budget.checked_sub(1) else {
+            let detail = format!("has more than {MAX_LISTS} lists that may be about it");
+            self.steps.note(Rule::Budget, None, false, detail);
+            self.is_exhausted = true;
+            return None;
+        };
+        self.budget = left;
         let signer = self.signer(list)?;
-        self.choose_delta(&mut candidate, &signer)?;
-        if let Some((source, entry)) = self.find(&candidate) {
-            return Some(self.revoked(source, &entry));
+        if let Some(newer) = self.said.successor_of_key(list, &signer) {
+            let detail = format!("was replaced by the {newer}");
+            return self.reject(Rule::Current, list, detail);
         }
-        self.cover(&candidate);
+        self.choose_delta(&mut candidate, &signer)?;
+        let Some((source, entry)) = self.find(&candidate) else {
+            self.cover(&candidate, &signer);
+            return None;
+        };
+        let status = self.revoked(source, &entry);
+        if entry.reason.is_permanent() {
+            return Some(status);
+        }
+        let as_of = candidate.delta.unwrap_or(list).this_update();
+        self.said.on_hold(list, as_of, &signer, status);
         None
     }
 
@@ -119,8 +134,13 @@ impl<'a> Search<'a> {
             return self.reject(Rule::Current, list, "was issued after the time in question");
         }
         let reasons = scope::reasons(list, point);
-        if !is_later && reasons.without(self.reasons).is_empty() {
+        let is_open = is_later || !reasons.without(self.said.reasons).is_empty();
+        if !is_open && !self.is_named(list) {
             return self.reject(Rule::Reasons, list, "covers no reason that is still open");
+        }
+        if let Some(newer) = self.said.successor(list).filter(|_| !is_open) {
+            let detail = format!("was replaced by the {newer}");
+            return self.reject(Rule::Current, list, detail);
         }
         if let Some(oid) = unknown_critical(list) {
             let detail = format!("has an unknown critical extension {oid}");
@@ -279,15 +299,13 @@ impl<'a> Search<'a> {
     }
 
     /// Notes that a list does not revoke the certificate (l).
-    fn cover(&mut self, candidate: &Candidate<'a>) {
+    fn cover(&mut self, candidate: &Candidate<'a>, signer: &Certificate) {
         if candidate.is_later {
             return;
         }
-        self.reasons = self.reasons.union(candidate.reasons);
-        let newest = candidate.delta.unwrap_or(candidate.list);
-        self.until = self.until.min(dates(newest).until(self.question.settings));
-        self.used.push(Source::List(candidate.list.clone()));
-        self.used.extend(candidate.delta.map(|delta| Source::List(delta.clone())));
+        let Candidate { list, delta, reasons, .. } = *candidate;
+        let until = dates(delta.unwrap_or(list)).until(self.question.settings);
+        self.said.not_revoked(list, delta, signer, reasons, until);
     }
 
     fn revoked(&mut self, by: Source, entry: &Entry) -> Status {
@@ -299,20 +317,40 @@ impl<'a> Search<'a> {
     }
 
     fn finish(self) -> Status {
-        if self.reasons.is_complete() {
-            self.steps.note(Rule::Complete, None, true, "is revoked for no reason at all");
-            return Status::Good { by: self.used, until: self.until };
+        let Self { said, .. } = self;
+        if let Some(hold) = said.hold() {
+            return hold;
         }
-        let missing = Reasons::ALL.without(self.reasons);
+        if said.reasons.is_complete() && !self.is_exhausted {
+            self.steps.note(Rule::Complete, None, true, "is revoked for no reason at all");
+            return Status::Good { by: said.used, until: said.until };
+        }
+        let missing = Reasons::ALL.without(said.reasons);
         let why = if !are_there(self.question) {
             "there is no list of its issuer".to_owned()
-        } else if self.reasons.is_empty() {
+        } else if missing.is_empty() {
+            "there are more lists about it than are looked at".to_owned()
+        } else if said.reasons.is_empty() {
             "no list about it can be used".to_owned()
         } else {
             format!("no list that can be used says whether it is revoked for {missing}")
         };
         self.steps.note(Rule::Complete, None, false, format!("has an unknown status: {why}"));
         Status::Unknown { why }
+    }
+
+    /// Returns true if a list or a delta list on it names the certificate, whoever signed them.
+    fn is_named(&self, list: &RevocationList) -> bool {
+        let certificate = self.question.certificate;
+        let names = |list: &RevocationList| {
+            let entry = list.find(certificate.issuer_name(), certificate.serial());
+            entry.is_some_and(|entry| entry.reason != Reason::RemoveFromCrl)
+        };
+        let mut others = self.question.evidence.lists(list.issuer_name()).iter();
+        let uses_deltas = self.question.settings.use_deltas;
+        names(list)
+            || uses_deltas
+                && others.any(|it| names(it) && it.is_delta() && scope::fits(it, list).is_ok())
     }
 
     /// A list of a later time counts if it says that the certificate was revoked by the time in question.

@@ -102,6 +102,11 @@ impl Reasons {
         self == Self::ALL
     }
 
+    /// Returns true if a reason is in the set.
+    pub(crate) fn contains(self, reason: Reason) -> bool {
+        FLAGS.iter().any(|(bit, flag)| *flag == reason && self.0 & (1 << bit) != 0)
+    }
+
     /// Returns the reasons in both sets.
     pub(crate) fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)

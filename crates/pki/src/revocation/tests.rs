@@ -4,6 +4,7 @@ mod lists;
 mod make;
 mod responses;
 mod scopes;
+mod several;
 
 use crate::revocation::{Answer, Evidence, IssuerOnly, Question, Rule, Settings, Signers, status};
 
