@@ -10,6 +10,11 @@ fuzz_target!(|bytes: &[u8]| {
         && let Ok(message) = Message::from_ber(first)
         && !matches!(message.operation, Operation::Other(_))
     {
+        if let Operation::SearchRequest(search) = &message.operation
+            && let Ok(steps) = search.filter.steps()
+        {
+            assert!(!steps.is_empty() && steps.len() <= 2 * bytes.len());
+        }
         let again = message.to_ber();
         assert_eq!(Message::from_ber(&again).as_ref(), Ok(&message));
         assert_eq!(length_of_first(&again), Ok(Some(again.len())));

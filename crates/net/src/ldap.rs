@@ -58,12 +58,12 @@ async fn search(
         filter: url.filter.clone(),
         attributes,
     };
-    let request = Message { id: ID, operation: Operation::SearchRequest(request) };
+    let request = Message::new(ID, Operation::SearchRequest(request));
     send(&mut stream, &request).await?;
     let mut messages = Messages { stream, buffer: Vec::new(), start: 0, left: octets, octets };
     let mut values = Vec::new();
     loop {
-        let Message { id, operation } = messages.next().await?;
+        let Message { id, operation, .. } = messages.next().await?;
         match operation {
             Operation::SearchEntry(entry) if id == ID => {
                 for attribute in entry.attributes {
@@ -87,7 +87,7 @@ async fn search(
             }
             Operation::SearchReference(_) if id == ID => {}
             // The server ends the connection (section 4.4.1).
-            Operation::Extended(outcome) if id == 0 => return Err(refused(&outcome)),
+            Operation::Extended(notice) if id == 0 => return Err(refused(&notice.outcome)),
             _ => return Err(Error::Protocol("it does not belong to the question".to_owned())),
         }
     }
@@ -161,7 +161,7 @@ fn refused(outcome: &Outcome) -> Error {
 
 /// The number of our one request.
 const ID: u32 = 1;
-const GOODBYE: Message = Message { id: ID + 1, operation: Operation::Unbind };
+const GOODBYE: Message = Message { id: ID + 1, operation: Operation::Unbind, controls: Vec::new() };
 /// What is asked for if the address does not say (RFC 4523 section 2).
 const ATTRIBUTES: [&str; 6] = [
     "cACertificate;binary",

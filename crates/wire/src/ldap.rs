@@ -1,20 +1,26 @@
 //! The Lightweight Directory Access Protocol (RFC 4511): messages in BER, addresses (RFC 4516), filters (RFC 4515).
 //!
-//! So far what a client needs that searches without logging in. Nothing here keeps state: a message is a value, read from
-//! bytes and written to bytes, the same for both sides.
+//! A message is a value, read from bytes and written to bytes, the same for both sides. The only state is in
+//! [`server::Session`], which turns what a client sends into what it asks for.
 
 mod ber;
+mod bind;
 mod chain;
+mod condition;
+mod extended;
 mod filter;
 mod message;
+mod search;
+pub mod server;
 mod url;
 
+pub use bind::{Authentication, BindRequest, Password};
 pub use chain::Chain;
+pub use condition::{Composed, Item, Step, Test};
+pub use extended::{DISCONNECTION, ExtendedRequest, ExtendedResponse, START_TLS, WHO_AM_I};
 pub use filter::Filter;
-pub use message::{
-    Attribute, Dereference, Message, Operation, Outcome, Scope, SearchEntry, SearchRequest,
-    length_of_first,
-};
+pub use message::{Control, Foreign, Message, Operation, Outcome, length_of_first};
+pub use search::{Attribute, Dereference, Scope, SearchEntry, SearchRequest};
 pub use url::Url;
 
 /// What is wrong with a message, a filter or an address, and where.

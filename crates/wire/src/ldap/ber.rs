@@ -104,8 +104,12 @@ impl<'a> Element<'a> {
 
     /// Reads `LDAPString`.
     pub(super) fn text(&self) -> Result<String, Error> {
-        let text = std::str::from_utf8(self.content).map_err(|_| self.flaw("a text is not UTF-8"));
-        text.map(str::to_owned)
+        self.str().map(str::to_owned)
+    }
+
+    /// Reads `LDAPString` where it is.
+    pub(super) fn str(&self) -> Result<&'a str, Error> {
+        std::str::from_utf8(self.content).map_err(|_| self.flaw("a text is not UTF-8"))
     }
 
     fn flaw(&self, what: &'static str) -> Error {

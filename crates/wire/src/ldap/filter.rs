@@ -41,7 +41,7 @@ impl Filter {
         &self.0
     }
 
-    /// Takes a filter from a message; what is in it is not looked at.
+    /// Takes a filter from a message; what is in it is looked at by [`Filter::steps`].
     pub(super) fn from_ber(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
     }
@@ -170,19 +170,20 @@ fn flaw(what: &'static str, offset: usize) -> Error {
     Error::Text { of: "filter", what, offset }
 }
 
-const AND: u8 = 0xa0;
-const OR: u8 = 0xa1;
-const NOT: u8 = 0xa2;
-const EQUALITY: u8 = 0xa3;
-const SUBSTRINGS: u8 = 0xa4;
-const GREATER_OR_EQUAL: u8 = 0xa5;
-const LESS_OR_EQUAL: u8 = 0xa6;
-const PRESENT: u8 = 0x87;
-const APPROXIMATE: u8 = 0xa8;
+pub(super) const AND: u8 = 0xa0;
+pub(super) const OR: u8 = 0xa1;
+pub(super) const NOT: u8 = 0xa2;
+pub(super) const EQUALITY: u8 = 0xa3;
+pub(super) const SUBSTRINGS: u8 = 0xa4;
+pub(super) const GREATER_OR_EQUAL: u8 = 0xa5;
+pub(super) const LESS_OR_EQUAL: u8 = 0xa6;
+pub(super) const PRESENT: u8 = 0x87;
+pub(super) const APPROXIMATE: u8 = 0xa8;
+pub(super) const EXTENSIBLE: u8 = 0xa9;
 /// Within substrings.
-const INITIAL: u8 = 0x80;
-const ANY: u8 = 0x81;
-const FINAL: u8 = 0x82;
+pub(super) const INITIAL: u8 = 0x80;
+pub(super) const ANY: u8 = 0x81;
+pub(super) const FINAL: u8 = 0x82;
 /// Filters within filters; each level copies what is in it once.
 const MAX_DEPTH: usize = 16;
 /// Octets of a filter in text.

@@ -1,25 +1,42 @@
 //! Messages (RFC 4511 section 4): requests and responses as values.
 
+use crate::ldap::Error;
 use crate::ldap::ber::{
-    self, BOOLEAN, ENUMERATED, Head, INTEGER, OCTET_STRING, Reader, SEQUENCE, SET, element,
+    self, BOOLEAN, ENUMERATED, Head, INTEGER, OCTET_STRING, Reader, SEQUENCE, element,
 };
-use crate::ldap::{Error, Filter};
+use crate::ldap::bind::BindRequest;
+use crate::ldap::extended::{ExtendedRequest, ExtendedResponse};
+use crate::ldap::search::{SearchEntry, SearchRequest};
 
-/// `LDAPMessage`, without its controls: those of responses are not asked for.
+/// `LDAPMessage`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// The number that ties a response to its request; zero for what nobody asked for.
     pub id: u32,
     /// What it is.
     pub operation: Operation,
+    /// What else is asked for or told.
+    pub controls: Vec<Control>,
 }
 
 /// `protocolOp`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation {
-    /// `ExtendedResponse`, without its value: with number zero the server says goodbye (section 4.4.1).
-    Extended(Outcome),
+    /// `AbandonRequest`: nobody waits for the answer to the request of this number.
+    Abandon(u32),
+    /// `BindRequest`: the client says who it is.
+    Bind(BindRequest),
+    /// `BindResponse`, without what SASL adds.
+    BindDone(Outcome),
+    /// `ExtendedResponse`: with number zero the server says goodbye (section 4.4.1).
+    Extended(ExtendedResponse),
+    /// `ExtendedRequest`.
+    ExtendedRequest(ExtendedRequest),
+    /// A request that is not read further, because no directory of certificates takes it.
+    Foreign(Foreign),
+    /// The response to one.
+    ForeignDone(Foreign, Outcome),
     /// Something else; its tag.
     Other(u8),
     /// `SearchResultDone`: there is no more.
@@ -34,8 +51,34 @@ pub enum Operation {
     Unbind,
 }
 
-/// `LDAPResult`.
+/// What would change entries or compare their values (sections 4.6 to 4.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// `AddRequest`.
+    Add,
+    /// `CompareRequest`.
+    Compare,
+    /// `DelRequest`.
+    Delete,
+    /// `ModifyRequest`.
+    Modify,
+    /// `ModifyDNRequest`.
+    ModifyName,
+}
+
+/// `Control` (section 4.1.11).
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Its object identifier.
+    pub kind: String,
+    /// The request is not to be served by whoever does not know it.
+    pub is_critical: bool,
+    /// What it says.
+    pub value: Option<Vec<u8>>,
+}
+
+/// `LDAPResult`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// `resultCode`; zero is success.
     pub code: u32,
@@ -43,71 +86,6 @@ pub struct Outcome {
     pub matched: String,
     /// What the server says about it.
     pub text: String,
-}
-
-/// A search.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SearchRequest {
-    /// The name of the entry at which it starts.
-    pub base: String,
-    /// How far it goes.
-    pub scope: Scope,
-    /// Whether aliases are followed.
-    pub dereference: Dereference,
-    /// The most entries wanted; zero for any number.
-    pub size_limit: u32,
-    /// The most seconds it may take; zero for any time.
-    pub time_limit: u32,
-    /// Only the names of attributes are wanted.
-    pub types_only: bool,
-    /// Which entries it is about.
-    pub filter: Filter,
-    /// The attributes wanted; all if there is none.
-    pub attributes: Vec<String>,
-}
-
-/// How far a search goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// The entry itself.
-    #[default]
-    Base,
-    /// The entries directly below.
-    OneLevel,
-    /// The entry and everything below.
-    Subtree,
-}
-
-/// Whether aliases are followed (section 4.5.1.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Dereference {
-    /// Never.
-    #[default]
-    Never,
-    /// Below the start, not at it.
-    Searching,
-    /// At the start only.
-    Finding,
-    /// Everywhere.
-    Always,
-}
-
-/// An entry that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SearchEntry {
-    /// Its name.
-    pub name: String,
-    /// Its attributes.
-    pub attributes: Vec<Attribute>,
-}
-
-/// An attribute with its values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attribute {
-    /// Its description: the type and its options, such as `cACertificate;binary`.
-    pub description: String,
-    /// Its values.
-    pub values: Vec<Vec<u8>>,
 }
 
 /// Returns how many octets the message has that begins here, as far as can be told; `None` if more are needed for that.
@@ -123,6 +101,11 @@ pub fn length_of_first(bytes: &[u8]) -> Result<Option<usize>, Error> {
 }
 
 impl Message {
+    /// Makes a message without controls.
+    pub fn new(id: u32, operation: Operation) -> Self {
+        Self { id, operation, controls: Vec::new() }
+    }
+
     /// Reads one message; there must be nothing after it.
     pub fn from_ber(bytes: &[u8]) -> Result<Self, Error> {
         let mut outer = Reader::new(bytes);
@@ -133,21 +116,43 @@ impl Message {
         let id = fields.expect(INTEGER)?.number()?;
         let body = fields.any()?;
         let operation = match body.tag {
+            ABANDON => Operation::Abandon(body.number()?),
+            BIND => Operation::Bind(BindRequest::read(body.open())?),
+            BIND_DONE => Operation::BindDone(Outcome::read(&mut body.open())?),
             SEARCH_REQUEST => Operation::SearchRequest(SearchRequest::read(body.open())?),
             SEARCH_ENTRY => Operation::SearchEntry(SearchEntry::read(body.open())?),
-            SEARCH_DONE => Operation::SearchDone(Outcome::read(body.open())?),
+            SEARCH_DONE => Operation::SearchDone(Outcome::read(&mut body.open())?),
             SEARCH_REFERENCE => Operation::SearchReference(texts(body.open())?),
-            EXTENDED_RESPONSE => Operation::Extended(Outcome::read(body.open())?),
+            EXTENDED_REQUEST => Operation::ExtendedRequest(ExtendedRequest::read(body.open())?),
+            EXTENDED_RESPONSE => Operation::Extended(ExtendedResponse::read(body.open())?),
             UNBIND => Operation::Unbind,
-            tag => Operation::Other(tag),
+            tag => match Foreign::ALL.into_iter().find(|it| it.tags().contains(&tag)) {
+                Some(foreign) if foreign.tags().first() == Some(&tag) => {
+                    Operation::Foreign(foreign)
+                }
+                Some(foreign) => Operation::ForeignDone(foreign, Outcome::read(&mut body.open())?),
+                None => Operation::Other(tag),
+            },
         };
-        Ok(Self { id, operation })
+        let controls = match fields.optional(CONTROLS)? {
+            Some(list) => controls(list.open())?,
+            None => Vec::new(),
+        };
+        Ok(Self { id, operation, controls })
     }
 
     /// Writes the message.
     pub fn to_ber(&self) -> Vec<u8> {
         let operation = match &self.operation {
-            Operation::Extended(outcome) => element(EXTENDED_RESPONSE, &outcome.to_ber()),
+            Operation::Abandon(id) => ber::number(ABANDON, *id),
+            Operation::Bind(request) => element(BIND, &request.to_ber()),
+            Operation::BindDone(outcome) => element(BIND_DONE, &outcome.to_ber()),
+            Operation::Extended(response) => element(EXTENDED_RESPONSE, &response.to_ber()),
+            Operation::ExtendedRequest(request) => element(EXTENDED_REQUEST, &request.to_ber()),
+            Operation::Foreign(foreign) => element(foreign.tags()[0], &[]),
+            Operation::ForeignDone(foreign, outcome) => {
+                element(foreign.tags()[1], &outcome.to_ber())
+            }
             Operation::Other(tag) => element(*tag, &[]),
             Operation::SearchDone(outcome) => element(SEARCH_DONE, &outcome.to_ber()),
             Operation::SearchEntry(entry) => element(SEARCH_ENTRY, &entry.to_ber()),
@@ -155,135 +160,120 @@ impl Message {
             Operation::SearchRequest(request) => element(SEARCH_REQUEST, &request.to_ber()),
             Operation::Unbind => element(UNBIND, &[]),
         };
-        element(SEQUENCE, &[ber::number(INTEGER, self.id), operation].concat())
+        let mut content = [ber::number(INTEGER, self.id), operation].concat();
+        if !self.controls.is_empty() {
+            let controls: Vec<u8> = self.controls.iter().flat_map(Control::to_ber).collect();
+            content.extend(element(CONTROLS, &controls));
+        }
+        element(SEQUENCE, &content)
+    }
+}
+
+impl Foreign {
+    const ALL: [Self; 5] = [Self::Add, Self::Compare, Self::Delete, Self::Modify, Self::ModifyName];
+
+    /// Returns the tags of request and response.
+    fn tags(self) -> [u8; 2] {
+        match self {
+            Self::Add => [0x68, 0x69],
+            Self::Compare => [0x6e, 0x6f],
+            Self::Delete => [0x4a, 0x6b],
+            Self::Modify => [0x66, 0x67],
+            Self::ModifyName => [0x6c, 0x6d],
+        }
+    }
+}
+
+impl Control {
+    fn read(mut fields: Reader<'_>) -> Result<Self, Error> {
+        let kind = fields.expect(OCTET_STRING)?.text()?;
+        let is_critical = match fields.optional(BOOLEAN)? {
+            Some(value) => value.boolean()?,
+            None => false,
+        };
+        let value = fields.optional(OCTET_STRING)?.map(|value| value.content.to_vec());
+        Ok(Self { kind, is_critical, value })
+    }
+
+    fn to_ber(&self) -> Vec<u8> {
+        let mut fields = string(&self.kind);
+        if self.is_critical {
+            fields.extend(element(BOOLEAN, &[0xff]));
+        }
+        if let Some(value) = &self.value {
+            fields.extend(element(OCTET_STRING, value));
+        }
+        element(SEQUENCE, &fields)
     }
 }
 
 impl Outcome {
     /// `success`.
     pub const SUCCESS: u32 = 0;
+    /// `operationsError`: not in this order.
+    pub const OPERATIONS_ERROR: u32 = 1;
+    /// `protocolError`.
+    pub const PROTOCOL_ERROR: u32 = 2;
+    /// `timeLimitExceeded`.
+    pub const TIME_LIMIT: u32 = 3;
     /// `sizeLimitExceeded`: there are more entries.
     pub const SIZE_LIMIT: u32 = 4;
+    /// `authMethodNotSupported`.
+    pub const METHOD_NOT_SUPPORTED: u32 = 7;
+    /// `adminLimitExceeded`.
+    pub const ADMIN_LIMIT: u32 = 11;
+    /// `unavailableCriticalExtension`.
+    pub const UNAVAILABLE_CRITICAL: u32 = 12;
+    /// `confidentialityRequired`: not without TLS.
+    pub const CONFIDENTIALITY_REQUIRED: u32 = 13;
     /// `noSuchObject`.
     pub const NO_SUCH_OBJECT: u32 = 32;
+    /// `invalidCredentials`.
+    pub const INVALID_CREDENTIALS: u32 = 49;
+    /// `insufficientAccessRights`.
+    pub const INSUFFICIENT_RIGHTS: u32 = 50;
+    /// `busy`: later.
+    pub const BUSY: u32 = 51;
+    /// `unavailable`: shutting down.
+    pub const UNAVAILABLE: u32 = 52;
+    /// `unwillingToPerform`.
+    pub const UNWILLING: u32 = 53;
+    /// `other`.
+    pub const OTHER: u32 = 80;
 
-    fn read(mut fields: Reader<'_>) -> Result<Self, Error> {
+    /// Makes an outcome with a text of the server.
+    pub fn new(code: u32, text: &str) -> Self {
+        Self { code, matched: String::new(), text: text.to_owned() }
+    }
+
+    /// Reads it; what an operation adds is left to be read.
+    pub(super) fn read(fields: &mut Reader<'_>) -> Result<Self, Error> {
         let code = fields.expect(ENUMERATED)?.number()?;
         let matched = fields.expect(OCTET_STRING)?.text()?;
         let text = fields.expect(OCTET_STRING)?.text()?;
-        // Referrals and what an extension adds are not needed here.
+        // Referrals are not followed: they lead to places that nobody asked us to ask.
+        fields.optional(REFERRAL)?;
         Ok(Self { code, matched, text })
     }
 
-    fn to_ber(&self) -> Vec<u8> {
+    pub(super) fn to_ber(&self) -> Vec<u8> {
         let code = ber::number(ENUMERATED, self.code);
         [code, string(&self.matched), string(&self.text)].concat()
     }
 }
 
-impl SearchRequest {
-    fn read(mut fields: Reader<'_>) -> Result<Self, Error> {
-        let base = fields.expect(OCTET_STRING)?.text()?;
-        let scope = match fields.expect(ENUMERATED)?.number()? {
-            0 => Scope::Base,
-            1 => Scope::OneLevel,
-            2 => Scope::Subtree,
-            _ => return Err(fields.flaw("the scope is none we know")),
-        };
-        let dereference = match fields.expect(ENUMERATED)?.number()? {
-            0 => Dereference::Never,
-            1 => Dereference::Searching,
-            2 => Dereference::Finding,
-            3 => Dereference::Always,
-            _ => return Err(fields.flaw("the treatment of aliases is none we know")),
-        };
-        let size_limit = fields.expect(INTEGER)?.number()?;
-        let time_limit = fields.expect(INTEGER)?.number()?;
-        let types_only = fields.expect(BOOLEAN)?.boolean()?;
-        let filter = Filter::from_ber(fields.any()?.whole);
-        let attributes = texts(fields.expect(SEQUENCE)?.open())?;
-        Ok(Self {
-            base,
-            scope,
-            dereference,
-            size_limit,
-            time_limit,
-            types_only,
-            filter,
-            attributes,
-        })
+fn controls(mut list: Reader<'_>) -> Result<Vec<Control>, Error> {
+    let mut controls = Vec::new();
+    while !list.is_empty() {
+        if controls.len() >= MAX_CONTROLS {
+            return Err(list.flaw("there are too many controls"));
+        }
+        controls.push(Control::read(list.expect(SEQUENCE)?.open())?);
     }
-
-    fn to_ber(&self) -> Vec<u8> {
-        let scope = match self.scope {
-            Scope::Base => 0,
-            Scope::OneLevel => 1,
-            Scope::Subtree => 2,
-        };
-        let dereference = match self.dereference {
-            Dereference::Never => 0,
-            Dereference::Searching => 1,
-            Dereference::Finding => 2,
-            Dereference::Always => 3,
-        };
-        [
-            string(&self.base),
-            ber::number(ENUMERATED, scope),
-            ber::number(ENUMERATED, dereference),
-            ber::number(INTEGER, self.size_limit),
-            ber::number(INTEGER, self.time_limit),
-            element(BOOLEAN, &[if self.types_only { 0xff } else { 0 }]),
-            self.filter.ber().to_vec(),
-            element(SEQUENCE, &list(&self.attributes)),
-        ]
-        .concat()
-    }
+    Ok(controls)
 }
 
-impl SearchEntry {
-    /// Returns the values of all attributes of a type, whatever their options; types have no case.
-    pub fn values_of(&self, attribute_type: &str) -> impl Iterator<Item = &[u8]> {
-        let is_it = move |attribute: &&Attribute| {
-            let kind = attribute.description.split(';').next().unwrap_or_default();
-            kind.eq_ignore_ascii_case(attribute_type)
-        };
-        let attributes = self.attributes.iter().filter(is_it);
-        attributes.flat_map(|attribute| attribute.values.iter().map(Vec::as_slice))
-    }
-
-    fn read(mut fields: Reader<'_>) -> Result<Self, Error> {
-        let name = fields.expect(OCTET_STRING)?.text()?;
-        let mut list = fields.expect(SEQUENCE)?.open();
-        let mut attributes = Vec::new();
-        while !list.is_empty() {
-            let mut parts = list.expect(SEQUENCE)?.open();
-            let description = parts.expect(OCTET_STRING)?.text()?;
-            let mut set = parts.expect(SET)?.open();
-            let mut values = Vec::new();
-            while let Some(value) = set.optional(OCTET_STRING)? {
-                values.push(value.content.to_vec());
-            }
-            if !set.is_empty() {
-                return Err(set.flaw("a value is no string of octets"));
-            }
-            attributes.push(Attribute { description, values });
-        }
-        Ok(Self { name, attributes })
-    }
-
-    fn to_ber(&self) -> Vec<u8> {
-        let mut list = Vec::new();
-        for Attribute { description, values } in &self.attributes {
-            let values: Vec<u8> =
-                values.iter().flat_map(|value| element(OCTET_STRING, value)).collect();
-            let parts = [string(description), element(SET, &values)].concat();
-            list.extend(element(SEQUENCE, &parts));
-        }
-        [string(&self.name), element(SEQUENCE, &list)].concat()
-    }
-}
-
-fn texts(mut list: Reader<'_>) -> Result<Vec<String>, Error> {
+pub(super) fn texts(mut list: Reader<'_>) -> Result<Vec<String>, Error> {
     let mut texts = Vec::new();
     while !list.is_empty() {
         texts.push(list.expect(OCTET_STRING)?.text()?);
@@ -291,159 +281,29 @@ fn texts(mut list: Reader<'_>) -> Result<Vec<String>, Error> {
     Ok(texts)
 }
 
-fn list(texts: &[String]) -> Vec<u8> {
+pub(super) fn list(texts: &[String]) -> Vec<u8> {
     texts.iter().flat_map(|text| string(text)).collect()
 }
 
-fn string(text: &str) -> Vec<u8> {
+pub(super) fn string(text: &str) -> Vec<u8> {
     element(OCTET_STRING, text.as_bytes())
 }
 
+const ABANDON: u8 = 0x50;
+const BIND: u8 = 0x60;
+const BIND_DONE: u8 = 0x61;
 const UNBIND: u8 = 0x42;
 const SEARCH_REQUEST: u8 = 0x63;
 const SEARCH_ENTRY: u8 = 0x64;
 const SEARCH_DONE: u8 = 0x65;
 const SEARCH_REFERENCE: u8 = 0x73;
+const EXTENDED_REQUEST: u8 = 0x77;
 const EXTENDED_RESPONSE: u8 = 0x78;
+const CONTROLS: u8 = 0xa0;
+/// Within an outcome.
+const REFERRAL: u8 = 0xa3;
+/// Controls of one message; clients send three at most.
+const MAX_CONTROLS: usize = 16;
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn texts() -> impl Strategy<Value = Vec<String>> {
-        prop::collection::vec(".{0,12}", 0..4)
-    }
-
-    fn outcome() -> impl Strategy<Value = Outcome> {
-        (0..200_u32, ".{0,20}", ".{0,200}").prop_map(|(code, matched, text)| Outcome {
-            code,
-            matched,
-            text,
-        })
-    }
-
-    fn request() -> impl Strategy<Value = SearchRequest> {
-        let scopes = prop::sample::select(vec![Scope::Base, Scope::OneLevel, Scope::Subtree]);
-        let aliases = prop::sample::select(vec![
-            Dereference::Never,
-            Dereference::Searching,
-            Dereference::Finding,
-            Dereference::Always,
-        ]);
-        let limit = 0..=i32::MAX.cast_unsigned();
-        (".{0,40}", scopes, aliases, limit.clone(), limit, any::<bool>(), "[a-z]{1,9}", texts())
-            .prop_map(
-                |(
-                    base,
-                    scope,
-                    dereference,
-                    size_limit,
-                    time_limit,
-                    types_only,
-                    name,
-                    attributes,
-                )| {
-                    let filter = Filter::equal(&name, base.as_bytes());
-                    SearchRequest {
-                        base,
-                        scope,
-                        dereference,
-                        size_limit,
-                        time_limit,
-                        types_only,
-                        filter,
-                        attributes,
-                    }
-                },
-            )
-    }
-
-    fn entry() -> impl Strategy<Value = SearchEntry> {
-        let values = prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..3);
-        let attribute = ("[a-zA-Z;]{0,12}", values)
-            .prop_map(|(description, values)| Attribute { description, values });
-        (".{0,40}", prop::collection::vec(attribute, 0..4))
-            .prop_map(|(name, attributes)| SearchEntry { name, attributes })
-    }
-
-    fn message() -> impl Strategy<Value = Message> {
-        let operation = prop_oneof![
-            outcome().prop_map(Operation::Extended),
-            outcome().prop_map(Operation::SearchDone),
-            entry().prop_map(Operation::SearchEntry),
-            texts().prop_map(Operation::SearchReference),
-            request().prop_map(Operation::SearchRequest),
-            Just(Operation::Unbind),
-        ];
-        (0..=i32::MAX.cast_unsigned(), operation)
-            .prop_map(|(id, operation)| Message { id, operation })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
-
-        #[test]
-        fn what_is_written_is_read(message in message()) {
-            let ber = message.to_ber();
-            prop_assert_eq!(length_of_first(&ber), Ok(Some(ber.len())));
-            prop_assert_eq!(Message::from_ber(&ber), Ok(message));
-        }
-
-        #[test]
-        fn a_part_is_never_a_whole(message in message(), cut in any::<prop::sample::Index>()) {
-            let ber = message.to_ber();
-            let part = &ber[..cut.index(ber.len())];
-            prop_assert!(Message::from_ber(part).is_err());
-            let length = length_of_first(part).unwrap();
-            prop_assert!(length.is_none_or(|length| length == ber.len()));
-        }
-
-        #[test]
-        fn any_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..200), at in 0..40_usize, message in message()) {
-            drop(Message::from_ber(&octets));
-            let mut ber = message.to_ber();
-            let place = at % ber.len();
-            ber[place] ^= octets.first().copied().unwrap_or(1);
-            drop(Message::from_ber(&ber));
-        }
-    }
-
-    #[test]
-    fn lengths_beyond_ldap_are_refused() {
-        for (octets, expected) in [
-            (&[][..], Ok(None)),
-            (&[0x30], Ok(None)),
-            (&[0x30, 0x82, 0x01], Ok(None)),
-            (&[0x30, 0x05], Ok(Some(7))),
-            (&[0x30, 0x84, 0, 0, 1, 0], Ok(Some(262))),
-        ] {
-            assert_eq!(length_of_first(octets), expected, "{octets:?}");
-        }
-        for octets in [&[0x02, 0x01][..], &[0x30, 0x80], &[0x30, 0x85, 0, 0, 0, 0, 1], b"HTTP/1.1"]
-        {
-            assert!(length_of_first(octets).is_err(), "{octets:?}");
-        }
-        assert!(Message::from_ber(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]).is_err());
-        // The number of a message is at most 2147483647.
-        assert!(Message::from_ber(&[0x30, 8, 2, 5, 0, 0x80, 0, 0, 0, 0x42, 0]).is_err());
-        assert!(Message::from_ber(&[0x30, 5, 2, 1, 0xff, 0x42, 0]).is_err());
-        assert!(Message::from_ber(&[0x30, 4, 2, 0, 0x42, 0]).is_err());
-    }
-
-    #[test]
-    fn values_are_found_whatever_the_options() {
-        let attribute = |description: &str, value: u8| Attribute {
-            description: description.to_owned(),
-            values: vec![vec![value]],
-        };
-        let attributes = vec![
-            attribute("CACertificate;binary", 1),
-            attribute("cn", 2),
-            attribute("cacertificate", 3),
-        ];
-        let entry = SearchEntry { name: String::new(), attributes };
-        assert_eq!(entry.values_of("cACertificate").collect::<Vec<_>>(), [[1], [3]]);
-    }
-}
+mod tests;
