@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use chancery_smime::bridge::url::MEMBERS;
+
 use crate::error::{Error, Result};
 
 /// Files by their path below the address of the bridge.
@@ -86,8 +88,6 @@ pub fn media_type(path: &str) -> &'static str {
     }
 }
 
-/// The folder of the members' cards.
-pub const MEMBERS: &str = "members/";
 /// The list of members.
 pub const INDEX: &str = "members/index.json";
 /// The certificate of the bridge in DER, and in PEM.

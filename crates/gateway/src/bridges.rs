@@ -11,14 +11,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use chancery_lookup::Lookup;
 use chancery_pki::Certificate;
 use chancery_pki::bundle::Bundle;
 use chancery_pki::is_domain;
-use chancery_smime::card::Card;
+use chancery_smime::bridge::url::{self, ISSUED_BY};
+use chancery_smime::card::{self, Card};
+use chancery_smime::{Anchor, Reach};
+use chancery_store::Store;
+use chancery_store::bridge::JoinedBridge;
+use chancery_store::trust::{Scope, Trusts};
 
+use crate::error::Result;
 use crate::inquiry;
 use crate::partners::{Partner, PartnerBook};
 use crate::server::Gateway;
@@ -30,8 +35,17 @@ pub(crate) struct Guests {
     by_domain: BTreeMap<String, Guest>,
     /// What the bridges say of their members.
     pub(crate) certificates: Vec<Certificate>,
-    /// When that was fetched, and for which version of the partner book.
-    fetched: Option<(i64, i64)>,
+}
+
+/// The bridges that we have joined.
+#[derive(Clone, Debug)]
+pub(crate) struct Joined {
+    /// Where they publish, with a slash at the end.
+    pub(crate) urls: Vec<String>,
+    /// Certificates of the bridges by our own authority: where every path to a member begins.
+    pub(crate) certificates: Vec<Certificate>,
+    /// Whom we believe about their members.
+    pub(crate) anchor: Anchor,
 }
 
 /// A domain that was asked for.
@@ -54,6 +68,32 @@ impl Guests {
     }
 }
 
+impl Joined {
+    /// Reads which bridges we have joined; `None` if there is none. `authority` is our own.
+    pub(crate) fn read(
+        store: &Store,
+        trusts: &Trusts,
+        authority: &Certificate,
+    ) -> Result<Option<Self>> {
+        let bridges = store.bridges()?.into_iter().filter(JoinedBridge::is_joined);
+        let (mut urls, mut names, mut certificates) = (Vec::new(), Vec::new(), Vec::new());
+        for bridge in bridges {
+            let to_bridge = bridge.to_bridge.as_deref();
+            certificates.extend(to_bridge.and_then(|der| Certificate::from_der(der).ok()));
+            urls.push(bridge.url);
+            names.push(bridge.name);
+        }
+        if urls.is_empty() {
+            return Ok(None);
+        }
+        let settings = trusts.of(&Scope::Partners).cloned().unwrap_or_default();
+        let trust = Arc::new(settings.trust(Some(authority), None));
+        let name = format!("member of {}", names.join(" or "));
+        let anchor = Anchor { name, trust, reach: Reach::Constrained, own: false };
+        Ok(Some(Self { urls, certificates, anchor }))
+    }
+}
+
 /// Looks for members with these domains, and keeps what was found.
 pub(crate) async fn find(gateway: &Gateway, lookup: &Lookup, domains: Vec<String>) {
     let book = gateway.partners();
@@ -62,8 +102,8 @@ pub(crate) async fn find(gateway: &Gateway, lookup: &Lookup, domains: Vec<String
     for domain in domains.into_iter().take(MAX_DOMAINS) {
         let mut member = None;
         for bridge in book.bridges() {
-            let url = format!("{}members/{domain}.card", bridge.url);
-            let bytes = match lookup.file(&url, MAX_CARD).await {
+            let url = format!("{bridge}{}", url::card(&domain));
+            let bytes = match lookup.file(&url, card::MAX_LENGTH).await {
                 Ok(bytes) => bytes,
                 Err(error) => {
                     tracing::info!(url, %error, "no card of a member");
@@ -99,29 +139,18 @@ pub(crate) async fn find(gateway: &Gateway, lookup: &Lookup, domains: Vec<String
     gateway.change_guests(|guests| {
         guests.by_domain.retain(|_, guest| now_ms < guest.until_ms);
         for (domain, member) in found {
-            let pause = if member.is_some() { KEPT } else { MISSED };
-            let until_ms = now_ms.saturating_add(millis(pause));
+            let pause_ms = if member.is_some() { KEPT_MS } else { MISSED_MS };
+            let until_ms = now_ms.saturating_add(pause_ms);
             guests.by_domain.insert(domain, Guest { member, until_ms });
         }
     });
 }
 
-/// Fetches what the bridges say of their members if that is an hour old, or if the bridges have changed.
-pub(crate) async fn keep_fresh(gateway: &Gateway, lookup: &Lookup) {
-    let book = gateway.partners();
-    let now_ms = gateway.now_ms();
-    let is_fresh = gateway.guests().fetched.is_some_and(|(version, at_ms)| {
-        version == book.version() && now_ms < at_ms.saturating_add(millis(KEPT))
-    });
-    if !is_fresh && !book.bridges().is_empty() {
-        refresh(gateway, lookup, &book).await;
-    }
-}
-
-async fn refresh(gateway: &Gateway, lookup: &Lookup, book: &PartnerBook) {
+/// Fetches what the bridges say of their members.
+pub(crate) async fn refresh(gateway: &Gateway, lookup: &Lookup, book: &PartnerBook) {
     let mut certificates: Vec<Certificate> = Vec::new();
     for bridge in book.bridges() {
-        let url = format!("{}issued-by.p7c", bridge.url);
+        let url = format!("{bridge}{ISSUED_BY}");
         let bundle = match lookup.file(&url, MAX_BUNDLE).await {
             Ok(bytes) => Bundle::from_bytes(&bytes).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -133,14 +162,10 @@ async fn refresh(gateway: &Gateway, lookup: &Lookup, book: &PartnerBook) {
             }
         }
     }
-    let fetched = Some((book.version(), gateway.now_ms()));
-    gateway.change_guests(|guests| {
-        // A bridge that cannot be reached now has not taken back what it said; its revocation list would say so.
-        if !certificates.is_empty() {
-            guests.certificates = certificates;
-        }
-        guests.fetched = fetched;
-    });
+    // A bridge that cannot be reached now has not taken back what it said; its revocation list would say so.
+    if !certificates.is_empty() {
+        gateway.change_guests(|guests| guests.certificates = certificates);
+    }
 }
 
 impl Gateway {
@@ -157,17 +182,11 @@ impl Gateway {
     }
 }
 
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
 /// How long a member that was found counts before it is asked for again.
-const KEPT: Duration = Duration::from_secs(3_600);
+const KEPT_MS: i64 = 3_600_000;
 /// How long a domain that no bridge has is not asked for again.
-const MISSED: Duration = Duration::from_secs(300);
+const MISSED_MS: i64 = 300_000;
 /// Domains of one message that are asked for.
 const MAX_DOMAINS: usize = 16;
-/// The largest card, as elsewhere.
-const MAX_CARD: usize = 256 * 1024;
 /// What a bridge of ten thousand members says of them.
 const MAX_BUNDLE: usize = 32 << 20;

@@ -10,11 +10,10 @@ use chancery_policy::PartnerKey;
 use chancery_smime::card::Card;
 use chancery_smime::{Anchor, Capabilities, Reach, RecipientKey, Statement, Trust};
 use chancery_store::Store;
-use chancery_store::bridge::JoinedBridge;
 use chancery_store::peer::PeerRow;
 use chancery_store::trust::Scope;
 
-use crate::bridges::Guests;
+use crate::bridges::{Guests, Joined};
 use crate::error::{Error, Result};
 use crate::identity::Identity;
 use crate::inquiry::Inquiry;
@@ -33,12 +32,8 @@ pub struct PartnerBook {
     given: Known,
     /// The same with what the bridges say.
     known: Known,
-    /// The bridges that we have joined.
-    bridges: Vec<Bridge>,
-    /// What we say of the bridges.
-    crossed: Vec<Certificate>,
-    /// Whom we believe about members of bridges, if we have joined one.
-    through_bridge: Option<Anchor>,
+    /// The bridges that we have joined, if there are any.
+    joined: Option<Joined>,
     /// Members of bridges that were asked for.
     guests: Arc<Guests>,
     partners: Vec<Arc<Partner>>,
@@ -48,13 +43,6 @@ pub struct PartnerBook {
     others: BTreeMap<String, Anchor>,
     /// Whom we believe about mailboxes of everybody else.
     everybody: Option<Anchor>,
-}
-
-/// A bridge that we have joined.
-#[derive(Clone, Debug)]
-pub(crate) struct Bridge {
-    /// Where it publishes, with a slash at the end.
-    pub(crate) url: String,
 }
 
 /// One partner, ready for use.
@@ -99,7 +87,8 @@ impl PartnerBook {
             let trust =
                 trusts.in_force(row.domains.first().map_or("", String::as_str), Some(&row.domains));
             let trust = trust.settings.trust(Some(card.authority()), Some(&row.domains));
-            let partner = Arc::new(Partner::of(&card, row.domains, trust, learned));
+            let anchor = anchor(card.organisation(), trust);
+            let partner = Arc::new(Partner::of(&card, row.domains, anchor, learned));
             for domain in &partner.domains {
                 by_domain.insert(domain.clone(), Arc::clone(&partner));
             }
@@ -124,29 +113,13 @@ impl PartnerBook {
             let reach = trust.domains.clone().map_or(Reach::Mailboxes, Reach::Domains);
             Anchor { name: "everybody".to_owned(), trust, reach, own: false }
         });
-        let joined = store.bridges()?.into_iter().filter(JoinedBridge::is_joined);
-        let (mut bridges, mut crossed, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for bridge in joined {
-            let certificates = [Some(bridge.authority), bridge.to_bridge];
-            let certificates = certificates.iter().flatten();
-            crossed.extend(certificates.filter_map(|der| Certificate::from_der(der).ok()));
-            bridges.push(Bridge { url: bridge.url });
-            names.push(bridge.name);
-        }
-        let through_bridge = (!bridges.is_empty()).then(|| {
-            let settings = trusts.of(&Scope::Partners).cloned().unwrap_or_default();
-            let trust = Arc::new(settings.trust(Some(identity.authority()), None));
-            let name = format!("member of {}", names.join(" or "));
-            Anchor { name, trust, reach: Reach::Constrained, own: false }
-        });
+        let joined = Joined::read(store, &trusts, identity.authority())?;
         let (given, known, guests) = (Known::default(), Known::default(), Arc::default());
         let book = Self {
             version,
             given,
             known,
-            bridges,
-            crossed,
-            through_bridge,
+            joined,
             guests,
             partners,
             by_domain,
@@ -161,7 +134,7 @@ impl PartnerBook {
     #[must_use]
     pub fn knowing(&self, known: &Known) -> Self {
         let given = known.clone();
-        let known = known.with(self.crossed.iter().chain(&self.guests.certificates), []);
+        let known = known.with(self.of_bridges(), []);
         Self { given, known, ..self.clone() }
     }
 
@@ -182,24 +155,26 @@ impl PartnerBook {
     }
 
     /// Returns the bridges that we have joined.
-    pub(crate) fn bridges(&self) -> &[Bridge] {
-        &self.bridges
+    pub(crate) fn bridges(&self) -> &[String] {
+        self.joined.as_ref().map_or(&[], |joined| &joined.urls)
+    }
+
+    /// Returns what is known through the bridges, by us and by them.
+    fn of_bridges(&self) -> impl Iterator<Item = &Certificate> {
+        let ours = self.joined.iter().flat_map(|joined| &joined.certificates);
+        ours.chain(&self.guests.certificates)
     }
 
     /// Returns a member of a bridge as a partner for one of its domains.
     pub(crate) fn guest(&self, card: &Card, domain: &str) -> Option<Partner> {
-        let anchor = self.through_bridge.clone()?;
-        let partner =
-            Partner::of(card, vec![domain.to_owned()], path::Trust::default(), Vec::new());
+        let anchor = self.joined.as_ref()?.anchor.clone();
         let anchor = Anchor { name: card.organisation().to_owned(), ..anchor };
-        Some(Partner { anchor, ..partner })
+        Some(Partner::of(card, vec![domain.to_owned()], anchor, Vec::new()))
     }
 
     /// Returns true if a bridge may have a member with this domain, and nobody has asked lately.
     pub(crate) fn may_be_a_member(&self, domain: &str, now_ms: i64) -> bool {
-        !self.bridges.is_empty()
-            && !self.knows_domain(domain)
-            && !self.guests.is_known(domain, now_ms)
+        self.joined.is_some() && !self.knows_domain(domain) && !self.guests.is_known(domain, now_ms)
     }
 
     /// Returns the version of the book in the store that this was read from.
@@ -245,7 +220,7 @@ impl PartnerBook {
     pub(crate) fn inquiries_of(&self, partner: &Partner, at: i64) -> Vec<Inquiry> {
         let mut brought = partner.chain.clone();
         if partner.anchor.reach == Reach::Constrained {
-            brought.extend(self.crossed.iter().chain(&self.guests.certificates).cloned());
+            brought.extend(self.of_bridges().cloned());
         }
         let of_key = |key: &PartnerCertificate| Inquiry {
             certificate: key.certificate.clone(),
@@ -270,7 +245,8 @@ impl Trust for PartnerBook {
         let known = partner.or_else(|| self.others.get(&domain.to_ascii_lowercase()));
         let own = Some(&self.own).filter(|own| own.lists(domain));
         let is_stranger = own.is_none() && known.is_none();
-        let others = self.through_bridge.iter().chain(&self.everybody);
+        let members = self.joined.iter().map(|joined| &joined.anchor);
+        let others = members.chain(&self.everybody);
         let others = others.filter(|it| is_stranger && it.lists(domain));
         own.into_iter().chain(known).chain(others).cloned().collect()
     }
@@ -281,7 +257,7 @@ impl Trust for PartnerBook {
 }
 
 impl Partner {
-    fn of(card: &Card, domains: Vec<String>, trust: path::Trust, learned: Vec<PeerRow>) -> Self {
+    fn of(card: &Card, domains: Vec<String>, anchor: Anchor, learned: Vec<PeerRow>) -> Self {
         let capabilities = Capabilities::parse(
             card.capabilities().content.iter().map(String::as_str),
             card.capabilities().key_transport.iter().map(String::as_str),
@@ -299,7 +275,6 @@ impl Partner {
                 Err(error) => unusable = Some(error.to_string()),
             }
         }
-        let anchor = anchor(card.organisation(), trust);
         let organisation = card.organisation().to_owned();
         let chain = card.chain().to_vec();
         Self { organisation, domains, anchor, chain, keys, unusable, is_card_complete, learned }

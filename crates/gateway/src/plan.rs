@@ -67,39 +67,44 @@ pub(crate) async fn thoroughly<T: Send + 'static>(
     prepare: Prepare<T>,
     place: Place,
 ) -> (T, std::result::Result<Draft, NoPlan>) {
-    let before = gateway.known();
-    let (subject, mut prepared) = match place {
+    let mut before = gateway.known();
+    let (mut subject, mut prepared) = match place {
         Place::Apart => apart(gateway, subject, prepare, None).await,
         Place::Here => {
             let prepared = here(gateway, &subject, prepare, None);
             (subject, prepared)
         }
     };
-    let (Ok(draft), Some(lookup)) = (&mut prepared, &gateway.lookup) else {
-        return (subject, prepared);
-    };
-    if !draft.strangers.is_empty() {
+    let Some(lookup) = &gateway.lookup else { return (subject, prepared) };
+    let strangers = taken(&mut prepared, |draft| &mut draft.strangers);
+    if !strangers.is_empty() {
         // Only then can be told whether the mail is for a partner or for a stranger.
-        bridges::find(gateway, lookup, std::mem::take(&mut draft.strangers)).await;
-        return apart(gateway, subject, prepare, None).await;
+        bridges::find(gateway, lookup, strangers).await;
+        before = gateway.known();
+        (subject, prepared) = apart(gateway, subject, prepare, None).await;
     }
-    if draft.lacking.is_empty() {
-        return (subject, prepared);
-    }
-    let wait = gateway.settings.lookup_wait;
-    let lacking = std::mem::take(&mut draft.lacking);
-    let (fetches, known) = inquiry::ask_around(lookup, lacking, wait).await;
-    let (subject, mut prepared) = if known.is_same(&before) {
-        (subject, prepared)
-    } else {
-        apart(gateway, subject, prepare, Some(known)).await
-    };
-    if let Ok(draft) = &mut prepared
-        && !fetches.is_empty()
-    {
-        draft.record("fetched", &fetches);
+    let lacking = taken(&mut prepared, |draft| &mut draft.lacking);
+    if !lacking.is_empty() {
+        let wait = gateway.settings.lookup_wait;
+        let (fetches, known) = inquiry::ask_around(lookup, lacking, wait).await;
+        if !known.is_same(&before) {
+            (subject, prepared) = apart(gateway, subject, prepare, Some(known)).await;
+        }
+        if let Ok(draft) = &mut prepared
+            && !fetches.is_empty()
+        {
+            draft.record("fetched", &fetches);
+        }
     }
     (subject, prepared)
+}
+
+/// Takes a list out of a plan; of no plan it is empty.
+fn taken<I>(
+    prepared: &mut std::result::Result<Draft, NoPlan>,
+    list: impl FnOnce(&mut Draft) -> &mut Vec<I>,
+) -> Vec<I> {
+    prepared.as_mut().map(|draft| std::mem::take(list(draft))).unwrap_or_default()
 }
 
 /// Makes a plan on a thread of its own: signing and encrypting are work for the processor, and large bodies wait for

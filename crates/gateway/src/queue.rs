@@ -209,9 +209,9 @@ fn inquire(gateway: &Arc<Gateway>, book: &Arc<PartnerBook>, now_ms: i64) {
         *asked = (book.version(), now_ms);
     }
     let (inquiries, wait) = (book.inquiries(now_ms / 1000), gateway.settings.lookup_wait);
-    let gateway = Arc::clone(gateway);
+    let (gateway, book) = (Arc::clone(gateway), Arc::clone(book));
     tokio::spawn(async move {
-        bridges::keep_fresh(&gateway, &lookup).await;
+        bridges::refresh(&gateway, &lookup, &book).await;
         for inquiry in inquiries {
             inquiry::ask_around(&lookup, vec![inquiry], wait).await;
         }

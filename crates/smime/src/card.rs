@@ -24,7 +24,7 @@ mod frame;
 #[cfg(test)]
 mod tests;
 
-pub use checks::Checks;
+pub use checks::{Checks, MAX_LENGTH};
 pub use document::Capabilities;
 pub use error::{CODES, Error};
 

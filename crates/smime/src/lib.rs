@@ -97,6 +97,7 @@ mod outer;
 mod protect;
 mod receipt;
 mod sign;
+mod sole_signer;
 mod spool;
 mod trust;
 mod verdict;

@@ -11,7 +11,7 @@ use super::Host;
 use crate::assurance::{Levels, day};
 use crate::error::{Error, Result};
 use crate::keys;
-use crate::publication::{AUTHORITY, INDEX, LEVELS, MEMBERS, Publication};
+use crate::publication::{AUTHORITY, INDEX, LEVELS, Publication};
 
 impl Host<'_> {
     /// Returns the files to publish at this time (Unix seconds).
@@ -32,7 +32,7 @@ impl Host<'_> {
             let proven = member.domains.iter().filter(|it| it.proof.is_some());
             let domains: Vec<&str> = proven.map(|it| it.domain.as_str()).collect();
             for domain in &domains {
-                publication.add(format!("{MEMBERS}{domain}.card"), member.card.clone());
+                publication.add(url::card(domain), member.card.clone());
             }
             index.push(json!({"name": member.name, "domains": domains, "level": member.level,
                 "fingerprint": member.fingerprint, "since_ms": member.since_ms}));

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::Error;
+use crate::sole_signer::sole_signer;
 
 /// A kind of document.
 pub(crate) trait Paper: Serialize + DeserializeOwned {
@@ -65,21 +66,7 @@ pub(crate) fn read<P: Paper>(bytes: &[u8]) -> Result<(P, Certificate), Error> {
     }
     let (content, report) =
         verify_attached(&block.der).map_err(|error| wrong(error.to_string()))?;
-    let [signer] = report.signers.as_slice() else {
-        return Err(wrong(format!("it has {} signatures and must have one", report.signers.len())));
-    };
-    if let Err(error) = &signer.result {
-        return Err(wrong(format!("its signature does not hold: {error}")));
-    }
-    if let Some(problem) = signer.problems.first() {
-        return Err(wrong(format!("its signature is not good enough: {problem}")));
-    }
-    if report.trailing_bytes > 0 || report.content_type != "data" {
-        return Err(wrong("something else is in the block".to_owned()));
-    }
-    let der = signer.certificate.as_deref();
-    let der = der.ok_or_else(|| wrong("the signer's certificate is missing".to_owned()))?;
-    let certificate = Certificate::from_der(der).map_err(|error| wrong(error.to_string()))?;
+    let certificate = sole_signer(&report).map_err(wrong)?;
     let no_json = |error: serde_json::Error| wrong(format!("the signed content: {error}"));
     let head: Head = serde_json::from_slice(&content).map_err(no_json)?;
     if head.kind != P::KIND {

@@ -28,6 +28,13 @@ pub const ISSUED_BY: &str = "issued-by.p7c";
 pub const ISSUED_TO: &str = "issued-to.p7c";
 /// Where the revocation list of the bridge is published.
 pub const CRL: &str = "bridge.crl";
+/// The folder of the members' cards.
+pub const MEMBERS: &str = "members/";
+
+/// Returns where the card of the member that has a domain is published.
+pub fn card(domain: &str) -> String {
+    format!("{MEMBERS}{domain}.card")
+}
 
 #[cfg(test)]
 mod tests {

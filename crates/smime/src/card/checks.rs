@@ -6,6 +6,7 @@ use chancery_pki::{
 };
 
 use crate::card::{Card, Error, LABEL, document, frame};
+use crate::sole_signer::sole_signer;
 
 /// What was found while checking, for showing to whoever decides about the card.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(super) fn read(bytes: &[u8], at: Option<i64>) -> Result<(Card, Checks), Erro
     let block = armoured(bytes)?;
     let (content, report) = verify_attached(&block)
         .map_err(|error| Error::syntax(format!("the block is no signed content: {error}")))?;
-    let signer = signer(&report)?;
+    let signer = sole_signer(&report).map_err(|reason| Error::Signature { reason })?;
     if !frame::is_exact(&block, &signer) {
         return Err(Error::Signature {
             reason: "the frame of its signature was changed".to_owned(),
@@ -61,28 +62,6 @@ fn armoured(bytes: &[u8]) -> Result<Vec<u8>, Error> {
         // Two blocks show one card to a person and another to a program.
         _ => Err(Error::syntax("it holds more than one block")),
     }
-}
-
-/// Returns the certificate of the one signer, whose signature must be beyond doubt.
-fn signer(report: &SignedReport) -> Result<Certificate, Error> {
-    let wrong = |reason: String| Error::Signature { reason };
-    let [signer] = report.signers.as_slice() else {
-        return Err(wrong(format!("it has {} signatures and must have one", report.signers.len())));
-    };
-    if let Err(error) = &signer.result {
-        return Err(wrong(format!("its signature does not hold: {error}")));
-    }
-    if let Some(problem) = signer.problems.first() {
-        return Err(wrong(format!("its signature is not good enough: {problem}")));
-    }
-    if report.trailing_bytes > 0 || report.content_type != "data" {
-        return Err(wrong("something else than the card is in the block".to_owned()));
-    }
-    let der = signer
-        .certificate
-        .as_deref()
-        .ok_or_else(|| wrong("the signer's certificate is missing".to_owned()))?;
-    Certificate::from_der(der).map_err(|error| Error::certificate(&error))
 }
 
 /// The certificates beside the signature are not signed, so only those that the signed card lists may be among them.
@@ -235,8 +214,9 @@ fn soon(card: &Card, at: Option<i64>) -> Vec<String> {
     warnings
 }
 
-/// A card of a large organisation, with hundreds of domains in three certificates, has about 100 kB.
-const MAX_LENGTH: usize = 256 * 1024;
+/// Octets of the largest card that is read: that of a large organisation, with hundreds of domains in three certificates,
+/// has about 100 kB.
+pub const MAX_LENGTH: usize = 256 * 1024;
 /// The partner's clock may be ahead of ours.
 const LEEWAY: i64 = 3600;
 /// 30 days.

@@ -38,15 +38,15 @@ pub(super) struct PathFound {
 impl Vouchers<'_> {
     /// Looks for the anchor that says the best about a certificate.
     pub(super) fn best(&self, certificate: &Certificate) -> PathFound {
-        let mut best = PathFound::stranger(certificate);
+        let mut best: Option<PathFound> = None;
         for anchor in self.anchors(certificate) {
             let answer = self.ask(certificate, &anchor, Purpose::SmimeSign);
             let found = self.found(certificate, anchor, &answer);
-            if found.rank() > best.rank() || best.details.is_empty() {
-                best = found;
+            if best.as_ref().is_none_or(|best| found.rank() > best.rank()) {
+                best = Some(found);
             }
         }
-        best
+        best.unwrap_or_else(|| PathFound::stranger(certificate))
     }
 
     /// Returns true if the anchor vouches for encrypting to each author with this certificate.
