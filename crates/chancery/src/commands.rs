@@ -14,8 +14,10 @@ mod password;
 mod queue;
 mod serve;
 
+use tokio::runtime::{Builder, Runtime};
+
 use crate::cli::{Cli, Command};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 use crate::output::Output;
 
@@ -46,9 +48,11 @@ pub fn run(cli: Cli) -> Result {
 
 /// Runs asynchronous work of a command on this thread.
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        crate::failure::Failure::failed(format!("cannot start the runtime: {error}"))
-    })?;
-    runtime.block_on(work)
+    runtime(&mut Builder::new_current_thread())?.block_on(work)
+}
+
+/// Makes what asynchronous work runs on.
+fn runtime(builder: &mut Builder) -> Result<Runtime> {
+    let made = builder.enable_all().build();
+    made.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))
 }

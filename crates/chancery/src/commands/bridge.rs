@@ -8,7 +8,6 @@ mod init;
 mod list;
 mod member;
 
-use std::io::Read as _;
 use std::path::Path;
 
 use chancery_authority::Host;
@@ -19,6 +18,7 @@ use chancery_store::Store;
 
 use crate::cli::bridge::{Bridge, CrossSign, Join};
 use crate::failure::{Failure, Result};
+use crate::input::{self, SMALL};
 use crate::installation::Installation;
 use crate::output::{Output, note, plain};
 
@@ -42,7 +42,7 @@ pub(super) fn run(config: Option<&Path>, command: Bridge, output: Output) -> Res
 
 /// The file says who we are: a bridge's certificate asks, a request is taken.
 fn join(installation: &Installation, options: &Join, output: Output) -> Result {
-    let bytes = read(&options.file)?;
+    let bytes = input::read(&options.file, SMALL)?;
     match kind(&bytes) {
         Some(Kind::Certificate) => {
             member::ask(installation, &certificate(&bytes)?, options, output)
@@ -63,7 +63,7 @@ fn cross_sign(installation: &Installation, options: &CrossSign, output: Output) 
         }
         return host::cross_sign(installation, options, output);
     }
-    let bytes = read(file)?;
+    let bytes = input::read(file, SMALL)?;
     match kind(&bytes) {
         Some(Kind::Answer) => member::accept(installation, &bytes, options, output),
         Some(Kind::Certificate) => host::returned(installation, &certificate(&bytes)?, output),
@@ -86,15 +86,6 @@ pub(crate) fn read_levels(installation: &Installation) -> Result<Levels> {
     Ok(Levels::parse(&text)?)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(file).and_then(|it| it.take(MAX_FILE).read_to_end(&mut bytes));
-    opened.map_err(|error| {
-        Failure::usage(format!("cannot read {}: {error}", plain(&file.display().to_string())))
-    })?;
-    Ok(bytes)
-}
-
 fn certificate(bytes: &[u8]) -> Result<Certificate> {
     Certificate::from_pem(bytes).map_err(|error| Failure::of("cannot use the certificate", &error))
 }
@@ -114,5 +105,3 @@ fn write(out: Option<&Path>, text: &str) -> Result<Option<String>> {
 
 /// The table of levels, in the data directory.
 const LEVELS: &str = "levels.toml";
-/// Octets read of a document; more is refused by its reader.
-const MAX_FILE: u64 = 1 << 20;

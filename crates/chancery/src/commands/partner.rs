@@ -2,7 +2,6 @@
 
 mod trust;
 
-use std::io::Read as _;
 use std::path::Path;
 
 use chancery_smime::card::Card;
@@ -13,6 +12,7 @@ use serde::Serialize;
 use super::{block_on, card};
 use crate::cli::Partner;
 use crate::failure::{Failure, Result};
+use crate::input::{self, SMALL};
 use crate::installation::{Installation, act, now_ms};
 use crate::output::{Output, ask, day, note, plain, table};
 
@@ -100,7 +100,7 @@ fn add(
     fingerprint: Option<&str>,
     output: Output,
 ) -> Result {
-    let bytes = read_card(file)?;
+    let bytes = input::read(file, SMALL)?;
     let (card, checks) = Card::read(&bytes, now_ms() / 1000)
         .map_err(|error| Failure::of(&format!("cannot take {}", file.display()), &error))?;
     for warning in &checks.warnings {
@@ -168,17 +168,6 @@ fn confirm(card: &Card, yes: bool, fingerprint: Option<&str>) -> Result {
             "give the fingerprint that the partner read to you: --yes --fingerprint XXXX-XXXX-XXXX-XXXX-XXXX-XXXX",
         )),
     }
-}
-
-fn read_card(file: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().lock().take(MAX_CARD).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(file).and_then(|opened| opened.take(MAX_CARD).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-    Ok(bytes)
 }
 
 fn list(installation: &Installation, output: Output) -> Result {
@@ -322,6 +311,3 @@ fn describe(shown: &Shown) -> String {
     }
     text
 }
-
-/// Octets read of a card; a longer file is refused by the reader of cards.
-const MAX_CARD: u64 = 1 << 20;

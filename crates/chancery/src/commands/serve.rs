@@ -12,8 +12,10 @@ use chancery_net::shutdown::Shutdown;
 use chancery_net::tls;
 use chancery_store::Store;
 use serde::Serialize;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::runtime;
 use crate::cli::{Role, Serve};
 use crate::convert;
 use crate::failure::{Failure, Result};
@@ -37,9 +39,7 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
     let identity = installation.identity(&store)?;
     let tls = tls_identity(installation, &store)?;
     let settings = convert::settings(&installation.settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let runtime = runtime(&mut Builder::new_multi_thread())?;
     let ended = runtime.block_on(async {
         let shutdown = Shutdown::new();
         let policy_file = installation.settings.policy.clone();
@@ -100,9 +100,7 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
 fn run_authority(installation: &Installation) -> Result {
     let store = installation.store()?;
     let lock = store.serve_lock()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
+    let runtime = runtime(&mut Builder::new_multi_thread())?;
     let ended = runtime.block_on(async {
         let shutdown = Shutdown::new();
         let authority = Authority::start(installation, &store, &shutdown).await?;

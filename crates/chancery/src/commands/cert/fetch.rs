@@ -3,8 +3,9 @@
 use chancery_lookup::{Budget, Decided, Lookup, Settings};
 use chancery_pki::path::{Answer, Known};
 
+use crate::commands::block_on;
 use crate::convert;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// Decides with what is known and with what can be fetched.
 pub(super) fn decide(
@@ -12,10 +13,7 @@ pub(super) fn decide(
     allow_private: bool,
     ask: impl Fn(&Known) -> Answer,
 ) -> Result<Decided> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Failure::failed(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(async {
+    block_on(async {
         let lookup = Lookup::new(Settings::default(), convert::dialer(&[], allow_private)?);
         lookup.give(known.pool, known.evidence);
         Ok(lookup.decide(Budget::default(), ask).await)

@@ -13,6 +13,7 @@ use chancery_pki::revocation::{Evidence, OcspResponse, RevocationList};
 use chancery_pki::{Certificate, Error};
 
 use crate::failure::{Failure, Result};
+use crate::input::{self, MB};
 use crate::output::{note, plain};
 
 /// Everything that is in files.
@@ -30,7 +31,7 @@ pub(super) struct Found {
 impl Found {
     /// Reads a file, whatever it is.
     pub(super) fn read(file: &Path, passphrase: Option<&[u8]>) -> Result<Self> {
-        let bytes = zeroize::Zeroizing::new(read(file)?);
+        let bytes = zeroize::Zeroizing::new(input::read(file, MAX_LENGTH)?);
         let mut found = Self::default();
         if bytes.first() == Some(&0x30) && Pkcs12::is_one(&bytes) {
             let held = Pkcs12::read(&bytes, passphrase.unwrap_or_default());
@@ -145,10 +146,6 @@ pub(super) fn tell_unreadable(file: &Path, count: usize) {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
-    fs::read(file).map_err(|error| cannot_read(file, &error))
-}
-
 fn cannot_read(file: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("cannot read {}: {error}", plain(&file.display().to_string())))
 }
@@ -165,3 +162,6 @@ fn nothing(file: &Path, what: &str) -> Failure {
     Failure::usage(format!("there is no {what} in {}", plain(&file.display().to_string())))
         .hint("give PEM, DER, PKCS#7 or PKCS#12")
 }
+
+/// Octets of the largest file: a revocation list may have 100 MB, and half as much again as text.
+pub(super) const MAX_LENGTH: u64 = 256 * MB;

@@ -6,6 +6,7 @@ mod installed;
 
 use std::path::Path;
 
+use chancery_pki::Certificate;
 use serde::Serialize;
 
 use crate::cli::cert::Watch;
@@ -31,6 +32,27 @@ struct End {
     consequence: String,
     /// What to do before.
     advice: String,
+}
+
+impl End {
+    /// The end of a certificate.
+    fn of(
+        certificate: &Certificate,
+        what: &'static str,
+        depends: Vec<String>,
+        consequence: &str,
+        advice: &str,
+    ) -> Self {
+        Self {
+            at: certificate.not_after(),
+            what,
+            name: certificate.subject(),
+            fingerprint_sha256: Some(certificate.fingerprint_sha256()),
+            depends,
+            consequence: consequence.to_owned(),
+            advice: advice.to_owned(),
+        }
+    }
 }
 
 /// What is told.

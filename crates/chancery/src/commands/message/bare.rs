@@ -11,11 +11,12 @@ use chancery_pki::{Certificate, Purpose, path};
 use chancery_smime::{OpenFacts, Outcome, RecipientKey, Spools as _, Verdict, examine};
 use serde::Serialize;
 
-use super::files::{Input, Sink, TemporarySpools, read_small, spool_failed};
+use super::files::{Input, Sink, TemporarySpools, spool_failed};
 use super::keys::{self, Believed, Readers};
 use super::{cipher, explain, report, services};
 use crate::cli::message::{Decrypt, Encrypt, Sign, Verify};
 use crate::failure::{Failure, Result};
+use crate::input::{self, SMALL};
 use crate::installation::now_ms;
 use crate::output::{Output, note, plain};
 
@@ -135,7 +136,7 @@ pub(super) fn verify(config: Option<&Path>, options: &Verify, output: Output) ->
     let mut spool = None;
     let report = if let Some(content) = &options.content {
         let file = options.files.file.as_deref().unwrap_or(Path::new("-"));
-        let mut verifier = DetachedVerifier::new(&read_small(file)?).map_err(cannot)?;
+        let mut verifier = DetachedVerifier::new(&input::read(file, SMALL)?).map_err(cannot)?;
         io::copy(&mut Input::canonical(Some(content))?, &mut verifier)
             .map_err(|error| spool_failed(&error))?;
         verifier.finish()

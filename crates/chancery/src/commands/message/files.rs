@@ -13,6 +13,7 @@ use chancery_smime::{Spool, Spools};
 
 use crate::cli::message::Files;
 use crate::failure::{Failure, Result};
+use crate::input::{self, MB};
 use crate::output::plain;
 
 /// A message that can be read as often as it takes.
@@ -278,22 +279,6 @@ impl Spools for TemporarySpools {
     }
 }
 
-/// Reads a small file of the command line, or standard input.
-pub(super) fn read_small(file: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = if file == Path::new("-") {
-        io::stdin().lock().take(MAX_SMALL + 1).read_to_end(&mut bytes)
-    } else {
-        File::open(file).and_then(|opened| opened.take(MAX_SMALL + 1).read_to_end(&mut bytes))
-    };
-    let name = plain(&file.display().to_string());
-    read.map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
-    if bytes.len() as u64 > MAX_SMALL {
-        return Err(Failure::usage(format!("{name} is larger than {} MB", MAX_SMALL / MB)));
-    }
-    Ok(bytes)
-}
-
 /// Makes a failure of temporary space.
 pub(super) fn spool_failed(error: &io::Error) -> Failure {
     Failure::failed(format!("cannot use temporary space: {error}"))
@@ -301,10 +286,7 @@ pub(super) fn spool_failed(error: &io::Error) -> Failure {
 }
 
 fn name_of(file: Option<&Path>) -> String {
-    match file.filter(|file| *file != Path::new("-")) {
-        Some(file) => plain(&file.display().to_string()),
-        None => "standard input".to_owned(),
-    }
+    input::name(file.unwrap_or(Path::new("-")))
 }
 
 fn spooled(mut source: impl Read) -> Result<Box<dyn Spool>> {
@@ -434,8 +416,6 @@ impl Write for CrlfWriter<'_> {
 /// Only the owner may read and write.
 const PRIVATE: u32 = 0o600;
 
-const MB: u64 = 1_000_000;
-
 /// Smaller messages are done before anybody looks.
 const MIN_SHOWN: u64 = 32 * MB;
 
@@ -446,9 +426,6 @@ const CHUNK: usize = 64 * 1024;
 
 /// Longer than any line of an honest header (RFC 5322 section 2.1.1).
 const FIRST_LINE: u64 = 4096;
-
-/// Keys, certificates and bundles of them.
-const MAX_SMALL: u64 = 4 * MB;
 
 #[cfg(test)]
 mod tests {

@@ -13,10 +13,10 @@ use chancery_smime::{
 };
 use chancery_store::Store;
 
-use super::files::read_small;
 use crate::cli::message::{KeyFiles, OpeningKeys, Trusted};
 use crate::convert;
 use crate::failure::{Failure, Result};
+use crate::input::{self, SMALL};
 use crate::installation::{Installation, now_ms};
 use crate::output::plain;
 
@@ -296,7 +296,7 @@ impl Held {
         passphrase: Option<&Zeroizing<Vec<u8>>>,
     ) -> Result<Self> {
         let shown = plain(&file.display().to_string());
-        let bytes = Zeroizing::new(read_small(file)?);
+        let bytes = Zeroizing::new(input::read(file, SMALL)?);
         let held = key_file::open(&bytes, passphrase.map(|it| it.as_slice()))
             .map_err(|error| usage(&shown, &error))?;
         let mut others = held.certificates;
@@ -340,7 +340,7 @@ impl Held {
 /// Reads the certificates of a file that the command line names.
 pub(super) fn certificates(file: &Path) -> Result<Vec<Certificate>> {
     let shown = plain(&file.display().to_string());
-    let bytes = read_small(file)?;
+    let bytes = input::read(file, SMALL)?;
     let found = match Bundle::from_bytes(&bytes) {
         Ok(bundle) if !bundle.certificates.is_empty() => bundle.certificates,
         _ => Certificate::chain_from_bytes(&bytes).map_err(|error| usage(&shown, &error))?,
@@ -360,7 +360,7 @@ pub(super) fn passphrase(rest: &KeyFiles) -> Result<Option<Zeroizing<Vec<u8>>>> 
 
 /// Reads the first line of a file that has a passphrase.
 pub(in crate::commands) fn first_line(file: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let bytes = Zeroizing::new(read_small(file)?);
+    let bytes = Zeroizing::new(input::read(file, SMALL)?);
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     Ok(Zeroizing::new(line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
 }

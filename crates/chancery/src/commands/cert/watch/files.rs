@@ -26,15 +26,8 @@ pub(super) fn ends(pool: &[PathBuf], crls: &[PathBuf]) -> Result<Vec<End>> {
         } else {
             ("certificate", "nothing is encrypted to it and nothing it signs counts")
         };
-        ends.push(End {
-            at: certificate.not_after(),
-            what,
-            name: certificate.subject(),
-            fingerprint_sha256: Some(certificate.fingerprint_sha256()),
-            depends,
-            consequence: consequence.to_owned(),
-            advice: "ask its issuer for a new one".to_owned(),
-        });
+        let advice = "ask its issuer for a new one";
+        ends.push(End::of(certificate, what, depends, consequence, advice));
     }
     for list in graph::newest(&all.lists) {
         let Some(at) = list.next_update() else { continue };

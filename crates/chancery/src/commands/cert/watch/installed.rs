@@ -53,8 +53,7 @@ fn own_keys(store: &Store, partners: &[PartnerRow]) -> Result<Vec<End>> {
                 "chancery key renew encryption, and give partners the new card",
             ),
         };
-        let end =
-            |it: &Certificate| of_certificate(it, what, everybody.clone(), consequence, advice);
+        let end = |it: &Certificate| End::of(it, what, everybody.clone(), consequence, advice);
         ends.extend(active(store, purpose)?.as_ref().map(end));
     }
     Ok(ends)
@@ -79,8 +78,7 @@ fn own_tls(installation: &Installation, store: &Store) -> Result<Option<End>> {
     };
     let consequence = "servers that verify ours do not connect";
     let hostname = vec![installation.settings.hostname.clone()];
-    Ok(certificate
-        .map(|it| of_certificate(&it, "own TLS certificate", hostname, consequence, &advice)))
+    Ok(certificate.map(|it| End::of(&it, "own TLS certificate", hostname, consequence, &advice)))
 }
 
 /// The cards of partners, or renewed certificates that they announced in signed mail.
@@ -113,13 +111,7 @@ fn anchors(partners: &[PartnerRow], trusts: &Trusts) -> Vec<End> {
         let Ok(card) = Card::read_stored(&row.card) else { continue };
         let advice = "ask the partner for a card with its new authority";
         let depends = row.domains.clone();
-        ends.push(of_certificate(
-            card.authority(),
-            "partner's authority",
-            depends,
-            consequence,
-            advice,
-        ));
+        ends.push(End::of(card.authority(), "partner's authority", depends, consequence, advice));
     }
     for (scope, settings) in trusts.iter() {
         let option = match scope {
@@ -131,13 +123,7 @@ fn anchors(partners: &[PartnerRow], trusts: &Trusts) -> Vec<End> {
             let advice = format!("chancery partner trust {option} --anchor NEW-FILE");
             let depends = vec![scope.to_string()];
             let certificate = &anchor.certificate;
-            ends.push(of_certificate(
-                certificate,
-                "trusted authority",
-                depends,
-                consequence,
-                &advice,
-            ));
+            ends.push(End::of(certificate, "trusted authority", depends, consequence, &advice));
         }
     }
     ends
@@ -173,7 +159,7 @@ fn imported(store: &Store, partners: &[PartnerRow], trusts: &Trusts, at: i64) ->
                 "import a new one: chancery cert import FILE",
             ),
         };
-        ends.push(of_certificate(&certificate, what, depends, consequence, advice));
+        ends.push(End::of(&certificate, what, depends, consequence, advice));
     }
     for list in graph::newest(&lists) {
         let Some(at) = list.next_update() else { continue };
@@ -313,24 +299,6 @@ fn targets<'a>(rows: &[CertificateRow], partners: &'a [PartnerRow]) -> Vec<Targe
         });
     }
     targets
-}
-
-fn of_certificate(
-    certificate: &Certificate,
-    what: &'static str,
-    depends: Vec<String>,
-    consequence: &str,
-    advice: &str,
-) -> End {
-    End {
-        at: certificate.not_after(),
-        what,
-        name: certificate.subject(),
-        fingerprint_sha256: Some(certificate.fingerprint_sha256()),
-        depends,
-        consequence: consequence.to_owned(),
-        advice: advice.to_owned(),
-    }
 }
 
 /// Paths that are searched for the certificates of people, at some microseconds each once their authorities are known.
