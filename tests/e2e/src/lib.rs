@@ -25,5 +25,6 @@ pub mod load;
 pub mod message;
 pub mod peers;
 pub mod place;
+pub mod publication;
 pub mod random;
 pub mod wait;

@@ -2,16 +2,15 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use chancery_e2e::{
     chancery::{self, Outcome},
     peers::{OpenSsl, Unbound},
     place::{Folder, Port},
+    publication::{Serving, fetch},
     wait,
 };
 use serde_json::Value;
@@ -20,16 +19,6 @@ use serde_json::Value;
 struct World {
     folder: Folder,
     port: Port,
-}
-
-/// The running `serve` of the bridge.
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
 }
 
 impl World {
@@ -151,20 +140,7 @@ impl World {
         let mut command = Command::new(chancery::binary());
         command.current_dir(self.folder.path());
         command.args(["serve", "--config", "bridge/chancery.toml", "--role", "authority"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let serving = Serving(command.spawn().expect("the binary starts"));
-        wait::until("the publication", || TcpStream::connect(self.port.address()).ok());
-        serving
-    }
-
-    /// Fetches a file of the publication; the head and the body.
-    fn fetch(&self, path: &str) -> (String, Vec<u8>) {
-        let mut stream = TcpStream::connect(self.port.address()).expect("it is served");
-        write!(stream, "GET /{path} HTTP/1.1\r\nHost: bridge\r\n\r\n").expect("a request is taken");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("an answer comes");
-        let at = answer.windows(4).position(|it| it == b"\r\n\r\n").expect("an answer has a head");
-        (String::from_utf8_lossy(&answer[..at]).into_owned(), answer[at + 4..].to_vec())
+        Serving::start(command, self.port.address())
     }
 
     /// Asks whether acme reaches globex's certificate for a domain, as the guide does.
@@ -224,12 +200,12 @@ fn two_members_reach_each_other_until_one_leaves() {
     // The files of the web server are those of the folder.
     world.guide("chancery bridge publish", "acme", &[]).demand("publish");
     for path in ["issued-by.p7c", "issued-to.p7c", "members/globex.example.card", "bridge.pem"] {
-        let (head, body) = world.fetch(path);
+        let (head, body) = fetch(world.port.address(), path);
         assert!(head.starts_with("HTTP/1.1 200 OK"), "{path}: {head}");
         let written = fs::read(world.folder.path().join("published").join(path));
         assert_eq!(body, written.expect("it was published"), "{path}");
     }
-    assert!(world.fetch("chancery.toml").0.starts_with("HTTP/1.1 404"));
+    assert!(fetch(world.port.address(), "chancery.toml").0.starts_with("HTTP/1.1 404"));
     let openssl = OpenSsl::within(world.folder.path());
     let inside = ["pkcs7", "-inform", "DER", "-in", "published/issued-by.p7c", "-print_certs"];
     let pool = openssl.demand(&inside, b"");
@@ -270,7 +246,10 @@ fn two_members_reach_each_other_until_one_leaves() {
     world.copy("published/issued-by.p7c", "kept.p7c");
     world.guide("chancery bridge revoke", "globex", &[]).demand("revoke");
     wait::until("the publication without globex", || {
-        world.fetch("members/globex.example.card").0.starts_with("HTTP/1.1 404").then_some(())
+        fetch(world.port.address(), "members/globex.example.card")
+            .0
+            .starts_with("HTTP/1.1 404")
+            .then_some(())
     });
     world.guide("chancery bridge publish", "acme", &[]).demand("publish");
     assert_eq!(world.validate("globex.example").code, Some(1));

@@ -1,15 +1,15 @@
 //! Two organisations that know only their bridge: mail between them is protected and verified, and ends with membership.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use chancery_e2e::chancery::{self, Gateway, section};
 use chancery_e2e::message::fields;
 use chancery_e2e::peers::{Dialogue, SmtpSink};
 use chancery_e2e::place::{Folder, Port};
+use chancery_e2e::publication::{Serving, fetch};
 use chancery_e2e::wait;
 use toml::Value;
 
@@ -18,16 +18,7 @@ struct Bridge {
     folder: Folder,
     port: Port,
     fingerprint: String,
-    serving: Option<Child>,
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        if let Some(mut serving) = self.serving.take() {
-            serving.kill().ok();
-            serving.wait().ok();
-        }
-    }
+    serving: Option<Serving>,
 }
 
 impl Bridge {
@@ -41,13 +32,8 @@ impl Bridge {
             "bridge init Skybridge --url {url} --dir bridge --domain bridge.example --listen {listen}"
         ));
         bridge.fingerprint = crate::world::fingerprint_in(&made);
-        let serving = bridge
-            .command("serve --config bridge/chancery.toml --role authority")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        bridge.serving = Some(serving.expect("the binary starts"));
-        wait::until("the publication", || TcpStream::connect(bridge.port.address()).ok());
+        let serve = bridge.command("serve --config bridge/chancery.toml --role authority");
+        bridge.serving = Some(Serving::start(serve, bridge.port.address()));
         bridge
     }
 
@@ -89,11 +75,8 @@ impl Bridge {
         member.demand(&["bridge", "cross-sign", &answer, "--out", &back]);
         self.own(&format!("bridge cross-sign {back}"));
         wait::until("the member's card", || {
-            let mut stream = TcpStream::connect(self.port.address()).ok()?;
-            write!(stream, "GET /members/{domain}.card HTTP/1.1\r\nHost: bridge\r\n\r\n").ok()?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).ok()?;
-            answer.starts_with("HTTP/1.1 200").then_some(())
+            let (head, _) = fetch(self.port.address(), &format!("members/{domain}.card"));
+            head.starts_with("HTTP/1.1 200").then_some(())
         });
     }
 }
