@@ -8,6 +8,12 @@ use crate::codes;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// There is too much to do at the moment.
+    #[error("too many questions are under way")]
+    Busy,
+    /// The question came back to where it was asked before.
+    #[error("the question goes in circles between directories")]
+    Circle,
     /// What came is nothing that was looked for.
     #[error("what came cannot be used: {0}")]
     Content(String),
@@ -22,6 +28,8 @@ pub enum Error {
 impl Coded for Error {
     fn code(&self) -> &'static Code {
         match self {
+            Self::Busy => &codes::BUSY,
+            Self::Circle => &codes::CIRCLE,
             Self::Content(_) => &codes::CONTENT,
             Self::Fetch(error) => error.code(),
             Self::Interrupted => &codes::INTERRUPTED,

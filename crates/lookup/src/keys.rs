@@ -15,10 +15,23 @@
 //!        Found { candidates: best origin first, unanswered: who and why, dropped: what came and is no good }
 //! ```
 
+mod breaker;
+mod cache;
+mod check;
 mod finder;
+mod flight;
 mod found;
+mod given;
+mod metrics;
+mod smimea;
+mod source;
+mod web;
 
+pub use chancery_net::dns::secure::Association;
 pub use finder::Finder;
 pub use found::{
     Asked, Candidate, Channel, Confirmation, Dnssec, Dropped, Found, Hop, Kind, Origin, Unanswered,
 };
+pub use metrics::Numbers;
+pub use smimea::owner_name;
+pub use source::{Domains, How, Names, Pattern, Place, Settings, Source, Web};

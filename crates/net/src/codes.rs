@@ -5,6 +5,8 @@ use chancery_fault::{Code, Fault, Retry};
 /// All codes of this crate, for `chancery explain` and the generated reference.
 pub const CODES: &[&Code] = &[
     &CONNECT,
+    &DNS_ANCHOR,
+    &DNS_BOGUS,
     &DNS_NO_MAIL,
     &DNS_NO_SUCH_DOMAIN,
     &DNS_TEMPORARY,
@@ -42,6 +44,18 @@ code!(
     CONNECT, "route.connect", Partner, Later, "451 4.4.1", "no server of the next hop could be reached",
     "Check with `nc HOST PORT` from this machine that the next hop is up and no firewall is in the way; the message is \
      tried again."
+);
+code!(
+    /// The trust anchors of the DNS cannot be read.
+    DNS_ANCHOR, "dns.anchor", Us, Never, "451 4.3.5", "the keys that the DNS is believed by cannot be read",
+    "`dns.trust-anchor` names a file with DNSKEY records as zone files write them; leave it out to use those of IANA."
+);
+code!(
+    /// An answer of the DNS breaks the signatures of its zone.
+    DNS_BOGUS, "dns.bogus", Partner, Later, "451 4.7.5", "an answer of the DNS breaks the signatures of its zone",
+    "Compare with `delv SMIMEA NAME`. If other signed names fail too, the name server that is asked does not pass \
+     signatures on: name a validating one in `dns.servers`. Else the zone is broken or somebody is in the way; it is tried \
+     again later."
 );
 code!(
     /// The domain says that it takes no mail (RFC 7505).

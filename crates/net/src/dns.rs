@@ -1,4 +1,6 @@
-//! DNS for mail: MX hosts in order and their addresses.
+//! DNS for mail: MX hosts in order and their addresses; with DNSSEC what certificates are found by ([`secure`]).
+
+pub mod secure;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +28,15 @@ pub struct MailServer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// What shall be believed of the DNS cannot be read.
+    #[error("cannot read the keys that the DNS is believed by: {0}")]
+    Anchor(String),
+    /// The answer breaks the signatures of its zone, or lacks them.
+    #[error("the answer about {name} breaks the signatures of its zone")]
+    Bogus {
+        /// What was looked for.
+        name: String,
+    },
     /// NXDOMAIN, or neither MX nor address records.
     #[error("{name} does not exist or has no mail server")]
     NoSuchDomain {
@@ -51,6 +62,8 @@ pub enum Error {
 impl Coded for Error {
     fn code(&self) -> &'static Code {
         match self {
+            Self::Anchor(_) => &codes::DNS_ANCHOR,
+            Self::Bogus { .. } => &codes::DNS_BOGUS,
             Self::NoSuchDomain { .. } => &codes::DNS_NO_SUCH_DOMAIN,
             Self::NullMx { .. } => &codes::DNS_NO_MAIL,
             Self::Temporary { .. } => &codes::DNS_TEMPORARY,
@@ -90,22 +103,10 @@ impl Resolver {
 
     /// Uses these name servers.
     pub fn with_servers(servers: &[SocketAddr]) -> Result<Self, Error> {
-        let connection = |address: &SocketAddr, mut connection: ConnectionConfig| {
-            connection.port = address.port();
-            connection
-        };
-        let server = |address: &SocketAddr| {
-            let connections = vec![
-                connection(address, ConnectionConfig::udp()),
-                connection(address, ConnectionConfig::tcp()),
-            ];
-            NameServerConfig::new(address.ip(), true, connections)
-        };
-        let config =
-            ResolverConfig::from_parts(None, Vec::new(), servers.iter().map(server).collect());
         let provider = TokioRuntimeProvider::default();
         let resolver =
-            hickory_resolver::TokioResolver::builder_with_config(config, provider).build();
+            hickory_resolver::TokioResolver::builder_with_config(configuration(servers), provider)
+                .build();
         resolver.map(|resolver| Self::Dns(Box::new(resolver))).map_err(|error| unusable(&error))
     }
 
@@ -208,6 +209,21 @@ impl Zone {
         }
         Ok(())
     }
+}
+
+fn configuration(servers: &[SocketAddr]) -> ResolverConfig {
+    let connection = |address: &SocketAddr, mut connection: ConnectionConfig| {
+        connection.port = address.port();
+        connection
+    };
+    let server = |address: &SocketAddr| {
+        let connections = vec![
+            connection(address, ConnectionConfig::udp()),
+            connection(address, ConnectionConfig::tcp()),
+        ];
+        NameServerConfig::new(address.ip(), true, connections)
+    };
+    ResolverConfig::from_parts(None, Vec::new(), servers.iter().map(server).collect())
 }
 
 async fn dns_mail_servers(

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_pki::Certificate;
+use chancery_net::dns::secure::Association;
+use chancery_pki::{Certificate, Speaks};
 
 /// How a question is put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub struct Found {
     pub unanswered: Vec<Unanswered>,
     /// What sources gave and cannot be used.
     pub dropped: Vec<Dropped>,
+    /// Certificates of authorities that came along; they may help to find a path.
+    pub authorities: Vec<Certificate>,
+    /// What the owner of the domain says in the signed DNS about the certificates of this address.
+    pub associations: Vec<Association>,
 }
 
 /// A certificate that was found.
@@ -36,6 +41,8 @@ pub struct Found {
 pub struct Candidate {
     /// The certificate: for mail, for this address, within its validity.
     pub certificate: Certificate,
+    /// Whether it is the mailbox's own, or that of the gateway of its domain (RFC 3183).
+    pub speaks: Speaks,
     /// Where it came from.
     pub origin: Origin,
     /// When its source gave it, in Unix seconds.
@@ -97,11 +104,11 @@ pub enum Dnssec {
 pub enum Confirmation {
     /// One of them is about this certificate or its key.
     Confirmed,
+    /// They fit only if its path is good too: they name its authority (usages 0 and 2), or want both (usage 1).
+    NeedsPath,
     /// There are none.
     #[default]
     None,
-    /// They name authorities (usages 0 and 2): that its path ends as they say must still be seen.
-    ThroughAuthority,
 }
 
 /// A source that gave no answer.
@@ -143,9 +150,18 @@ impl Found {
     }
 }
 
+impl Candidate {
+    /// Returns true if the certificate is the right one for the address by the word of its origin alone: a directory that
+    /// we or the partner run, asked over TLS, or the signed DNS, just now. Every other one needs a path to an authority.
+    pub fn is_vouched_for(&self) -> bool {
+        let by_dns = self.confirmation == Confirmation::Confirmed;
+        let by_origin = self.origin.vouches() && self.confirmation == Confirmation::None;
+        self.is_fresh && (by_dns || by_origin)
+    }
+}
+
 impl Origin {
-    /// Returns true if the origin itself says that the certificate is the right one for the address: a directory that we
-    /// or the partner run, asked over TLS, or the signed DNS. Everything else needs a path to an authority.
+    /// Returns true if what comes from there is right by itself, unless the signed DNS says something else.
     pub fn vouches(&self) -> bool {
         match (self.kind, self.channel) {
             (Kind::Dns, channel) => channel == Channel::Dns(Dnssec::Secure),
@@ -185,8 +201,8 @@ impl Confirmation {
     pub fn word(self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
+            Self::NeedsPath => "needs-path",
             Self::None => "none",
-            Self::ThroughAuthority => "through-authority",
         }
     }
 }

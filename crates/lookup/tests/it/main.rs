@@ -8,4 +8,6 @@ mod chains;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod support;

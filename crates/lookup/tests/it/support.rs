@@ -282,7 +282,7 @@ impl Bench {
         Self { lookup, clock, web }
     }
 
-    async fn parts(reach: Reach) -> (Web, ManualClock, Dialer) {
+    pub(crate) async fn parts(reach: Reach) -> (Web, ManualClock, Dialer) {
         let web = Web::start().await;
         let clock = ManualClock::new(u64::try_from(AT).unwrap() * 1000);
         let hosts = BTreeMap::from([("web.test".to_owned(), vec![web.address])]);

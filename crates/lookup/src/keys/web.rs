@@ -1,0 +1,195 @@
+//! Certificate stores on the web (RFC 4387): one request a question, and the place from the configuration or from the DNS.
+
+use chancery_mail::Address;
+use chancery_net::dns::secure::Service;
+use chancery_net::http::{self, Limits, Request};
+use chancery_net::outbound;
+
+use crate::content::Content;
+
+use super::found::Channel;
+use super::given::{Failure, Given};
+use super::source::{Names, Place, Source, Web};
+
+/// Asks a certificate store.
+pub(super) async fn ask(web: &Web, source: &Source, address: &Address) -> Result<Given, Failure> {
+    let mut last = None;
+    for url in places(web, address).await? {
+        match fetch(web, source, &url, address).await {
+            Ok(given) => return Ok(given),
+            Err(error) => last = Some(error),
+        }
+    }
+    match last {
+        Some(error) => {
+            let failure = Failure::from(error);
+            // The store of one domain says nothing about those of others.
+            let is_of_source = failure.is_of_source && matches!(web.place, Place::At(_));
+            Err(Failure { is_of_source, ..failure })
+        }
+        // The domain has no store.
+        None => Ok(Given::nothing(Channel::Clear)),
+    }
+}
+
+async fn fetch(
+    web: &Web,
+    source: &Source,
+    url: &str,
+    address: &Address,
+) -> Result<Given, outbound::Error> {
+    let mark = if url.contains('?') { '&' } else { '?' };
+    let mailbox = encode(&format!("{}@{}", address.local(), address.ascii_domain()));
+    let url = format!("{url}{mark}email={mailbox}");
+    let limits = Limits { time: source.timeout, octets: source.max_octets, redirects: 3 };
+    let request = Request { url: &url, post: None, known: None, limits };
+    let is_safe = url.starts_with("https:");
+    // A redirect may have led into the clear; what comes from the web never vouches for itself, so this is for people.
+    let mut given = Given::nothing(if is_safe { Channel::Tls } else { Channel::Clear });
+    let response = match http::fetch(&web.dialer, &request).await {
+        Ok(response) => response,
+        // Section 2: there is nothing of that address.
+        Err(outbound::Error::Refused(status)) if matches!(status.as_str(), "404" | "410") => {
+            return Ok(given);
+        }
+        Err(error) => return Err(error),
+    };
+    given.lifetime = response.fresh_for;
+    let body = response.body.unwrap_or_default();
+    for part in parts(&body) {
+        match Content::from_bytes(part) {
+            Ok(content) => given.certificates.extend(content.certificates),
+            Err(error) => given.unreadable.push(error.to_string()),
+        }
+    }
+    Ok(given)
+}
+
+/// Returns the addresses to try.
+async fn places(web: &Web, address: &Address) -> Result<Vec<String>, Failure> {
+    match &web.place {
+        Place::At(url) => Ok(vec![url.clone()]),
+        Place::Discovered(names) => discover(names, &address.ascii_domain()).await,
+    }
+}
+
+/// Asks the DNS for the stores of a domain (section 3.1; RFC 4386).
+async fn discover(names: &Names, domain: &str) -> Result<Vec<String>, Failure> {
+    for service in SERVICES {
+        let answer = names.0.services(&format!("{service}.{domain}")).await?;
+        let servers = answer.records.iter().filter(|it| !it.host.is_empty() && it.port != 0);
+        let urls: Vec<String> = servers.take(MAX_SERVERS).flat_map(addresses).collect();
+        if !urls.is_empty() {
+            return Ok(urls);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// An SRV record does not say which scheme: TLS is tried first, except at the port that is for the clear.
+fn addresses(service: &Service) -> Vec<String> {
+    let Service { host, port, .. } = service;
+    let at = |scheme: &str| format!("{scheme}://{host}:{port}{PATH}");
+    match port {
+        80 => vec![format!("https://{host}{PATH}"), at("http")],
+        443 => vec![at("https")],
+        _ => vec![at("https"), at("http")],
+    }
+}
+
+/// Writes what is not plain in a query as a per cent sign and two digits (RFC 3986 section 2.1).
+fn encode(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len() + 8), |mut all, octet| {
+        if octet.is_ascii_alphanumeric() || b"-._~@".contains(&octet) {
+            all.push(char::from(octet));
+        } else {
+            all.push_str(&format!("%{octet:02X}"));
+        }
+        all
+    })
+}
+
+/// Takes a body with several certificates apart (`multipart/mixed`, RFC 2046 section 5.1); any other is one part.
+fn parts(body: &[u8]) -> Vec<&[u8]> {
+    let line_end = body.iter().position(|octet| *octet == b'\n').unwrap_or(body.len());
+    let first = body.get(..line_end).unwrap_or_default().trim_ascii_end();
+    // PEM begins with five hyphens.
+    if !first.starts_with(b"--") || first.starts_with(b"-----") || first.len() > MAX_BOUNDARY {
+        return vec![body];
+    }
+    let mut parts = Vec::new();
+    let mut rest = body.get(first.len()..).unwrap_or_default();
+    while parts.len() < MAX_PARTS && !rest.starts_with(b"--") {
+        let Some(head) = find(rest, b"\r\n\r\n") else { break };
+        let content = rest.get(head + 4..).unwrap_or_default();
+        let Some(end) = find_line(content, first) else { break };
+        parts.push(content.get(..end).unwrap_or_default());
+        rest = content.get(end + 2 + first.len()..).unwrap_or_default();
+    }
+    parts
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+/// Finds a line end with this line after it.
+fn find_line(text: &[u8], line: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = text.get(at..)?;
+        let found = find(rest, b"\r\n")?;
+        if rest.get(found + 2..)?.starts_with(line) {
+            return Some(at + found);
+        }
+        at += found + 2;
+    }
+}
+
+/// The names of the service, in the order in which they are tried.
+const SERVICES: [&str; 2] = ["_certificates._tcp", "_pkixrep._tcp"];
+/// The one place of a store that is known by its host alone (section 3.2).
+const PATH: &str = "/search.cgi";
+/// Servers of a domain that are tried.
+const MAX_SERVERS: usize = 3;
+/// Parts of a body that are looked at.
+const MAX_PARTS: usize = 64;
+/// RFC 2046 section 5.1.1: seventy characters and two hyphens.
+const MAX_BOUNDARY: usize = 72;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_come_apart_at_their_boundaries() {
+        let body = b"--x\r\nContent-Type: application/pkix-cert\r\n\r\n0\x82\r\nab\r\n--x\r\n\r\ncd\r\n--x--\r\nend";
+        assert_eq!(parts(body), [&b"0\x82\r\nab"[..], b"cd"]);
+        for whole in [&b"0\x82abc"[..], b"", b"-----BEGIN CERTIFICATE-----\n"] {
+            assert_eq!(parts(whole), [whole]);
+        }
+        for broken in [&b"--x"[..], b"--x\r\nno end", b"--x\r\n\r\n\r\nno boundary", b"--x--"] {
+            assert!(parts(broken).is_empty(), "{broken:?}");
+        }
+        assert!(parts(&b"--x\r\n\r\n".repeat(100_000)).len() <= MAX_PARTS);
+    }
+
+    #[test]
+    fn what_an_address_has_stays_one_value() {
+        assert_eq!(encode("a&b=c d#@acme.example"), "a%26b%3Dc%20d%23@acme.example");
+        assert_eq!(encode("bü"), "b%C3%BC");
+    }
+
+    #[test]
+    fn tls_is_tried_first() {
+        let at = |port| {
+            addresses(&Service { priority: 0, weight: 0, port, host: "h.example".to_owned() })
+        };
+        assert_eq!(at(443), ["https://h.example:443/search.cgi"]);
+        assert_eq!(at(80), ["https://h.example/search.cgi", "http://h.example:80/search.cgi"]);
+        assert_eq!(
+            at(8080),
+            ["https://h.example:8080/search.cgi", "http://h.example:8080/search.cgi"]
+        );
+    }
+}
