@@ -11,6 +11,7 @@ use crate::known::{self, Oracle};
 use crate::others::certval;
 use crate::others::openssl::{FIRST_ANCHOR, OpenSsl};
 use crate::ours::{Ours, Said, said};
+use crate::policies;
 
 /// What came of many graphs.
 #[derive(Debug, Default)]
@@ -135,6 +136,7 @@ impl Comparison {
             self.tally.other_chain += 1;
             return Ok(());
         }
+        self.check_policies(&Case { graph, chain, ours, theirs: "" });
         let theirs = self.openssl.chain(graph, chain)?;
         let below = u32::try_from(chain.len() - 1).unwrap_or(u32::MAX);
         if theirs.chain.iter().copied().eq((0..below).chain([FIRST_ANCHOR])) {
@@ -153,6 +155,17 @@ impl Comparison {
         Ok(())
     }
 
+    /// Compares the policies with a second reading of RFC 9618, which explains what others make of them.
+    fn check_policies(&mut self, case: &Case<'_>) {
+        let breaks = |rule| case.ours.broken.contains(rule);
+        if !breaks("pki.path.policy_mapping")
+            && policies::hold(case, &[]) == breaks("pki.path.policy")
+        {
+            let what = "policies: the second reading says otherwise".to_owned();
+            self.tally.unknown.push(Disagreement::new(case, what));
+        }
+    }
+
     fn judge(&mut self, oracle: Oracle, case: &Case<'_>) {
         if case.ours.is_trusted == case.theirs.is_empty() {
             return;
@@ -165,9 +178,15 @@ impl Comparison {
         let ours = if broken.is_empty() { "trusted".to_owned() } else { broken.join(" ") };
         let theirs = if case.theirs.is_empty() { "trusted" } else { case.theirs };
         let what = format!("{oracle:?}: we say {ours}, it says {theirs}");
+        self.tally.unknown.push(Disagreement::new(case, what));
+    }
+}
+
+impl Disagreement {
+    fn new(case: &Case<'_>, what: String) -> Self {
         let chain =
             format!("  {:?} {:?}\n{}", case.graph.ask, case.graph.schemes, describe(case.chain));
-        self.tally.unknown.push(Disagreement { seed: case.graph.seed, what, chain });
+        Self { seed: case.graph.seed, what, chain }
     }
 }
 

@@ -20,8 +20,8 @@ pub struct Graph {
     pub pool: Vec<Issued>,
     /// The certificate in question.
     pub target: Issued,
-    /// Revocation lists in DER.
-    pub lists: Vec<Vec<u8>>,
+    /// Revocation lists.
+    pub lists: Vec<IssuedList>,
     /// How each authority publishes what it revoked.
     pub schemes: Vec<Lists>,
     /// Every list is complete, direct and for all reasons.
@@ -53,11 +53,26 @@ pub struct Ask {
 pub struct Issued {
     /// What it says.
     pub recipe: Recipe,
+    /// The number of the authority that issued it.
+    pub by: usize,
     /// The number of its key.
     pub key: usize,
     /// The number of the key that signed it.
     pub signer: usize,
     /// The certificate.
+    pub der: Vec<u8>,
+}
+
+/// A revocation list with what it was made from.
+#[derive(Clone, Debug)]
+pub struct IssuedList {
+    /// What it says.
+    pub recipe: ListRecipe,
+    /// The number of the authority whose certificates it lists.
+    pub about: usize,
+    /// The number of the key that signed it.
+    pub signer: usize,
+    /// The list.
     pub der: Vec<u8>,
 }
 
@@ -256,7 +271,7 @@ fn anchor(random: &mut Random, parties: &[Party], root: usize, themes: &[Theme])
 impl Draft {
     fn write(self) -> Issued {
         let der = self.recipe.write(keys::key(self.key), keys::key(self.signer));
-        Issued { recipe: self.recipe, key: self.key, signer: self.signer, der }
+        Issued { recipe: self.recipe, by: self.issuer, key: self.key, signer: self.signer, der }
     }
 }
 
@@ -284,7 +299,7 @@ fn indirect_issuer(parties: &[Party], issuer: usize) -> &Party {
 }
 
 /// Writes the lists of an authority, one of each for each of its keys.
-fn lists(parties: &[Party], issuer: usize, drafts: &[Draft]) -> Vec<Vec<u8>> {
+fn lists(parties: &[Party], issuer: usize, drafts: &[Draft]) -> Vec<IssuedList> {
     let party = &parties[issuer];
     let is_indirect = party.lists == Lists::Indirect;
     let by = if is_indirect { indirect_issuer(parties, issuer) } else { party };
@@ -319,16 +334,23 @@ fn lists(parties: &[Party], issuer: usize, drafts: &[Draft]) -> Vec<Vec<u8>> {
         Lists::Complete | Lists::Forged => vec![complete],
         Lists::Stale => vec![ListRecipe { next_update: AT - DAY / 2, ..complete }],
         Lists::Delta => {
+            // Every third was on hold, and the changes say that it no longer is.
+            let is_released = |it: &Draft| it.recipe.serial.is_multiple_of(3);
+            let is_listed = |it: &Draft| it.recipe.serial.is_multiple_of(2) && !is_released(it);
+            let base = [revoked(&is_listed, None), revoked(&is_released, Some(HOLD))];
+            let changes = [
+                revoked(&|it| !is_released(it), None),
+                revoked(&is_released, Some(REMOVE_FROM_CRL)),
+            ];
             let old = ListRecipe {
-                entries: revoked(&|it| it.recipe.serial % 2 == 0, None),
+                entries: base.concat(),
                 // OpenSSL looks for changes only where a list says that there are some.
                 freshest: uri("changes"),
                 ..complete.clone()
             };
-            vec![
-                old,
-                ListRecipe { number: 9, base: Some(7), this_update: AT - DAY / 2, ..complete },
-            ]
+            let this_update = AT - DAY / 2;
+            let entries = changes.concat();
+            vec![old, ListRecipe { number: 9, base: Some(7), this_update, entries, ..complete }]
         }
         Lists::Reasons => vec![
             scoped(
@@ -363,7 +385,9 @@ fn lists(parties: &[Party], issuer: usize, drafts: &[Draft]) -> Vec<Vec<u8>> {
         for key in &by.keys {
             let signer = if party.lists == Lists::Forged { 45 } else { *key };
             let key_id = Some(key_id(keys::key(*key)));
-            lists.push(ListRecipe { key_id, ..recipe.clone() }.write(keys::key(signer)));
+            let recipe = ListRecipe { key_id, ..recipe.clone() };
+            let der = recipe.write(keys::key(signer));
+            lists.push(IssuedList { recipe, about: issuer, signer, der });
         }
     }
     lists
@@ -391,6 +415,10 @@ pub const KEY_ENCIPHERMENT: u16 = 1 << 2;
 pub const CERT_SIGN: u16 = 1 << 5;
 /// `cRLSign`.
 pub const CRL_SIGN: u16 = 1 << 6;
+/// `certificateHold` of an entry.
+const HOLD: u8 = 6;
+/// `removeFromCRL` of an entry.
+const REMOVE_FROM_CRL: u8 = 8;
 /// `keyCompromise` and `cACompromise`.
 const SOME_REASONS: u16 = 0b110;
 /// All other reasons.

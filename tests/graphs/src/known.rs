@@ -2,10 +2,17 @@
 //!
 //! Everything else that an oracle says otherwise than we do fails the comparison.
 
+mod conditions;
+
 use crate::compare::Case;
-use crate::graph::{CERT_SIGN, Lists};
+use crate::graph::CERT_SIGN;
+use crate::policies::Habit;
 use crate::recipe::{GeneralName, Recipe};
-use crate::themes::{ANY_POLICY, ANY_USAGE, Theme};
+
+use conditions::{
+    allows_any, authorities, breaks_only, comes_of, has_upn, is_dotted, lists_differ, lists_itself,
+    maps_any, may_confuse_lists, names, recipes, says, some, trees,
+};
 
 /// Who else was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,50 +171,39 @@ pub const TABLE: &[Known] = &[
         },
     },
     Known {
-        name: "certval: a policy with two parents",
+        name: "certval: a policy below two others",
         oracle: Oracle::Certval,
         accepts: false,
         clause: "RFC 9618 section 5.5 (g)",
-        why: "a policy that satisfies two policies above stays if one of the two is wanted; certval deletes it with the other one",
-        applies: |case| {
-            says(case, "NullPolicySet")
-                && case.graph.ask.policies.is_some()
-                && some(case, |it| meets(it) || maps_beside_any(it))
-        },
+        why: "a policy that satisfies one that is wanted and one that is not stays for the first; certval deletes it with the second",
+        applies: |case| says(case, "NullPolicySet") && comes_of(case, &[Habit::DeletesBelow]),
     },
     Known {
         name: "OpenSSL: a mapping of anyPolicy without policies",
         oracle: Oracle::OpenSsl,
         accepts: true,
         clause: "RFC 5280 section 6.1.4 (a)",
-        why: "anyPolicy must not be mapped; OpenSSL looks at mappings only beside policies",
+        why: "anyPolicy must not be mapped; OpenSSL looks at the mappings of a certificate only if it has policies",
         applies: |case| {
-            let maps_any = |it: &Recipe| it.mappings.iter().any(|(from, _)| *from == ANY_POLICY);
-            breaks_only(case, &["pki.path.policy_mapping"])
-                && some(case, |it| it.policies.is_none() && maps_any(it))
+            let mut wrong = recipes(case).filter(|it| maps_any(it));
+            breaks_only(case, &["pki.path.policy_mapping"]) && wrong.all(|it| it.policies.is_none())
         },
     },
     Known {
         name: "OpenSSL: a policy mapped from anyPolicy",
         oracle: Oracle::OpenSsl,
         accepts: false,
-        clause: "RFC 9618 section 5.4 (b)(1)",
-        why: "a mapping below anyPolicy makes its policy one of the authority's, and so of the user's; OpenSSL leaves it out",
-        applies: |case| {
-            says(case, "NO_EXPLICIT_POLICY")
-                && case.graph.ask.policies.is_some()
-                && some(case, maps_beside_any)
-        },
+        clause: "RFC 9618 sections 5.3 (d)(2) and 5.4 (b)(1)",
+        why: "what anyPolicy stands for can be mapped; if the next certificate has anyPolicy, OpenSSL passes it on under the old name, and its new one is then of nobody",
+        applies: |case| says(case, "NO_EXPLICIT_POLICY") && comes_of(case, &[Habit::KeepsOldName]),
     },
     Known {
-        name: "OpenSSL: a list of another authority of the same name",
+        name: "OpenSSL: one of several complete lists",
         oracle: Oracle::OpenSsl,
         accepts: true,
-        clause: "RFC 5280 section 6.3.3 (f)",
-        why: "an issuer is known by its name; what one of two authorities of one name lists is revoked, whichever list OpenSSL picks",
-        applies: |case| {
-            breaks_only(case, &["pki.path.revoked"]) && case.graph.themes.contains(&Theme::Twins)
-        },
+        clause: "RFC 5280 sections 3.3 and 5",
+        why: "an authority of several keys, or two of one name, have several current complete lists: what one of them revokes is revoked; OpenSSL looks at one, which does not list the certificate",
+        applies: |case| breaks_only(case, &["pki.path.revoked"]) && lists_differ(case),
     },
     Known {
         name: "OpenSSL: no basic constraints",
@@ -257,91 +253,24 @@ pub const TABLE: &[Known] = &[
         accepts: false,
         clause: "RFC 5280 section 6.3.3 (f)",
         why: "whoever lists the certificates of an authority may be listed by it; OpenSSL follows no path from there, we take such a list after all others",
-        applies: |case| {
-            says(case, "CRL_PATH_VALIDATION_ERROR") && case.graph.schemes.contains(&Lists::Indirect)
-        },
+        applies: |case| says(case, "CRL_PATH_VALIDATION_ERROR") && lists_itself(case),
     },
     Known {
         name: "OpenSSL: one list is enough",
         oracle: Oracle::OpenSsl,
         accepts: false,
-        clause: "RFC 5280 section 6.3.3 (f) and (g)",
-        why: "an authority with two keys signs two lists; OpenSSL takes the one that looks best and tries no other",
-        applies: |case| says(case, "CRL_SIGNATURE_FAILURE"),
+        clause: "RFC 5280 sections 5.2.1 and 6.3.3 (g)",
+        why: "key identifiers only help to choose; OpenSSL takes a list of another key that they do not rule out, and tries no other",
+        applies: |case| says(case, "CRL_SIGNATURE_FAILURE") && may_confuse_lists(case),
     },
     Known {
         name: "OpenSSL: a mapping stands for a policy",
         oracle: Oracle::OpenSsl,
         accepts: true,
         clause: "RFC 9618 section 5.4 (b)(1)",
-        why: "anyPolicy that is inhibited stands for nothing; OpenSSL takes it for each policy that the certificate maps",
+        why: "anyPolicy that is inhibited stands for nothing; OpenSSL takes each policy that a certificate with anyPolicy maps for one that it has",
         applies: |case| {
-            let is_policy = case.ours.broken.iter().eq(["pki.path.policy"].iter());
-            let inhibits = |it: &Recipe| it.inhibit_any.is_some();
-            let maps = |it: &Recipe| {
-                let named = it.policies.as_deref().unwrap_or_default();
-                named.contains(&ANY_POLICY)
-                    && it.mappings.iter().any(|(from, _)| !named.contains(from))
-            };
-            is_policy && some(case, maps) && (case.graph.ask.inhibit_any || some(case, inhibits))
+            breaks_only(case, &["pki.path.policy"]) && comes_of(case, &[Habit::NamesMapped])
         },
     },
 ];
-
-fn says(case: &Case<'_>, what: &str) -> bool {
-    case.theirs == what || case.theirs == format!("PathValidation({what})")
-}
-
-fn some(case: &Case<'_>, is_so: impl Fn(&Recipe) -> bool) -> bool {
-    case.chain.iter().any(|it| is_so(&it.recipe))
-}
-
-/// Returns the authorities below the anchor.
-fn authorities<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Recipe> {
-    let between = case.chain.get(1..case.chain.len() - 1).unwrap_or_default();
-    between.iter().map(|it| &it.recipe)
-}
-
-fn trees<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a GeneralName> {
-    case.chain.iter().flat_map(|it| it.recipe.permitted.iter().chain(&it.recipe.excluded))
-}
-
-/// Returns true if nothing but some of these rules is broken.
-fn breaks_only(case: &Case<'_>, rules: &[&str]) -> bool {
-    case.ours.broken.iter().all(|rule| rules.contains(rule))
-}
-
-fn maps_beside_any(recipe: &Recipe) -> bool {
-    !recipe.mappings.is_empty() && recipe.policies.iter().flatten().any(|it| *it == ANY_POLICY)
-}
-
-fn is_dotted(tree: &GeneralName) -> bool {
-    matches!(tree, GeneralName::Dns(name) if name.starts_with('.'))
-}
-
-/// Returns true if the target has the very domain of a tree with a leading dot.
-fn names(case: &Case<'_>, tree: &GeneralName) -> bool {
-    let GeneralName::Dns(tree) = tree else { return false };
-    let names = &case.graph.target.recipe.names;
-    names.iter().any(|name| *name == GeneralName::Dns(tree.trim_start_matches('.').to_owned()))
-}
-
-fn has_upn(case: &Case<'_>) -> bool {
-    trees(case).any(|tree| matches!(tree, GeneralName::Upn(_)))
-}
-
-fn allows_any(recipe: &Recipe) -> bool {
-    recipe.extended_usage == [ANY_USAGE]
-}
-
-/// Returns true if two policies of a certificate are satisfied by the same one in the next.
-fn meets(recipe: &Recipe) -> bool {
-    let mut satisfied: Vec<(&str, &str)> = recipe.mappings.clone();
-    let named = recipe.policies.iter().flatten();
-    satisfied.extend(
-        named
-            .filter(|policy| recipe.mappings.iter().all(|(from, _)| from != *policy))
-            .map(|policy| (*policy, *policy)),
-    );
-    satisfied.iter().any(|(one, by)| satisfied.iter().any(|(other, too)| one != other && by == too))
-}

@@ -23,11 +23,11 @@ pub mod graph;
 pub mod hostile;
 pub mod keys;
 pub mod known;
-
 pub mod list;
 pub mod measure;
 pub mod others;
 pub mod ours;
+pub mod policies;
 pub mod random;
 pub mod recipe;
 pub mod speed;

@@ -33,9 +33,9 @@ impl<'a> Ours<'a> {
     /// Reads the lists of a graph.
     pub fn new(graph: &'a Graph, verifier: &'a Verifier) -> Self {
         let mut evidence = Evidence::new();
-        evidence.extend(graph.lists.iter().map(|der| {
+        evidence.extend(graph.lists.iter().map(|list| {
             #[expect(clippy::expect_used, reason = "a test of our own writer")]
-            RevocationList::from_der(der.clone()).expect("a list that can be read")
+            RevocationList::from_der(list.der.clone()).expect("a list that can be read")
         }));
         Self { graph, evidence, verifier }
     }

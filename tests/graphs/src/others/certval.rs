@@ -19,7 +19,7 @@ pub fn chain(graph: &Graph, chain: &[&Issued]) -> Result<(), String> {
     if graph.ask.revocation {
         let lists = MemoryCrlSource::new();
         for list in &graph.lists {
-            lists.add(list);
+            lists.add(&list.der);
         }
         environment.add_crl_source(Box::new(lists));
     }

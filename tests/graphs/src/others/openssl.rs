@@ -42,7 +42,7 @@ pub struct Asked<'a> {
     /// The target, and certificates that may help.
     pub others: &'a [&'a [u8]],
     /// Revocation lists.
-    pub lists: &'a [Vec<u8>],
+    pub lists: &'a [&'a [u8]],
 }
 
 impl OpenSsl {
@@ -60,13 +60,14 @@ impl OpenSsl {
     pub fn chain(&mut self, graph: &Graph, chain: &[&Issued]) -> io::Result<Said> {
         let [anchor, below @ ..] = chain else { return Err(io::ErrorKind::InvalidInput.into()) };
         let others: Vec<&[u8]> = below.iter().rev().map(|it| it.der.as_slice()).collect();
+        let lists: Vec<&[u8]> = graph.lists.iter().map(|it| it.der.as_slice()).collect();
         self.ask(&Asked {
             ask: &graph.ask,
             at: AT,
             repeat: 1,
             anchors: &[&anchor.der],
             others: &others,
-            lists: &graph.lists,
+            lists: &lists,
         })
     }
 
@@ -86,8 +87,7 @@ impl OpenSsl {
         self.write_list(&policies)?;
         self.write_list(asked.anchors)?;
         self.write_list(asked.others)?;
-        let lists: Vec<&[u8]> = asked.lists.iter().map(Vec::as_slice).collect();
-        self.write_list(&lists)?;
+        self.write_list(asked.lists)?;
         self.to.flush()?;
         let (error, depth) = (self.number()?.cast_signed(), self.number()?.cast_signed());
         let nanoseconds = u64::from(self.number()?) << 32 | u64::from(self.number()?);
