@@ -22,6 +22,7 @@ mod finder;
 mod flight;
 mod found;
 mod given;
+mod ldap;
 mod metrics;
 mod smimea;
 mod source;
@@ -34,4 +35,4 @@ pub use found::{
 };
 pub use metrics::Numbers;
 pub use smimea::owner_name;
-pub use source::{Domains, How, Names, Pattern, Place, Settings, Source, Web};
+pub use source::{Directory, Domains, How, Names, Pattern, Place, Settings, Source, Web};

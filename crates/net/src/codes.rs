@@ -12,6 +12,7 @@ pub const CODES: &[&Code] = &[
     &DNS_TEMPORARY,
     &FETCH_ADDRESS,
     &FETCH_CONNECT,
+    &FETCH_LOGIN,
     &FETCH_NAME,
     &FETCH_OUT_OF_REACH,
     &FETCH_PROTOCOL,
@@ -83,6 +84,12 @@ code!(
     FETCH_CONNECT, "fetch.connect", Partner, Later, "451 4.4.1", "the server for certificates or lists does not answer",
     "Check with `curl -v URL` from this machine that the server is up and no firewall is in the way; it is tried again \
      after a while."
+);
+code!(
+    /// A directory does not take our name and password.
+    FETCH_LOGIN, "fetch.login", Us, Later, "451 4.7.8", "a directory does not take our name and password",
+    "Compare `bind` and `password-file` of the source with `ldapwhoami -x -D NAME -W -H URL`; result code 49 means that \
+     one of them is wrong. A password is never sent without TLS."
 );
 code!(
     /// The host of the address cannot be looked up.

@@ -1,16 +1,22 @@
-//! Fetches what an LDAP address names: one connection, one search, nobody logs in (RFC 4511, 4516).
+//! Fetches what an LDAP address names: one connection, one search, nobody logs in (RFC 4511, 4516). For a server that is
+//! asked often there is a [`Client`].
 //!
 //! Referrals are not followed: they would lead to places that nobody asked us to ask.
+
+mod client;
+mod connection;
 
 use std::time::Duration;
 
 use chancery_wire::ldap::{
     Dereference, Message, Operation, Outcome, SearchRequest, Url, length_of_first,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::outbound::{Dialer, Error};
 use crate::stream::Stream;
+
+pub use client::{Client, Login, Security, Server};
 
 /// A value of an attribute that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +66,7 @@ async fn search(
     };
     let request = Message::new(ID, Operation::SearchRequest(request));
     send(&mut stream, &request).await?;
-    let mut messages = Messages { stream, buffer: Vec::new(), start: 0, left: octets, octets };
+    let mut messages = Messages::new(stream, octets);
     let mut values = Vec::new();
     loop {
         let Message { id, operation, .. } = messages.next().await?;
@@ -94,8 +100,8 @@ async fn search(
 }
 
 /// Messages that come in.
-struct Messages {
-    stream: Stream,
+struct Messages<R> {
+    stream: R,
     buffer: Vec<u8>,
     /// Where the next message begins in the buffer.
     start: usize,
@@ -104,8 +110,32 @@ struct Messages {
     octets: usize,
 }
 
-impl Messages {
+impl<R: AsyncRead + Unpin> Messages<R> {
+    /// Takes messages of so many octets in all.
+    fn new(stream: R, octets: usize) -> Self {
+        Self { stream, buffer: Vec::new(), start: 0, left: octets, octets }
+    }
+
+    /// Lets as many octets come as in the beginning.
+    fn renew(&mut self) {
+        self.left = self.octets;
+    }
+
+    /// Gives the stream back, if nothing came that was not read.
+    fn end(self) -> Result<R, Error> {
+        if self.start == self.buffer.len() {
+            Ok(self.stream)
+        } else {
+            Err(Error::Protocol("there is more than one answer".to_owned()))
+        }
+    }
+
     async fn next(&mut self) -> Result<Message, Error> {
+        self.next_with_length().await.map(|(message, _)| message)
+    }
+
+    /// Returns the next message and its octets.
+    async fn next_with_length(&mut self) -> Result<(Message, usize), Error> {
         let broken = |error: chancery_wire::ldap::Error| Error::Protocol(error.to_string());
         loop {
             let rest = self.buffer.get(self.start..).unwrap_or_default();
@@ -114,7 +144,7 @@ impl Messages {
                 if let Some(message) = rest.get(..length) {
                     let message = Message::from_ber(message).map_err(broken)?;
                     self.start += length;
-                    return Ok(message);
+                    return Ok((message, length));
                 }
                 // Said in advance, it need not be begun.
                 if length.saturating_sub(rest.len()) > self.left {
@@ -145,6 +175,7 @@ async fn send(stream: &mut Stream, message: &Message) -> Result<(), Error> {
 fn judge(outcome: &Outcome) -> Result<(), Error> {
     match outcome.code {
         Outcome::SUCCESS | Outcome::SIZE_LIMIT => Ok(()),
+        REFERRAL => Err(Error::Redirect("to another directory, which is not followed".to_owned())),
         _ => Err(refused(outcome)),
     }
 }
@@ -159,6 +190,8 @@ fn refused(outcome: &Outcome) -> Error {
     })
 }
 
+/// `referral` (RFC 4511 section 4.1.10).
+const REFERRAL: u32 = 10;
 /// The number of our one request.
 const ID: u32 = 1;
 const GOODBYE: Message = Message { id: ID + 1, operation: Operation::Unbind, controls: Vec::new() };

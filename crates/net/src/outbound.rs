@@ -42,6 +42,9 @@ pub enum Error {
     /// The host name could not be looked up.
     #[error("{0}")]
     Dns(#[from] crate::dns::Error),
+    /// The server does not take our name and password.
+    #[error("the server does not let us in: {0}")]
+    Login(String),
     /// The host is in a network that must not be asked.
     #[error("{0} is not on the public internet")]
     OutOfReach(String),
@@ -71,6 +74,7 @@ impl Coded for Error {
             Self::Address(_) => &codes::FETCH_ADDRESS,
             Self::Connect(_) => &codes::FETCH_CONNECT,
             Self::Dns(_) => &codes::FETCH_NAME,
+            Self::Login(_) => &codes::FETCH_LOGIN,
             Self::OutOfReach(_) => &codes::FETCH_OUT_OF_REACH,
             Self::Protocol(_) => &codes::FETCH_PROTOCOL,
             Self::Redirect(_) => &codes::FETCH_REDIRECT,
@@ -105,7 +109,9 @@ impl Dialer {
         };
         for address in good.into_iter().take(MAX_ADDRESSES) {
             match self.within(CONNECT, async { Ok(TcpStream::connect(address).await) }).await {
-                Ok(Ok(stream)) if with_tls => return self.shake_hands(stream, host).await,
+                Ok(Ok(stream)) if with_tls => {
+                    return self.shake_hands(Plain::tcp(stream), host).await;
+                }
                 Ok(Ok(stream)) => return Ok(Stream::Plain(Plain::tcp(stream))),
                 Ok(Err(error)) => last = Error::Connect(format!("{address}: {error}")),
                 Err(error) => last = error,
@@ -114,10 +120,11 @@ impl Dialer {
         Err(last)
     }
 
-    async fn shake_hands(&self, stream: TcpStream, host: &str) -> Result<Stream, Error> {
+    /// Shakes hands over a connection that is there.
+    pub(crate) async fn shake_hands(&self, plain: Plain, host: &str) -> Result<Stream, Error> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Error::Address("has no host name that TLS knows".to_owned()))?;
-        let connected = Stream::connect(Plain::tcp(stream), Arc::clone(&self.tls), name, false);
+        let connected = Stream::connect(plain, Arc::clone(&self.tls), name, false);
         connected.await.map(|(stream, _)| stream).map_err(|error| Error::Tls(error.to_string()))
     }
 

@@ -14,6 +14,9 @@ use crate::codes;
 pub use rustls::ServerConfig;
 
 pub mod danger;
+mod pinned;
+
+use pinned::PinnedServer;
 
 /// A certificate chain and its key.
 #[derive(Debug)]
@@ -146,6 +149,20 @@ pub fn client_verified(
         .with_safe_default_protocol_versions()?
         .with_root_certificates(store);
     with_identity(builder, identity)
+}
+
+/// Makes a client configuration that takes servers whose public key is the right one, whatever their certificates say.
+///
+/// `accepts` is asked about the key as its certificate has it (`SubjectPublicKeyInfo` in DER).
+pub fn client_pinned(
+    accepts: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
+) -> Result<Arc<rustls::ClientConfig>, Error> {
+    let provider = provider();
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(PinnedServer::new(provider, accepts)));
+    with_identity(builder, None)
 }
 
 fn with_identity(

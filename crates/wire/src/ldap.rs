@@ -12,6 +12,7 @@ mod filter;
 mod message;
 mod search;
 pub mod server;
+mod template;
 mod url;
 
 pub use bind::{Authentication, BindRequest, Password};
@@ -21,6 +22,7 @@ pub use extended::{DISCONNECTION, ExtendedRequest, ExtendedResponse, START_TLS, 
 pub use filter::Filter;
 pub use message::{Control, Foreign, Message, Operation, Outcome, length_of_first};
 pub use search::{Attribute, Dereference, Scope, SearchEntry, SearchRequest};
+pub use template::Template;
 pub use url::Url;
 
 /// What is wrong with a message, a filter or an address, and where.

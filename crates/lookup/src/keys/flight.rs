@@ -18,7 +18,7 @@ use super::found::Hop;
 use super::given::{Failure, Given};
 use super::metrics::Counters;
 use super::source::How;
-use super::{smimea, web};
+use super::{ldap, smimea, web};
 
 /// A question under way.
 pub(super) type Flight = watch::Receiver<Option<Result<Kept, Failure>>>;
@@ -111,11 +111,15 @@ impl Finder {
         &self,
         known: &Known,
         address: &Address,
-        _passed: &[Hop],
+        passed: &[Hop],
     ) -> Result<Given, Failure> {
         match &known.source.how {
             How::Dns(names) => smimea::ask(names, address).await,
             How::Http(web) => web::ask(web, &known.source, address).await,
+            How::Ldap(directory) => {
+                let passed = [passed, &[self.0.id]].concat();
+                ldap::ask(directory, &known.source, address, passed).await
+            }
         }
     }
 

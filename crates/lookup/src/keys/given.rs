@@ -64,7 +64,8 @@ impl Failure {
 impl From<outbound::Error> for Failure {
     fn from(error: outbound::Error) -> Self {
         use outbound::Error as E;
-        let is_temporary = !matches!(error, E::Address(_) | E::OutOfReach(_) | E::TooLarge(_));
+        let is_temporary =
+            !matches!(error, E::Address(_) | E::OutOfReach(_) | E::Redirect(_) | E::TooLarge(_));
         // What is too large is so for one address, and a refusal may be about one.
         let is_of_source = !matches!(error, E::TooLarge(_) | E::Refused(_));
         Self { is_temporary, is_of_source, ..Self::temporary(&Error::Fetch(error)) }

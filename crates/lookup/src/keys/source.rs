@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_net::dns::secure::SecureResolver;
+use chancery_net::ldap::Client;
 use chancery_net::outbound::Dialer;
+use chancery_wire::ldap::Template;
 
 use super::found::Kind;
 
@@ -50,6 +52,21 @@ pub enum How {
     Dns(Names),
     /// A certificate store on the web (RFC 4387).
     Http(Web),
+    /// A directory.
+    Ldap(Directory),
+}
+
+/// A directory.
+#[derive(Clone)]
+pub struct Directory {
+    /// Speaks to its server.
+    pub client: Client,
+    /// The name of the entry below which it is searched.
+    pub base: String,
+    /// Which entries an address has.
+    pub filter: Template,
+    /// The attributes that are asked for; nothing else of an entry is ever read.
+    pub attributes: Vec<String>,
 }
 
 /// Where names are looked up.
@@ -152,6 +169,20 @@ impl Pattern {
                 .is_some_and(|label| !label.is_empty()),
             Self::Exact(own) => own == domain,
         }
+    }
+}
+
+impl Directory {
+    /// The filter of a directory whose entries are people or their certificates alone.
+    pub const FILTER: &str = "(mail={address})";
+    /// Where directories have certificates for mail (RFC 4523 section 2, RFC 2798 section 2.8).
+    pub const ATTRIBUTES: [&str; 2] = ["userCertificate;binary", "userSMIMECertificate;binary"];
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { base, filter, .. } = self;
+        formatter.debug_struct("Directory").field("base", base).field("filter", filter).finish()
     }
 }
 

@@ -6,6 +6,8 @@ mod caches;
 #[cfg(test)]
 mod chains;
 #[cfg(test)]
+mod directories;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod keys;
