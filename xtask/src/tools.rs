@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("gpgconf", "gpgconf"),
     ("gpgsm", "gpgsm"),
     ("javac", "default-jdk-headless"),
+    ("knotd", "knot"),
     ("make", "make"),
     ("mutt", "mutt"),
     ("neomutt", "neomutt"),

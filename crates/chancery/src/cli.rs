@@ -56,7 +56,7 @@ pub enum Command {
     /// Run a bridge between organisations, or join one
     #[command(subcommand)]
     Bridge(Box<Bridge>),
-    /// See, renew and seal this organisation's own keys
+    /// See, renew and seal this organisation's own keys; find those of others
     #[command(subcommand)]
     Key(Key),
     /// See and steer the mail that is waiting
@@ -206,6 +206,8 @@ pub enum Partner {
 /// What to do with the organisation's own keys.
 #[derive(Debug, Subcommand)]
 pub enum Key {
+    /// Ask the configured sources for the certificates of somebody
+    Find(FindKeys),
     /// List the keys with their ends
     List,
     /// Make new certificates; partners go on without a telephone call, and old keys still open old mail
@@ -224,6 +226,16 @@ pub enum Key {
         #[arg(long, value_name = "FILE|passphrase:FILE")]
         unseal: Option<String>,
     },
+}
+
+/// Options of `key find`.
+#[derive(Debug, Args)]
+pub struct FindKeys {
+    /// A mail address
+    pub address: String,
+    /// How many seconds to wait for all answers together
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub wait: u64,
 }
 
 /// Options of `key renew`.

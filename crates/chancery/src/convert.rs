@@ -170,25 +170,24 @@ fn tls_policy(demand: TlsDemand) -> Result<TlsPolicy> {
         TlsDemand::None => TlsPolicy::None,
         TlsDemand::Opportunistic => TlsPolicy::Opportunistic,
         TlsDemand::Required => TlsPolicy::Required,
-        TlsDemand::Verified => {
-            let mut roots = Vec::new();
-            if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|file| file.is_file()) {
-                let bytes = std::fs::read(bundle).map_err(|error| {
-                    Failure::failed(format!("cannot read {}: {error}", bundle.display()))
-                })?;
-                for block in
-                    chancery_pki::pem::blocks(&bytes).map_err(|error| Failure::of("", &error))?
-                {
-                    roots.push(block.der.to_vec());
-                }
-            }
-            let config = tls::client_verified(&roots, None);
-            let config = config.map_err(|error| {
-                Failure::of("cannot verify servers", &error)
-                    .hint("install the package `ca-certificates`")
-            })?;
-            TlsPolicy::RequiredVerified(config)
+        TlsDemand::Verified => TlsPolicy::RequiredVerified(system_tls()?),
+    })
+}
+
+/// Returns what verifies servers by the authorities that the system believes.
+pub fn system_tls() -> Result<Arc<tls::ClientConfig>> {
+    let mut roots = Vec::new();
+    if let Some(bundle) = BUNDLES.iter().map(Path::new).find(|file| file.is_file()) {
+        let bytes = std::fs::read(bundle).map_err(|error| {
+            Failure::failed(format!("cannot read {}: {error}", bundle.display()))
+        })?;
+        for block in chancery_pki::pem::blocks(&bytes).map_err(|error| Failure::of("", &error))? {
+            roots.push(block.der.to_vec());
         }
+    }
+    let config = tls::client_verified(&roots, None);
+    config.map_err(|error| {
+        Failure::of("cannot verify servers", &error).hint("install the package `ca-certificates`")
     })
 }
 

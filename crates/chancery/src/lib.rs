@@ -19,6 +19,7 @@ pub mod commands;
 pub mod convert;
 pub mod demo;
 pub mod failure;
+pub mod finding;
 mod input;
 pub mod installation;
 pub mod logging;

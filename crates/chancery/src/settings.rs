@@ -25,6 +25,7 @@ mod read;
 mod route;
 pub mod schema;
 mod socket;
+mod sources;
 mod template;
 mod values;
 
@@ -39,6 +40,7 @@ use chancery_smime::Permitted;
 
 pub use address::{Cidr, Host, HostPort, NextHop};
 pub use socket::{ListenAddress, Server};
+pub use sources::{Find, FindSource, LdapPlace, Secret, ServerTrust, SourceKind, SourcePlace};
 pub use template::{InitAnswers, reference_markdown, template};
 
 /// Everything the program needs to know about this installation; every default is safe.
@@ -74,6 +76,8 @@ pub struct Settings {
     pub ciphers: Permitted,
     /// How names are looked up.
     pub dns: Dns,
+    /// Where certificates of others are found.
+    pub find: Find,
     /// What is fetched for deciding about certificates.
     pub lookup: Lookup,
     /// What a bridge publishes.
@@ -210,6 +214,8 @@ pub struct Queue {
 pub struct Dns {
     /// Resolvers; none: those of the system.
     pub servers: Vec<SocketAddr>,
+    /// The file with the keys by which answers are believed; none: those of the root.
+    pub trust_anchor: Option<PathBuf>,
 }
 
 /// What is fetched for deciding about certificates.

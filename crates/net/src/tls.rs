@@ -10,6 +10,8 @@ use rustls::{CommonState, RootCertStore};
 
 use crate::codes;
 
+/// What a client needs to speak TLS, as [`client_verified`] makes it.
+pub use rustls::ClientConfig;
 /// What a listener needs to speak TLS, as [`server`] makes it.
 pub use rustls::ServerConfig;
 
@@ -125,11 +127,9 @@ pub fn server(
 }
 
 /// Makes a client configuration that encrypts and does not check whom it talks to (opportunistic security, RFC 7435).
-pub fn client_opportunistic(
-    identity: Option<&Identity>,
-) -> Result<Arc<rustls::ClientConfig>, Error> {
+pub fn client_opportunistic(identity: Option<&Identity>) -> Result<Arc<ClientConfig>, Error> {
     let provider = provider();
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(danger::AnyServer::new(provider)));
@@ -140,12 +140,12 @@ pub fn client_opportunistic(
 pub fn client_verified(
     roots: &[Vec<u8>],
     identity: Option<&Identity>,
-) -> Result<Arc<rustls::ClientConfig>, Error> {
+) -> Result<Arc<ClientConfig>, Error> {
     let mut store = RootCertStore::empty();
     for root in roots {
         store.add(CertificateDer::from(root.as_slice()))?;
     }
-    let builder = rustls::ClientConfig::builder_with_provider(provider())
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(store);
     with_identity(builder, identity)
@@ -156,9 +156,9 @@ pub fn client_verified(
 /// `accepts` is asked about the key as its certificate has it (`SubjectPublicKeyInfo` in DER).
 pub fn client_pinned(
     accepts: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
-) -> Result<Arc<rustls::ClientConfig>, Error> {
+) -> Result<Arc<ClientConfig>, Error> {
     let provider = provider();
-    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(PinnedServer::new(provider, accepts)));
@@ -166,9 +166,9 @@ pub fn client_pinned(
 }
 
 fn with_identity(
-    builder: rustls::ConfigBuilder<rustls::ClientConfig, rustls::client::WantsClientCert>,
+    builder: rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>,
     identity: Option<&Identity>,
-) -> Result<Arc<rustls::ClientConfig>, Error> {
+) -> Result<Arc<ClientConfig>, Error> {
     let config = match identity {
         Some(identity) => {
             builder.with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?

@@ -1,5 +1,7 @@
 //! `chancery key`: the organisation's own keys, their renewal and their seal.
 
+mod find;
+
 use std::path::Path;
 
 use chancery_gateway::identity::{Identity, KeyState, KeySummary, Renewal};
@@ -19,8 +21,13 @@ use crate::settings::Unseal;
 
 /// Runs the command.
 pub(super) fn run(installation: &Installation, command: Key, output: Output) -> Result {
+    if let Key::Find(options) = &command {
+        return find::run(installation, options, output);
+    }
     let store = installation.store()?;
     match command {
+        // It needs no store.
+        Key::Find(_) => Ok(()),
         Key::List => list(&store, output),
         Key::Renew(options) => renew(installation, &store, &options, output),
         Key::Retire { fingerprint, yes } => retire(&store, &fingerprint, yes, output),

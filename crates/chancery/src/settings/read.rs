@@ -13,6 +13,7 @@ use super::check::{self, Listener};
 use super::route;
 use super::schema::{KEYS, TABLES, keys_of};
 use super::socket::ListenAddress;
+use super::sources;
 use super::values::{
     read_address, read_domain, read_listener, read_network, read_path, read_port, read_server,
 };
@@ -148,7 +149,9 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
             .into_iter()
             .map(|(server, _)| server)
             .collect(),
+        trust_anchor: source.file("dns.trust-anchor", base),
     };
+    let find = sources::read(source, base, &domains);
     let lookup = read_lookup(source);
     let log = read_log(source);
     let ciphers = read_ciphers(source);
@@ -168,6 +171,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
         queue: queue?,
         ciphers: ciphers?,
         dns,
+        find: find?,
         lookup: lookup?,
         authority,
         metrics,

@@ -1,6 +1,10 @@
 //! The one table of all configuration keys.
 
+mod sources;
+
 use chancery_policy::document::KeyDoc;
+
+pub use sources::SOURCE_KEYS;
 
 /// Every key of the configuration, in the order of the file.
 ///
@@ -349,6 +353,78 @@ pub const KEYS: &[KeyDoc] = &[
         owner: "net",
     },
     KeyDoc {
+        path: "dns.trust-anchor",
+        kind: "file",
+        unit: "",
+        default: "",
+        doc: "DNSKEY records, as zone files write them, by which the DNS is believed. Without it: the keys of the root that IANA publishes.",
+        example: "\"/etc/unbound/root.key\"",
+        owner: "net",
+    },
+    KeyDoc {
+        path: "find.dns",
+        kind: "`true` or `false`",
+        unit: "",
+        default: "false",
+        doc: "Whether the DNS of other domains is asked for certificates (SMIMEA, RFC 8162). Signed answers are believed; the resolvers in `dns.servers` must pass signatures on, which `chancery key find` shows.",
+        example: "true",
+        owner: "lookup",
+    },
+    KeyDoc {
+        path: "find.web",
+        kind: "`true` or `false`",
+        unit: "",
+        default: "false",
+        doc: "Whether certificate stores are asked (RFC 4387) that the DNS of other domains names. What they have needs a path to an authority that you trust.",
+        example: "true",
+        owner: "lookup",
+    },
+    KeyDoc {
+        path: "find.lifetime",
+        kind: "time",
+        unit: "s, m, h, d",
+        default: "\"1h\"",
+        doc: "How long a certificate that was found is used before its source is asked again; shorter if the source says so or it ends before.",
+        example: "\"15m\"",
+        owner: "lookup",
+    },
+    KeyDoc {
+        path: "find.negative-lifetime",
+        kind: "time",
+        unit: "s, m, h, d",
+        default: "\"5m\"",
+        doc: "How long it is remembered that a source has none for an address.",
+        example: "\"1m\"",
+        owner: "lookup",
+    },
+    KeyDoc {
+        path: "find.stale",
+        kind: "time",
+        unit: "s, m, h, d",
+        default: "\"1d\"",
+        doc: "How much longer a certificate that was found is offered, marked as old, while its source does not answer. What came from the DNS never is.",
+        example: "\"4h\"",
+        owner: "lookup",
+    },
+    KeyDoc {
+        path: "find.cached-addresses",
+        kind: "whole number",
+        unit: "answers",
+        default: "10000",
+        doc: "How many answers of sources are kept in memory, some 8 kB each.",
+        example: "100000",
+        owner: "lookup",
+    },
+    KeyDoc {
+        path: "find.source",
+        kind: "list of tables",
+        unit: "",
+        default: "[]",
+        doc: "Directories, partners, bridges and certificate stores that are asked, each written as a table `[[find.source]]` with the keys below.",
+        example: "[{ name = \"corporate\", kind = \"directory\", url = \"ldaps://dc1.acme.example/dc=acme,dc=example\" }]",
+        owner: "lookup",
+    },
+    KeyDoc {
         path: "lookup.fetch",
         kind: "`true` or `false`",
         unit: "",
@@ -479,6 +555,7 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     ("queue", "How long and how often delivery is tried"),
     ("protection", "How mail is encrypted"),
     ("dns", "How names are looked up"),
+    ("find", "Where certificates of others are found"),
     ("lookup", "What is fetched for deciding about certificates"),
     ("authority", "What a bridge publishes"),
     ("metrics", "Where metrics can be read"),

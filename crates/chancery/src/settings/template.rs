@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chancery_policy::document::{KeyDoc, markdown};
 
-use super::schema::{KEYS, TABLES, keys_of};
+use super::schema::{KEYS, SOURCE_KEYS, TABLES, keys_of};
 
 /// What `chancery init` knows about the new installation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +56,10 @@ pub fn reference_markdown() -> String {
             TABLES.iter().find(|(name, _)| *name == table).map_or(table, |(_, title)| *title);
         if table.is_empty() { title.to_owned() } else { format!("`[{table}]`: {title}") }
     });
-    format!("{REFERENCE_HEAD}\n{body}")
+    let sources = markdown(SOURCE_KEYS, |_| {
+        "`[[find.source]]`: One of those who are asked for certificates of others".to_owned()
+    });
+    format!("{REFERENCE_HEAD}\n{body}\n{sources}")
 }
 
 /// Writes a comment in lines of a width that a terminal shows.

@@ -5,7 +5,7 @@ use std::fs;
 use chancery_policy::document::listed;
 use proptest::prelude::*;
 
-use super::schema::{KEYS, TABLES};
+use super::schema::{KEYS, SOURCE_KEYS, TABLES};
 use super::*;
 
 const LEAST: &str = "organisation = \"acme.example\"\n";
@@ -382,5 +382,108 @@ proptest! {
     fn no_value_panics(index in 0..KEYS.len(), value in "\"?([a-z]|[0-9]|[:/.\\[\\]@\\-+]|ä){0,40}\"?") {
         let key = &KEYS[index];
         drop(Settings::parse(&format!("{LEAST}{} = {value}\n", key.path), "chancery.toml"));
+    }
+}
+
+/// A configuration with one source, with these keys beside its name and kind.
+fn source(kind: &str, keys: &str) -> String {
+    format!("{LEAST}[[find.source]]\nname = \"s\"\nkind = \"{kind}\"\n{keys}\n")
+}
+
+#[test]
+fn every_example_of_a_source_is_good() {
+    for key in SOURCE_KEYS {
+        let mut keys = vec![format!("{} = {}", key.key(), key.example)];
+        for (other, value) in
+            [("url", "\"ldap://h.example/o=x\""), ("bind", "\"cn=x\""), ("password", "\"file\"")]
+        {
+            let is_needed =
+                other == "url" || (key.key() != other && ["bind", "password"].contains(&key.key()));
+            if is_needed && key.key() != other {
+                keys.push(format!("{other} = {value}"));
+            }
+        }
+        let text = match key.key() {
+            "name" => source("directory", &keys[1..].join("\n")).replace("\"s\"", key.example),
+            "kind" => source("directory", &keys[1..].join("\n")),
+            _ => source("directory", &keys.join("\n")),
+        };
+        let settings = Settings::parse(&text, "chancery.toml");
+        let settings = settings.unwrap_or_else(|mistakes| panic!("{}: {}", key.path, mistakes[0]));
+        assert_eq!(settings.find.sources.len(), 1);
+    }
+}
+
+#[test]
+fn sources_have_safe_defaults() {
+    let text = source("directory", "url = \"ldap://dc1.acme.example/dc=acme,dc=example\"");
+    let settings = Settings::parse(&text, "chancery.toml").unwrap();
+    assert!(!settings.find.dns && !settings.find.web);
+    let [found] = &settings.find.sources[..] else { panic!("{:?}", settings.find) };
+    assert_eq!(
+        (&found.server, &found.domains[..]),
+        (&ServerTrust::System, &["acme.example".to_owned()][..])
+    );
+    let SourcePlace::Ldap(place) = &found.place else { panic!("{found:?}") };
+    assert_eq!((place.url.port, place.url.base.as_str()), (389, "dc=acme,dc=example"));
+    assert!(place.attributes.contains(&"userCertificate;binary".to_owned()));
+}
+
+#[test]
+fn mistakes_of_sources_are_told() {
+    let pin = "a".repeat(64);
+    for (kind, keys, expected) in [
+        ("directory", "", "missing key \"url\" in [[find.source]]"),
+        ("direktory", "url = \"ldap://h/\"", "unknown value \"direktory\""),
+        ("directory", "url = \"ldap:///o=x\"", "must be an address such as"),
+        ("directory", "url = \"ldap://h/o=x?cn?sub?(a=b)\"", "must be an address such as"),
+        ("directory", "url = \"ftp://h/\"", "must be an address such as"),
+        (
+            "directory",
+            "url = \"ldap://h/\"\nfliter = \"(mail={address})\"",
+            "did you mean \"filter\"?",
+        ),
+        (
+            "directory",
+            "url = \"ldap://h/\"\nfilter = \"(objectClass=*)\"",
+            "neither {address} nor {local} is",
+        ),
+        ("directory", "url = \"ldap://h/\"\nattributes = [\"*\"]", "must be an attribute such as"),
+        ("directory", "url = \"ldap://h/\"\nbind = \"cn=x\"", "is there without \"password\""),
+        (
+            "directory",
+            "url = \"ldap://h/\"\ntls = \"none\"\nbind = \"cn=x\"\npassword = \"f\"",
+            "a password would be sent without TLS",
+        ),
+        (
+            "directory",
+            "url = \"ldap://h/\"\nbind = \"cn=x\"\npassword = \"credential:../x\"",
+            "must be a file or \"credential:NAME\"",
+        ),
+        (
+            "directory",
+            &format!("url = \"ldaps://h/\"\nca = \"f\"\npin = \"{pin}\""),
+            "exclude each other",
+        ),
+        (
+            "directory",
+            &format!("url = \"ldap://h/\"\ntls = \"none\"\npin = \"{pin}\""),
+            "has no meaning with tls",
+        ),
+        ("directory", "url = \"ldap://h/\"\npin = \"abc\"", "must be 64 hexadecimal digits"),
+        ("partner", "url = \"ldaps://h/\"", "a partner is asked about its own domains only"),
+        ("partner", "url = \"ldaps://h/\"\ndomains = [\"*\"]", "must be a domain such as"),
+        ("store", "url = \"http://h/\"", "is without TLS; write https://"),
+        ("store", "url = \"https://h/\"\nbind = \"cn=x\"\npassword = \"f\"", "is for directories"),
+        ("directory", "url = \"ldap://h/\"\ntimeout = \"5m\"", "must be from 1s to 60s"),
+        (
+            "directory",
+            "url = \"ldap://h/\"\n[[find.source]]\nname = \"s\"\nkind = \"store\"\nurl = \"https://h/\"",
+            "the name \"s\" is taken",
+        ),
+    ] {
+        let mistakes = Settings::parse(&source(kind, keys), "chancery.toml").unwrap_err();
+        let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        assert!(texts.iter().any(|text| text.contains(expected)), "{kind} {keys}: {texts:?}");
     }
 }

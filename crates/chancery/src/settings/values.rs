@@ -7,6 +7,7 @@ use chancery_policy::document::{Value, domain};
 
 use super::address::Cidr;
 use super::socket::ListenAddress;
+use super::sources::Secret;
 
 pub(super) fn read_domain(value: &Value<'_>) -> Option<String> {
     value.parse("a domain such as \"acme.example\"", domain)
@@ -68,5 +69,18 @@ pub(super) fn read_path(value: &Value<'_>, base: &Path) -> Option<PathBuf> {
         let is_path = !text.is_empty() && !text.contains(char::is_control);
         // A secret that was pasted where its file belongs must not be used, and not be shown again by accident.
         (is_path && !text.contains("-----BEGIN")).then(|| base.join(text))
+    })
+}
+
+pub(super) fn read_secret(value: &Value<'_>, base: &Path) -> Option<Secret> {
+    value.parse("a file or \"credential:NAME\"", |text| {
+        if let Some(name) = text.strip_prefix("credential:") {
+            // The name becomes a file name in the credentials directory; it must not lead out of it.
+            let is_good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+            let is_name = !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_good);
+            return is_name.then(|| Secret::Credential(name.to_owned()));
+        }
+        let is_path = !text.is_empty() && !text.contains(char::is_control);
+        is_path.then(|| Secret::File(base.join(text)))
     })
 }

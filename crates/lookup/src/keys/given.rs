@@ -74,6 +74,7 @@ impl From<outbound::Error> for Failure {
 
 impl From<dns::Error> for Failure {
     fn from(error: dns::Error) -> Self {
-        Self::temporary(&Error::Fetch(error.into()))
+        let (code, why) = (error.code().id, error.to_string());
+        Self { is_temporary: true, is_of_source: false, code, why }
     }
 }

@@ -175,8 +175,14 @@ impl Pattern {
 impl Directory {
     /// The filter of a directory whose entries are people or their certificates alone.
     pub const FILTER: &str = "(mail={address})";
-    /// Where directories have certificates for mail (RFC 4523 section 2, RFC 2798 section 2.8).
-    pub const ATTRIBUTES: [&str; 2] = ["userCertificate;binary", "userSMIMECertificate;binary"];
+    /// Where directories have certificates for mail (RFC 4523 section 2, RFC 2798 section 2.8). Some know the option and
+    /// some do not: slapd wants it for the first and has none for the second.
+    pub const ATTRIBUTES: [&str; 4] = [
+        "userCertificate;binary",
+        "userCertificate",
+        "userSMIMECertificate;binary",
+        "userSMIMECertificate",
+    ];
 }
 
 impl fmt::Debug for Directory {

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -32,7 +32,7 @@ impl Drop for Server {
     }
 }
 
-fn run(folder: &Path, program: &str, arguments: &str) -> String {
+pub(crate) fn run(folder: &Path, program: &str, arguments: &str) -> String {
     let output = Command::new(program)
         .args(arguments.split_whitespace().map(|word| word.replace('~', " ")))
         .current_dir(folder)
@@ -162,15 +162,17 @@ fn directory(folder: &Path, attributes: &[(&str, &str)]) -> Server {
     }
     fs::write(folder.join("entries.ldif"), entries).expect("ours");
     run(folder, "/usr/sbin/slapadd", "-f slapd.conf -l entries.ldif");
-    let process = Command::new("/usr/sbin/slapd")
-        .args(["-d", "0", "-f", "slapd.conf", "-h", &format!("ldap://{}/", port.address())])
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("slapd starts");
-    let server = Server { process, port: port.number() };
-    wait::until("slapd listens", || TcpStream::connect(port.address()).ok());
+    let mut command = Command::new("/usr/sbin/slapd");
+    command.args(["-d", "0", "-f", "slapd.conf", "-h", &format!("ldap://{}/", port.address())]);
+    start(folder, &mut command, port.address())
+}
+
+/// Starts a server and waits until it listens.
+pub(crate) fn start(folder: &Path, command: &mut Command, address: SocketAddr) -> Server {
+    let command = command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    let process = command.spawn().expect("the server starts");
+    let server = Server { process, port: address.port() };
+    wait::until("the server listens", || TcpStream::connect(address).ok());
     server
 }
 

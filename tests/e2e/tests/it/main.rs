@@ -19,6 +19,7 @@ mod desk;
 mod desk_keys;
 mod dialogues;
 mod fetching;
+mod finding;
 mod harness;
 mod interop;
 mod journeys;
