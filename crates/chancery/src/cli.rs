@@ -203,17 +203,54 @@ pub enum Partner {
     Trust(Box<PartnerTrust>),
 }
 
-/// What to do with the organisation's own keys.
+/// What to do with the organisation's own keys, and with the keys of others.
 #[derive(Debug, Subcommand)]
 pub enum Key {
     /// Ask the configured sources for the certificates of somebody
     Find(FindKeys),
-    /// List the keys with their ends
-    List,
+    /// List our own keys with their ends, or what the key book has of others
+    List {
+        /// Keys of others: of an address, or of everybody at a domain
+        #[arg(value_name = "ADDRESS|DOMAIN")]
+        of: Option<String>,
+        /// Keys of all others
+        #[arg(long, conflicts_with = "of")]
+        others: bool,
+    },
+    /// Show the keys of an address, which of them mail is encrypted to, and why
+    Show {
+        /// The address
+        address: String,
+    },
+    /// Put certificates of others into the key book
+    Import {
+        /// A file with certificates: PEM, DER or PKCS#7; - for standard input
+        file: PathBuf,
+        /// Whose they are, if only some of the addresses in them are meant
+        #[arg(long)]
+        address: Vec<String>,
+        /// Use them even if nobody whom we believe vouches for them: you have compared the fingerprint
+        #[arg(long)]
+        trust: bool,
+    },
+    /// Decide that a key is the right one for an address, so that it is used before all others
+    Trust {
+        /// The address
+        address: String,
+        /// SHA-256 of the certificate, or its first eight letters or more
+        fingerprint: String,
+        /// Take such a decision back, or that a key is retired
+        #[arg(long)]
+        undo: bool,
+    },
     /// Make new certificates; partners go on without a telephone call, and old keys still open old mail
     Renew(Renew),
-    /// Destroy the private key of an old certificate; mail encrypted to it can then never be opened again
+    /// Destroy the private key of an old certificate; mail encrypted to it can then never be opened again. With --address:
+    /// never encrypt to a key of somebody else again
     Retire {
+        /// The key is this address's, and not our own
+        #[arg(long)]
+        address: Option<String>,
         /// SHA-256 of the certificate, or its first eight letters or more
         fingerprint: String,
         /// Do not ask

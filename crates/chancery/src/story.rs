@@ -100,6 +100,8 @@ fn title(decision: &DecisionView) -> String {
         "policy" => "the policy decided (outgoing)".to_owned(),
         "inbound-policy" => "the policy decided (incoming)".to_owned(),
         "learned" => "learned what the sender's software reads".to_owned(),
+        "harvested" => "learned the sender's key".to_owned(),
+        "keys" => "no key of the recipient can be used".to_owned(),
         "protect" => "signed and encrypted".to_owned(),
         "sign" => "signed".to_owned(),
         "fetched" => "asked the network about certificates".to_owned(),
@@ -118,6 +120,8 @@ fn lines(decision: &DecisionView) -> Vec<String> {
     let facts = &decision.facts;
     match decision.kind.as_str() {
         "policy" | "inbound-policy" => policy(facts),
+        "harvested" => vec![key(facts)],
+        "keys" => facts.as_array().into_iter().flatten().flat_map(passed_over).collect(),
         "learned" => learned(facts),
         "protect" => protect(facts),
         "sign" => sign(facts),
@@ -194,7 +198,11 @@ fn protect(facts: &Value) -> Vec<String> {
     let mut lines = vec![
         format!(
             "for {} ({})",
-            text(facts, "partner"),
+            facts
+                .get("partner")
+                .or(facts.pointer("/key/address"))
+                .and_then(Value::as_str)
+                .unwrap_or("?"),
             counted(facts.get("addresses").map_or(0, count), "recipient")
         ),
         format!("cipher {}: {}", text(facts, "cipher"), text(choice, "why")),
@@ -211,13 +219,41 @@ fn protect(facts: &Value) -> Vec<String> {
         let reasons = list(it, "reasons").filter_map(Value::as_str);
         lines.extend(reasons.map(|reason| format!("  because {reason}")));
     }
-    lines.extend(facts.get("key").map(way).unwrap_or_default());
+    lines.extend(facts.get("key").map(chosen).unwrap_or_default());
     lines.push(format!(
         "signed with {} by the certificate {}",
         text(facts, "digest"),
         text(facts, "signer")
     ));
     lines
+}
+
+/// Tells which key of the recipient was chosen and why, if it is one of its own, and the way to whom we believe.
+fn chosen(of: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    if of.get("origin").is_some() {
+        lines.push(format!("  the recipient's own key: {}", key(of)));
+        lines.push(format!("  because {}; {}", text(of, "because"), text(of, "chosen")));
+    }
+    if let Some(review) = of.get("review").and_then(Value::as_str) {
+        lines.push(format!("  warning: {review}; see chancery key show {}", text(of, "address")));
+    }
+    lines.extend(way(of));
+    lines
+}
+
+/// Tells why a key is not used.
+fn passed_over(of: &Value) -> Vec<String> {
+    let mut lines = vec![format!("{}: {}", key(of), text(of, "why"))];
+    lines.extend(of.get("path").map(way).unwrap_or_default());
+    lines
+}
+
+/// Names a key of somebody else.
+fn key(of: &Value) -> String {
+    let fingerprint = text(of, "fingerprint_sha256");
+    let (address, origin, source) = (text(of, "address"), text(of, "origin"), text(of, "source"));
+    format!("{fingerprint} of {address} ({origin}: {source})")
 }
 
 /// Tells what came of asking for one thing.

@@ -1,14 +1,15 @@
 //! Learns from verified mail what its signer's software reads, for the next message that is encrypted to it.
 //!
-//! Three things can be learned: the capabilities attribute, the algorithms the message was encrypted with, and a renewed
+//! Of a person its certificate goes into the key book. Three things more can be learned: the capabilities attribute, the algorithms the message was encrypted with, and a renewed
 //! encryption certificate. Only a signer counts who may speak for From, and only words that are not from the future. An
 //! older word never replaces a newer one (`chancery_store::peer`), and a partner's card goes before all of them.
 
 use chancery_mail::Address;
-use chancery_pki::SIGNING_AUTHORITY;
+use chancery_pki::{Certificate, SIGNING_AUTHORITY};
 use chancery_smime::{
     EncryptedBy, EncryptionVerdict, Outcome, SignerTrust, SignerVerdict, Statement, Verdict,
 };
+use chancery_store::keybook::{BookKey, KeyEvent, Origin};
 use chancery_store::peer::PeerRow;
 
 use crate::error::Result;
@@ -27,15 +28,15 @@ pub(crate) fn from_verdict(
         return Ok(());
     }
     let (domain, partners) = (author.ascii_domain(), &subject.partners);
-    let (Some(partner), Some(signer)) =
-        (partners.partner(&domain), verdict.signers.iter().find(|it| may_tell(it)))
-    else {
-        return Ok(());
-    };
+    let Some(signer) = verdict.signers.iter().find(|it| may_tell(it)) else { return Ok(()) };
     let received_at = subject.message.received_at_ms / 1000;
     let Some(at) = signer.signing_time.filter(|at| (1..=received_at + LEEWAY).contains(at)) else {
         return Ok(());
     };
+    if !speaks_as_organisation(signer, &domain) {
+        harvest(subject, &author, signer, draft);
+    }
+    let Some(partner) = partners.partner(&domain) else { return Ok(()) };
     let news = if speaks_as_organisation(signer, &domain) {
         of_organisation(partner, signer, verdict, at, &domain)
     } else {
@@ -52,6 +53,20 @@ pub(crate) fn from_verdict(
         draft.planned.peers.push(PeerRow { seen_at_ms: subject.message.received_at_ms, ..news });
     }
     Ok(())
+}
+
+/// Puts the certificate that a person wants to be encrypted to into the key book.
+fn harvest(subject: &Subject<'_>, author: &Address, signer: &SignerVerdict, draft: &mut Draft) {
+    let address = format!("{}@{}", author.local(), author.ascii_domain());
+    let (now_ms, message) = (subject.message.received_at_ms, subject.message);
+    let source = message.message_id.clone().unwrap_or_else(|| message.id.to_string());
+    let certificate = signer.encryption_certificate.as_deref();
+    let Some(certificate) = certificate.and_then(|der| Certificate::from_der(der).ok()) else {
+        return;
+    };
+    let key = BookKey::seen(&address, certificate, Origin::Harvested, source, now_ms);
+    draft.record("harvested", &key);
+    draft.planned.keys.push(KeyEvent::Seen(Box::new(key)));
 }
 
 /// Returns what is new about an organisation; nothing if its card says it all.

@@ -46,6 +46,7 @@ mod inquiry;
 mod intake;
 mod inward;
 mod learn;
+pub mod mailbox;
 mod notices;
 mod outward;
 mod plan;

@@ -8,14 +8,15 @@ use chancery_policy::{
     Treatment, decide,
 };
 use chancery_smime::{
-    Choice, OuterHeaders, OuterSubject, Protection, Signing, choose, protect, sign,
+    Choice, OuterHeaders, OuterSubject, Protected, Protection, RecipientKey, Signing, choose,
+    protect, sign,
 };
-use chancery_store::{Recipient, RecipientId};
+use chancery_store::{NewBody, Recipient, RecipientId};
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::mailbox::{self, MailboxKey};
 use crate::metrics::Counter;
-use crate::partners::EncryptionPath;
 use crate::plan::{Draft, Subject};
 use crate::release::Releasable;
 
@@ -32,21 +33,23 @@ pub(crate) fn plan(
         if key == PartnerKey::NoPartner && partners.may_be_a_member(domain, subject.now_ms) {
             draft.strangers.push(domain.clone());
         }
-        let mut protected = Vec::new();
+        let (mut protected, mut own_keys) = (Vec::new(), Vec::new());
         let mut readable: BTreeMap<&'static str, Vec<(RecipientId, ClearPermit)>> = BTreeMap::new();
         for recipient in recipients {
+            let (key, own) = mailbox::for_recipient(subject, &recipient.address, &key, draft)?;
             let decision = decision(subject, &policy, recipient, &key);
             draft.record("policy", &decision);
-            match decision.treatment() {
-                Treatment::Protect => protected.push(recipient.id),
-                Treatment::Hold { code } => {
+            match (decision.treatment(), own) {
+                (Treatment::Protect, Some(own)) => own_keys.push((recipient.id, own)),
+                (Treatment::Protect, None) => protected.push(recipient.id),
+                (Treatment::Hold { code }, _) => {
                     let told = decision.notify_sender().then(|| words(&decision, code.summary));
                     draft.hold(recipient, code, last_reason(&decision), told);
                 }
-                Treatment::Reject { code } => {
+                (Treatment::Reject { code }, _) => {
                     draft.refuse(recipient, code, words(&decision, REJECTED));
                 }
-                Treatment::Clear | Treatment::Pass | Treatment::Sign => {
+                (Treatment::Clear | Treatment::Pass | Treatment::Sign, _) => {
                     if let Some(permit) = decision.clear_permit() {
                         readable
                             .entry(decision.treatment().as_str())
@@ -57,7 +60,10 @@ pub(crate) fn plan(
             }
         }
         if !protected.is_empty() {
-            protect_for(subject, domain, protected, draft)?;
+            protect_for_partner(subject, domain, protected, draft)?;
+        }
+        for (recipient, own) in own_keys {
+            protect_for_mailbox(subject, domain, recipient, &own, draft)?;
         }
         for permits in readable.into_values() {
             release_readable(subject, domain, permits, draft)?;
@@ -95,32 +101,78 @@ fn decision(
 
 /// What was done for one group, as the record shows it.
 #[derive(Serialize)]
-struct ProtectRecord<'a> {
-    partner: &'a str,
+struct ProtectRecord<'a, K> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partner: Option<&'a str>,
     /// Recipients of the message; those of the encryption are in what follows.
     addresses: usize,
     choice: &'a Choice,
-    /// Why the key is believed to be the partner's.
-    key: &'a EncryptionPath,
+    /// Why the key is believed to be the right one.
+    key: &'a K,
     #[serde(flatten)]
-    protected: &'a chancery_smime::Protected,
+    protected: &'a Protected,
 }
 
 /// Makes the protected child for one partner.
-fn protect_for(
+fn protect_for_partner(
     subject: &Subject<'_>,
     domain: &str,
     recipients: Vec<RecipientId>,
     draft: &mut Draft,
 ) -> Result<()> {
-    let gateway = subject.gateway;
-    let identity = gateway.identity();
     let partners = &subject.partners;
     let Some(partner) = partners.partner(domain) else { return Ok(()) };
     let Some(key) = partners.usable_key(domain, subject.now_ms / 1000) else { return Ok(()) };
-    let keys = [key.recipient];
+    let (protected, choice, body) = protect_to(subject, key.recipient, domain)?;
+    let record = ProtectRecord {
+        partner: Some(partner.organisation()),
+        addresses: recipients.len(),
+        choice: &choice,
+        key: key.path.as_ref(),
+        protected: &protected,
+    };
+    draft.count(Counter::Protected, 1);
+    draft.record("protect", &record);
+    let child = Releasable::protected(&protected, body, domain, domain, recipients);
+    draft.release(child, subject.message);
+    Ok(())
+}
+
+/// Makes the protected child for one recipient with a key of its own. Several recipients get a child each: who else got
+/// the message is nobody's business whose key is on it.
+fn protect_for_mailbox(
+    subject: &Subject<'_>,
+    domain: &str,
+    recipient: RecipientId,
+    key: &MailboxKey,
+    draft: &mut Draft,
+) -> Result<()> {
+    let (protected, choice, body) = protect_to(subject, &key.recipient, &key.address)?;
+    let record = ProtectRecord {
+        partner: None,
+        addresses: 1,
+        choice: &choice,
+        key: &key.record,
+        protected: &protected,
+    };
+    draft.count(Counter::Protected, 1);
+    draft.record("protect", &record);
+    let child = Releasable::protected(&protected, body, &key.address, domain, vec![recipient]);
+    draft.release(child, subject.message);
+    Ok(())
+}
+
+/// Signs the message and encrypts it to one key; `group` tells the child from its siblings.
+fn protect_to(
+    subject: &Subject<'_>,
+    key: &RecipientKey,
+    group: &str,
+) -> Result<(Protected, Choice, NewBody)> {
+    let gateway = subject.gateway;
+    let identity = gateway.identity();
+    let keys = [key];
     let choice = choose(&keys, &gateway.settings.ciphers);
-    let seed = identity.boundary_seed(&format!("{} {domain}", subject.message.id));
+    let seed = identity.boundary_seed(&format!("{} {group}", subject.message.id));
     let protection = Protection {
         signer: identity.signer(),
         recipients: &keys,
@@ -133,20 +185,7 @@ fn protect_for(
     let mut out = gateway.store.body_writer();
     out.write_all(&subject.received())?;
     let protected = protect(&mut original, &outer, &protection, &mut out)?;
-    let body = out.finish()?;
-    draft.count(Counter::Protected, 1);
-    draft.record(
-        "protect",
-        &ProtectRecord {
-            partner: partner.organisation(),
-            addresses: recipients.len(),
-            choice: &choice,
-            key: &key.path,
-            protected: &protected,
-        },
-    );
-    draft.release(Releasable::protected(&protected, body, domain, recipients), subject.message);
-    Ok(())
+    Ok((protected, choice, out.finish()?))
 }
 
 /// Makes the child for recipients that may get the message readable.

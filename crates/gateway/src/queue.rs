@@ -3,17 +3,18 @@
 //! Work that was just made is started at once ([`dispatch`]); everything else is found in the database. A message that
 //! finds no room simply waits there, so memory is bounded by the number of claims and nothing is ever lost with it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chancery_fault::Coded as _;
 use chancery_mail::Address;
-use chancery_policy::PartnerKey;
-use chancery_store::{Act, Claim, MessageId, QueueFilter, Selection, Work};
+use chancery_policy::{EncryptTo, PartnerKey};
+use chancery_store::{Act, Claim, MessageId, QueueFilter, Recipient, Selection, Work};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::mailbox::Mailbox;
 use crate::partners::PartnerBook;
 use crate::server::{Gateway, MAX_CLAIMS};
 use crate::{bridges, deliver, inquiry, notices, plan};
@@ -171,8 +172,10 @@ async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::
     let book = gateway.current_partners()?;
     let now_ms = gateway.now_ms();
     inquire(gateway, &book, now_ms);
-    let is_done =
-        |done: &Option<Arc<PartnerBook>>| done.as_ref().is_some_and(|it| Arc::ptr_eq(it, &book));
+    let keys = gateway.store.key_book_version()?;
+    let is_done = |done: &Option<(Arc<PartnerBook>, i64)>| {
+        done.as_ref().is_some_and(|(done, with)| Arc::ptr_eq(done, &book) && *with == keys)
+    };
     if is_done(&gateway.released_for.lock().unwrap_or_else(PoisonError::into_inner)) {
         return Ok(());
     }
@@ -183,17 +186,43 @@ async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::
             limit: MAX_HELD,
             ..QueueFilter::default()
         };
-        let held = gateway.store.list(&filter)?;
-        let domains: BTreeSet<String> =
-            held.iter().filter_map(|row| domain_of(&row.recipient.address)).collect();
-        for domain in domains {
+        let mut by_domain: BTreeMap<String, Vec<Recipient>> = BTreeMap::new();
+        for row in gateway.store.list(&filter)? {
+            if let Some(domain) = domain_of(&row.recipient.address) {
+                by_domain.entry(domain).or_default().push(row.recipient);
+            }
+        }
+        for (domain, recipients) in by_domain {
             if book.key_for(&domain, now_ms / 1000) == PartnerKey::Usable {
-                let_go(gateway, &domain, code, now_ms).await?;
+                let code = Some(code.id.to_owned());
+                let which = Selection::HeldForDomain { domain: domain.clone(), code };
+                let_go(gateway, &domain, which, now_ms).await?;
+                continue;
+            }
+            let with_key =
+                recipients.iter().filter(|it| has_key(gateway, &book, &it.address, now_ms));
+            let with_key: Vec<_> = with_key.map(|it| it.id).collect();
+            if !with_key.is_empty() {
+                let_go(gateway, &domain, Selection::Recipients(with_key), now_ms).await?;
             }
         }
     }
-    *gateway.released_for.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
+    *gateway.released_for.lock().unwrap_or_else(PoisonError::into_inner) = Some((book, keys));
     Ok(())
+}
+
+/// Returns true if there is a key of an address of its own that would be used.
+fn has_key(gateway: &Gateway, book: &PartnerBook, address: &str, now_ms: i64) -> bool {
+    if gateway.policy().outbound().encrypt_to == EncryptTo::OrganisationOnly {
+        return false;
+    }
+    match Mailbox::read(&gateway.store, book, address, now_ms / 1000) {
+        Ok(mailbox) => mailbox.chosen().is_some(),
+        Err(error) => {
+            tracing::error!(code = error.code().id, %error, "cannot read the keys of a recipient");
+            false
+        }
+    }
 }
 
 /// Asks the network about the keys of all partners when the book changes and once an hour, beside the queue, so that no
@@ -222,12 +251,10 @@ fn inquire(gateway: &Arc<Gateway>, book: &Arc<PartnerBook>, now_ms: i64) {
 async fn let_go(
     gateway: &Arc<Gateway>,
     domain: &str,
-    code: &chancery_fault::Code,
+    which: Selection,
     now_ms: i64,
 ) -> Result<(), chancery_store::Error> {
-    let which =
-        Selection::HeldForDomain { domain: domain.to_owned(), code: Some(code.id.to_owned()) };
-    let why = "a partner's key has come".to_owned();
+    let why = "a key has come".to_owned();
     let act = Act { who: "gateway".to_owned(), why, at_ms: now_ms };
     let released = gateway.store.release(which, act).await?;
     tracing::info!(domain, recipients = released.len(), "held mail goes on: there is a key now");
@@ -242,10 +269,11 @@ fn domain_of(address: &str) -> Option<String> {
 const INQUIRE_EVERY_MS: i64 = 3_600_000;
 
 /// Holds that a partner's card ends.
-const KEY_CODES: [&chancery_fault::Code; 4] = [
+const KEY_CODES: [&chancery_fault::Code; 5] = [
     &chancery_policy::NO_PARTNER,
     &chancery_policy::KEY_EXPIRED,
     &chancery_policy::KEY_NOT_YET_VALID,
+    &chancery_policy::KEY_REVIEW,
     &chancery_policy::KEY_UNSUITABLE,
 ];
 

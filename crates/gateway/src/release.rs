@@ -21,15 +21,16 @@ pub(crate) struct Releasable {
 }
 
 impl Releasable {
-    /// Releases a protected message to the servers of a domain.
+    /// Releases a protected message to the servers of a domain; `whom` it is encrypted to is the domain or an address.
     pub(crate) fn protected(
         _proof: &Protected,
         body: NewBody,
+        whom: &str,
         domain: &str,
         recipients: Vec<RecipientId>,
     ) -> Self {
         Self {
-            key: format!("protect:{domain}"),
+            key: format!("protect:{whom}"),
             form: "protected",
             body: ChildBody::New(body),
             route: RouteName::Outside(domain.to_owned()),

@@ -98,7 +98,7 @@ pub(crate) struct Gateway {
     /// Claims at a time, waiting ones included: what bounds the memory of the queue.
     pub(crate) work_slots: Arc<Semaphore>,
     /// The partner book for which held mail was let go.
-    pub(crate) released_for: Mutex<Option<Arc<PartnerBook>>>,
+    pub(crate) released_for: Mutex<Option<(Arc<PartnerBook>, i64)>>,
     /// The version of the partner book whose keys were asked about, and when.
     pub(crate) asked_for: Mutex<(i64, i64)>,
     /// When was last looked for what has waited too long.

@@ -48,6 +48,18 @@ pub static KEY_UNSUITABLE: Code = Code {
            ask the partner for a card with another certificate.",
 };
 
+/// The keys of an address need a person.
+pub static KEY_REVIEW: Code = Code {
+    id: "policy.key_review",
+    fault: Fault::Partner,
+    retry: Retry::Later,
+    reply: "451 4.7.5",
+    summary: "which key of the recipient is the right one must be decided by a person",
+    help: "Different keys are known for this address, and nothing says which one is right. Look at them with \
+           `chancery key show ADDRESS`, ask the recipient, and decide: `chancery key trust ADDRESS FINGERPRINT`. Mail that is \
+           held for it goes on by itself.",
+};
+
 /// A rule says `hold`.
 pub static HELD_BY_RULE: Code = Code {
     id: "policy.held",
@@ -143,6 +155,7 @@ pub const CODES: &[&Code] = &[
     &KEY_EXPIRED,
     &KEY_NOT_YET_VALID,
     &KEY_UNSUITABLE,
+    &KEY_REVIEW,
     &HELD_BY_RULE,
     &REJECTED_BY_RULE,
     &SIGNATURE_FAILED,

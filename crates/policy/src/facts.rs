@@ -86,7 +86,7 @@ pub enum Destination {
     Outside(PartnerKey),
 }
 
-/// What the key book knows about the organisation of a recipient.
+/// What the key book knows about a recipient and its organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartnerKey {
     /// A partner whose encryption key can be used now.
@@ -99,6 +99,10 @@ pub enum PartnerKey {
     NotYetValid,
     /// A partner, but its key cannot be used; says why in a few words.
     Unsuitable(String),
+    /// The recipient has a key of its own that can be used; says why it is this one.
+    OfRecipient(String),
+    /// Several keys are known for the recipient, and a person must say which is right; says why.
+    Review(String),
 }
 
 /// How a message is protected before we touch it (by the user's own mail program).

@@ -54,14 +54,15 @@ mod decision;
 pub mod document;
 mod facts;
 mod inbound;
+mod keys;
 mod parse;
 mod pattern;
 mod reference;
 mod rules;
 
 pub use codes::{
-    CODES, ENCRYPTED_TO_OTHERS, HELD_BY_RULE, KEY_EXPIRED, KEY_NOT_YET_VALID, KEY_UNSUITABLE,
-    NO_PARTNER, NOT_PROTECTED, NOT_SIGNED, REJECTED_BY_RULE, SIGNATURE_FAILED,
+    CODES, ENCRYPTED_TO_OTHERS, HELD_BY_RULE, KEY_EXPIRED, KEY_NOT_YET_VALID, KEY_REVIEW,
+    KEY_UNSUITABLE, NO_PARTNER, NOT_PROTECTED, NOT_SIGNED, REJECTED_BY_RULE, SIGNATURE_FAILED,
     SIGNATURE_UNVERIFIED, UNDECIPHERABLE,
 };
 pub use decision::{
@@ -75,8 +76,9 @@ pub use facts::{
 pub use inbound::{
     Arrival, ArrivalEncryption, ArrivalResult, InboundDecision, InboundTreatment, inbound_decide,
 };
+pub use keys::{Decided, KeyChoice, KeyFacts, choose_key};
 pub use reference::{KEYS, reference_markdown};
 pub use rules::{
-    DesktopProtected, EncryptionBy, InboundAction, InboundPolicy, OutboundPolicy, Policy, Receipts,
-    UnusablePartnerKey,
+    DesktopProtected, EncryptTo, EncryptionBy, InboundAction, InboundPolicy, OutboundPolicy,
+    Policy, Receipts, UnusablePartnerKey,
 };

@@ -5,7 +5,7 @@ use crate::document::{Document, Mistake, Severity, Table, Value};
 use crate::facts::Sensitivity;
 use crate::pattern::{DomainPattern, Glob, address_glob};
 use crate::rules::{
-    Conditions, Desktop, DesktopProtected, Directions, EncryptionBy, HeaderCondition,
+    Conditions, Desktop, DesktopProtected, Directions, EncryptTo, EncryptionBy, HeaderCondition,
     InboundAction, InboundPolicy, LabelCondition, OutboundPolicy, Policy, Receipts, Rule,
     UnusablePartnerKey,
 };
@@ -62,6 +62,14 @@ fn read_outbound(table: &Table<'_>, outbound: &mut OutboundPolicy) {
     if let Some(value) = table.value("desktop-protected") {
         let words = [("pass", DesktopProtected::Pass), ("wrap", DesktopProtected::Wrap)];
         set(&mut outbound.desktop_protected, value.choice(&words));
+    }
+    if let Some(value) = table.value("encrypt-to") {
+        let words = [
+            ("recipient", EncryptTo::Recipient),
+            ("organisation", EncryptTo::Organisation),
+            ("organisation-only", EncryptTo::OrganisationOnly),
+        ];
+        set(&mut outbound.encrypt_to, value.choice(&words));
     }
     if let Some(value) = table.value("unusable-partner-key") {
         let words = [("hold", UnusablePartnerKey::Hold), ("clear", UnusablePartnerKey::Clear)];
@@ -326,7 +334,7 @@ pub(crate) fn known_keys() -> Vec<(&'static str, Vec<&'static str>)> {
     .to_vec()
 }
 
-const OUTBOUND_KEYS: &[&str] = &["desktop-protected", "unusable-partner-key"];
+const OUTBOUND_KEYS: &[&str] = &["desktop-protected", "encrypt-to", "unusable-partner-key"];
 const INBOUND_KEYS: &[&str] = &[
     "bad-signature",
     "encrypted-to-others",

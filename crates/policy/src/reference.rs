@@ -59,6 +59,13 @@ pub const KEYS: &[KeyDoc] = &[
         "\"wrap\"",
     ),
     key(
+        "outbound.encrypt-to",
+        "`recipient`, `organisation` or `organisation-only`",
+        "\"recipient\"",
+        "Whose key mail is encrypted to where the recipient has a key of its own and its organisation is a partner. `recipient` takes the recipient's if it is as sure as the partner's card (issued by us, imported or trusted by an administrator, or from a directory that we or the partner run), then the partner's, then the recipient's from anywhere else; `organisation` takes the partner's first; `organisation-only` never takes the recipient's.",
+        "\"organisation\"",
+    ),
+    key(
         "outbound.unusable-partner-key",
         "`hold` or `clear`",
         "\"hold\"",

@@ -20,6 +20,8 @@ pub struct Policy {
 pub struct OutboundPolicy {
     /// Whether encryption by the user's own mail program is enough.
     pub desktop_protected: DesktopProtected,
+    /// Whose key is encrypted to where both the recipient and its organisation have one.
+    pub encrypt_to: EncryptTo,
     /// What `protect-if-possible` does for a partner whose key cannot be used.
     pub unusable_partner_key: UnusablePartnerKey,
 }
@@ -31,6 +33,18 @@ pub enum DesktopProtected {
     Pass,
     /// It does not: the gateway protects it once more.
     Wrap,
+}
+
+/// Whose key is encrypted to where both the recipient and its organisation have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncryptTo {
+    /// The organisation's; the recipient's where the organisation has none that can be used.
+    Organisation,
+    /// The organisation's and no other.
+    OrganisationOnly,
+    /// The recipient's, if it is as sure as the partner's card: issued by us, imported or trusted by an administrator, or
+    /// from a directory that we or the partner run. Then the organisation's, and then the recipient's from anywhere else.
+    Recipient,
 }
 
 /// What `protect-if-possible` does when there is a partner and its key is expired, not yet valid or unsuitable.
@@ -213,6 +227,7 @@ impl Default for OutboundPolicy {
     fn default() -> Self {
         Self {
             desktop_protected: DesktopProtected::Pass,
+            encrypt_to: EncryptTo::Recipient,
             unusable_partner_key: UnusablePartnerKey::Hold,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chancery_pki::{Certificate, Purpose, path};
+use chancery_pki::{Certificate, Purpose, Scope, encrypts_for, path};
 
 /// Whom somebody vouches with, under which conditions, and the domains it may speak for.
 #[derive(Clone, Debug)]
@@ -99,8 +99,43 @@ impl Anchor {
         Self { name: name.into(), trust, reach, own }
     }
 
+    /// Returns true if, believing the answer about a path that ends here, messages to an address may be encrypted to the
+    /// certificate.
+    pub fn encrypts_for(
+        &self,
+        certificate: &Certificate,
+        address: &str,
+        answer: &path::Answer,
+    ) -> bool {
+        self.reach_for(answer, address)
+            .is_some_and(|reach| encrypts_for(certificate, address, reach.scope()).is_some())
+    }
+
+    /// Returns what it is believed for as far as it matters for an address; `None` if not for this one.
+    pub(crate) fn reach_for(&self, answer: &path::Answer, address: &str) -> Option<Reach> {
+        match &self.reach {
+            Reach::Constrained => {
+                let domain = address.rsplit_once('@')?.1.to_owned();
+                answer.path.limits_mail_to(address).then(|| Reach::Domains(vec![domain]))
+            }
+            reach => Some(reach.clone()),
+        }
+    }
+
     /// Returns true if it is the same one, and not only one like it.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.trust, &other.trust) && self.reach == other.reach && self.own == other.own
+    }
+}
+
+impl Reach {
+    /// Returns the same for the rules of certificates.
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        match self {
+            Self::Domains(domains) => Scope::Domains(domains),
+            // What is limited is asked for with the domains it is limited to.
+            Self::Constrained => Scope::Domains(&[]),
+            Self::Mailboxes => Scope::Mailboxes,
+        }
     }
 }

@@ -15,6 +15,7 @@ pub use list::ListRow;
 use crate::audit;
 use crate::database::{Db, Write};
 use crate::error::{Error, Result};
+use crate::keybook::{self, BookKey};
 use crate::queue::admin::Act;
 use crate::store::Store;
 use crate::version::Versioned;
@@ -189,6 +190,7 @@ impl Store {
                     }
                     let sql = "DELETE FROM certificate_address WHERE organisation = $1 AND fingerprint = $2";
                     write.run(sql, params)?;
+                    keybook::forget_imported(write, fingerprint)?;
                     if count > 0 {
                         removed.push(fingerprint);
                     }
@@ -291,6 +293,11 @@ fn insert(
                ON CONFLICT DO NOTHING";
     for address in certificate.emails() {
         write.run(sql, params![write.organisation, address.to_lowercase(), fingerprint])?;
+        if kind == CertificateKind::EndEntity {
+            let origin = keybook::Origin::Imported;
+            let key = BookKey::seen(address, certificate.clone(), origin, source, act.at_ms);
+            keybook::see(write, &key)?;
+        }
     }
     Ok(true)
 }

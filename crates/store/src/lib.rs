@@ -31,6 +31,7 @@ pub mod bridge;
 pub mod certificate;
 pub mod fetched;
 pub mod key;
+pub mod keybook;
 pub mod metrics;
 pub mod partner;
 pub mod peer;

@@ -12,6 +12,8 @@ pub(crate) enum Versioned {
     Bridge,
     /// Certificates and lists that were imported.
     Certificates,
+    /// The keys of others.
+    KeyBook,
     /// Our own keys.
     Keys,
     /// The book of partners, and what is known of their software.
@@ -45,6 +47,7 @@ impl Versioned {
         match self {
             Self::Bridge => "bridge",
             Self::Certificates => "certificate",
+            Self::KeyBook => "key-book",
             Self::Keys => "key",
             Self::Partners => "partner",
         }

@@ -1,12 +1,14 @@
-//! `chancery key`: the organisation's own keys, their renewal and their seal.
+//! `chancery key`: the organisation's own keys, their renewal and their seal; and the keys of others.
 
 mod find;
+mod others;
 
 use std::path::Path;
 
 use chancery_gateway::identity::{Identity, KeyState, KeySummary, Renewal};
 use chancery_store::Store;
 use chancery_store::key::KeyPurpose;
+use chancery_store::keybook::KeyDecision;
 use serde::Serialize;
 
 use super::block_on;
@@ -28,9 +30,24 @@ pub(super) fn run(installation: &Installation, command: Key, output: Output) -> 
     match command {
         // It needs no store.
         Key::Find(_) => Ok(()),
-        Key::List => list(&store, output),
+        Key::List { of, others } if others || of.is_some() => {
+            others::list(&store, of.as_deref(), output)
+        }
+        Key::List { .. } => list(&store, output),
+        Key::Show { address } => others::show(installation, &store, &address, output),
+        Key::Import { file, address, trust } => {
+            others::import(&store, &file, &address, trust, output)
+        }
+        Key::Trust { address, fingerprint, undo } => {
+            let decision = (!undo).then_some(KeyDecision::Trusted);
+            others::decide(&store, &address, &fingerprint, decision, output)
+        }
         Key::Renew(options) => renew(installation, &store, &options, output),
-        Key::Retire { fingerprint, yes } => retire(&store, &fingerprint, yes, output),
+        Key::Retire { fingerprint, address: Some(address), .. } => {
+            let decision = Some(KeyDecision::Retired);
+            others::decide(&store, &address, &fingerprint, decision, output)
+        }
+        Key::Retire { fingerprint, yes, .. } => retire(&store, &fingerprint, yes, output),
         Key::Reseal { unseal } => reseal(installation, &store, unseal.as_deref(), output),
     }
 }
@@ -134,17 +151,20 @@ fn retire(store: &Store, fingerprint: &str, yes: bool, output: Output) -> Result
     Ok(())
 }
 
-/// Finds the one key whose certificate has a fingerprint that begins like this.
-fn find(store: &Store, fingerprint: &str) -> Result<KeySummary> {
-    let typed: String = fingerprint
-        .chars()
-        .filter(char::is_ascii_hexdigit)
-        .collect::<String>()
-        .to_ascii_lowercase();
+/// Reads as much of a fingerprint as was typed, with any signs between the letters.
+fn typed(fingerprint: &str) -> Result<String> {
+    let letters = fingerprint.chars().filter(char::is_ascii_hexdigit);
+    let typed = letters.collect::<String>().to_ascii_lowercase();
     if typed.len() < SHORTEST {
         return Err(Failure::usage(format!("give {SHORTEST} letters of the fingerprint or more"))
             .hint("see `chancery key list`"));
     }
+    Ok(typed)
+}
+
+/// Finds the one key whose certificate has a fingerprint that begins like this.
+fn find(store: &Store, fingerprint: &str) -> Result<KeySummary> {
+    let typed = typed(fingerprint)?;
     let mut found: Vec<KeySummary> = Identity::summary(store)?;
     found.retain(|key| key.fingerprint.starts_with(&typed));
     match found.len() {

@@ -4,7 +4,8 @@ use chancery_fault::Code;
 
 use super::{Demand, Reason, Treatment};
 use crate::codes::{
-    HELD_BY_RULE, KEY_EXPIRED, KEY_NOT_YET_VALID, KEY_UNSUITABLE, NO_PARTNER, REJECTED_BY_RULE,
+    HELD_BY_RULE, KEY_EXPIRED, KEY_NOT_YET_VALID, KEY_REVIEW, KEY_UNSUITABLE, NO_PARTNER,
+    REJECTED_BY_RULE,
 };
 use crate::facts::{Destination, Facts, Form, PartnerKey};
 use crate::rules::{DesktopProtected, Policy, UnusablePartnerKey};
@@ -109,10 +110,11 @@ fn desktop_reason(form: Form) -> Reason {
 impl PartnerKey {
     fn problem(&self) -> Option<&'static Code> {
         match self {
-            Self::Usable => None,
+            Self::OfRecipient(_) | Self::Usable => None,
             Self::NoPartner => Some(&NO_PARTNER),
             Self::Expired => Some(&KEY_EXPIRED),
             Self::NotYetValid => Some(&KEY_NOT_YET_VALID),
+            Self::Review(_) => Some(&KEY_REVIEW),
             Self::Unsuitable(_) => Some(&KEY_UNSUITABLE),
         }
     }
@@ -127,6 +129,12 @@ impl PartnerKey {
             Self::Expired => Reason::new(code, "the partner's encryption certificate has expired"),
             Self::NotYetValid => {
                 Reason::new(code, "the partner's encryption certificate is not valid yet")
+            }
+            Self::OfRecipient(why) => {
+                Reason::new(code, format!("the recipient has a key of its own: {why}"))
+            }
+            Self::Review(why) => {
+                Reason::new(code, format!("the recipient's keys need a decision: {why}"))
             }
             Self::Unsuitable(why) => {
                 Reason::new(code, format!("the partner's key cannot be used: {why}"))

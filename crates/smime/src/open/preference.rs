@@ -6,7 +6,8 @@ use chancery_pki::Certificate;
 use crate::open::voucher::Vouchers;
 use crate::trust::Anchor;
 
-/// Returns the certificate (DER) that the signer names, if it came along, is of the same anchor, and is for every author.
+/// Returns the certificate (DER) that the signer names; of a signer who names none its own, or another one of the same
+/// subject. It must have come along, be of the same anchor, and be for every author.
 ///
 /// The signer is somebody who may speak for the authors; what is returned is as good as the signature is.
 pub(super) fn certificate(
@@ -14,9 +15,17 @@ pub(super) fn certificate(
     vouchers: &Vouchers<'_>,
     anchor: &Anchor,
 ) -> Option<Vec<u8>> {
-    let wanted = signer.encryption_key.as_ref()?;
-    let certificate = vouchers.brought.iter().find(|it| is_named(it, wanted))?;
-    vouchers.encrypts(certificate, anchor).then(|| certificate.der().to_vec())
+    let is_good = |it: &&Certificate| vouchers.encrypts(it, anchor);
+    let found = if let Some(wanted) = &signer.encryption_key {
+        vouchers.brought.iter().find(|it| is_named(it, wanted)).filter(is_good)
+    } else {
+        let own = Certificate::from_der(signer.certificate.as_deref()?).ok()?;
+        let is_of_signer = |it: &&Certificate| it.subject_name() == own.subject_name();
+        let mut of_signer = vouchers.brought.iter().filter(is_of_signer);
+        let is_own = |it: &&Certificate| **it == own;
+        of_signer.clone().find(is_own).filter(is_good).or_else(|| of_signer.find(is_good))
+    };
+    found.map(|certificate| certificate.der().to_vec())
 }
 
 fn is_named(certificate: &Certificate, name: &Identifier) -> bool {

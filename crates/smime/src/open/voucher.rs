@@ -2,9 +2,7 @@
 
 use chancery_mail::address::{Mailbox, normal_domain};
 use chancery_pki::path::{self, Answer, Known};
-use chancery_pki::{
-    Certificate, Purpose, Rule, SIGNING_AUTHORITY, Scope, Speaks, encrypts_for, speaks_for,
-};
+use chancery_pki::{Certificate, Purpose, Rule, SIGNING_AUTHORITY, Speaks, speaks_for};
 
 use crate::{
     open::OpenFacts,
@@ -52,11 +50,7 @@ impl Vouchers<'_> {
     /// Returns true if the anchor vouches for encrypting to each author with this certificate.
     pub(super) fn encrypts(&self, certificate: &Certificate, anchor: &Anchor) -> bool {
         let answer = self.ask(certificate, anchor, Purpose::SmimeEncrypt);
-        let is_for = |author: &Mailbox| {
-            let address = address(author);
-            reach_of(anchor, &answer, &address)
-                .is_some_and(|reach| encrypts_for(certificate, &address, scope(&reach)).is_some())
-        };
+        let is_for = |author: &Mailbox| anchor.encrypts_for(certificate, &address(author), &answer);
         answer.is_trusted() && self.authors.iter().all(is_for)
     }
 
@@ -146,9 +140,9 @@ impl Vouchers<'_> {
         let mut why = Vec::new();
         for author in self.authors {
             let address = address(author);
-            let reach = reach_of(anchor, answer, &address);
+            let reach = anchor.reach_for(answer, &address);
             let reach = reach.filter(|reach| self.is_open_to(anchor, reach, author));
-            let speaks = reach.and_then(|reach| speaks_for(certificate, &address, scope(&reach)));
+            let speaks = reach.and_then(|reach| speaks_for(certificate, &address, reach.scope()));
             match speaks {
                 Some(Speaks::Domain(domain)) => {
                     why.push(format!("{} signs for the domain {domain}", anchor.name));
@@ -182,27 +176,6 @@ impl Vouchers<'_> {
         let domain = author.address.ascii_domain();
         let is_ours = || self.facts.our_domains.iter().any(|our| our.eq_ignore_ascii_case(&domain));
         anchor.own || matches!(reach, Reach::Mailboxes) || !is_ours()
-    }
-}
-
-/// Returns what the anchor is believed for as far as it matters for an address; `None` if not for this one.
-fn reach_of(anchor: &Anchor, answer: &Answer, address: &str) -> Option<Reach> {
-    match &anchor.reach {
-        Reach::Constrained => {
-            let domain = address.rsplit_once('@')?.1.to_owned();
-            answer.path.limits_mail_to(address).then(|| Reach::Domains(vec![domain]))
-        }
-        reach => Some(reach.clone()),
-    }
-}
-
-/// Returns the same for the rules of certificates.
-fn scope(reach: &Reach) -> Scope<'_> {
-    match reach {
-        Reach::Domains(domains) => Scope::Domains(domains),
-        // What is limited is asked for with the domains it is limited to.
-        Reach::Constrained => Scope::Domains(&[]),
-        Reach::Mailboxes => Scope::Mailboxes,
     }
 }
 

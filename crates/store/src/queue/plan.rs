@@ -8,6 +8,7 @@ use crate::body::{self, BodyRef, Memory, NewBody};
 use crate::database::Write;
 use crate::error::{Error, Result};
 use crate::id::{MessageId, RecipientId, child_id};
+use crate::keybook::{self, KeyEvent};
 use crate::peer::{self, PeerRow};
 use crate::queue::change::{
     Details, advance, apply, free_body, insert_decision, insert_fresh, insert_message,
@@ -43,6 +44,8 @@ pub struct Planned {
     pub decisions: Vec<DecisionRecord>,
     /// What the message told about the software of those who signed it.
     pub peers: Vec<PeerRow>,
+    /// What it told and did about keys of others.
+    pub keys: Vec<KeyEvent>,
 }
 
 /// One child of a message.
@@ -121,6 +124,7 @@ impl Planned {
             notices: Vec::new(),
             decisions: Vec::new(),
             peers: Vec::new(),
+            keys: Vec::new(),
         }
     }
 }
@@ -152,6 +156,7 @@ pub(crate) struct Writing {
     notices: Vec<(NewMessage, usize)>,
     decisions: Vec<DecisionRecord>,
     peers: Vec<PeerRow>,
+    keys: Vec<KeyEvent>,
     leases: Arc<Leases>,
     memory: Arc<Memory>,
 }
@@ -174,6 +179,7 @@ impl Writing {
             notices,
             decisions,
             peers,
+            keys,
         } = plan;
         let children =
             children.into_iter().map(|child| ChildRow::new(message, child, &mut bodies)).collect();
@@ -184,6 +190,7 @@ impl Writing {
             notices: split(notices, &mut bodies),
             decisions,
             peers,
+            keys,
             leases: Arc::clone(&store.leases),
             memory: Arc::clone(&store.memory),
         };
@@ -209,6 +216,9 @@ impl Writing {
         }
         for decision in &self.decisions {
             insert_decision(write, decision)?;
+        }
+        for event in &self.keys {
+            keybook::note(write, event)?;
         }
         for peer in &self.peers {
             peer::learn(write, peer)?;

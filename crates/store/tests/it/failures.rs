@@ -30,7 +30,7 @@ fn failing(point: FailPoint, times: &Arc<AtomicUsize>) -> (tempfile::TempDir, St
 async fn a_full_database_refuses_mail_and_still_delivers() {
     let directory = tempfile::tempdir().unwrap();
     let store =
-        Store::open(directory.path(), Options { max_pages: Some(100), ..options() }).unwrap();
+        Store::open(directory.path(), Options { max_pages: Some(160), ..options() }).unwrap();
     let mut accepted = Vec::new();
     let error = loop {
         let body = store.new_body(&vec![1; 50_000]).unwrap();

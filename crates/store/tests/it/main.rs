@@ -15,6 +15,7 @@ mod failures;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod keybook;
 mod model;
 #[cfg(test)]
 mod peers;

@@ -24,6 +24,7 @@ mod harness;
 mod interop;
 mod journeys;
 mod judging;
+mod keybook;
 mod keys;
 mod matrix;
 mod members;

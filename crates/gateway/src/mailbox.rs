@@ -1,0 +1,300 @@
+//! Keys of recipients of their own: which of those in the key book is encrypted to, and why.
+//!
+//! A key counts if a path leads to somebody whom we believe about the address, if its origin vouches for it by itself (a
+//! directory that we or the partner run, a signed zone), or if an administrator said so. Nothing makes up for a certificate
+//! that has ended, is for somebody else or cannot encrypt, and nobody but its issuer takes a revocation back.
+
+use chancery_pki::{Certificate, Purpose, Rule, Scope, encrypts_for, path};
+use chancery_policy::{Decided, EncryptTo, KeyChoice, KeyFacts, PartnerKey, choose_key};
+use chancery_smime::{PathVerdict, RecipientKey, Trust as _};
+use chancery_store::Store;
+use chancery_store::keybook::{BookKey, KeyDecision, KeyEvent, Origin, Review};
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::inquiry::Inquiry;
+use crate::partners::{EncryptionPath, PartnerBook, statements};
+use crate::plan::{Draft, Subject};
+
+/// The keys of one address, judged, with the choice among them.
+#[derive(Debug)]
+pub struct Mailbox {
+    /// Whose, in lower case.
+    pub address: String,
+    /// The keys, those of the surest origin first.
+    pub keys: Vec<Judged>,
+    /// Which of them is encrypted to.
+    pub choice: KeyChoice,
+}
+
+/// A key with what was found out about it.
+#[derive(Debug, Serialize)]
+pub struct Judged {
+    /// The key.
+    #[serde(flatten)]
+    pub key: BookKey,
+    /// Whether it may be used.
+    pub usable: bool,
+    /// Why, or why not.
+    pub why: String,
+    /// The path to whoever vouches for it, or the nearest miss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<EncryptionPath>,
+    /// What might be answered better if something were fetched.
+    #[serde(skip)]
+    lacking: Vec<Inquiry>,
+}
+
+/// A key that was chosen, ready for use.
+#[derive(Debug)]
+pub(crate) struct MailboxKey {
+    /// Whose.
+    pub(crate) address: String,
+    /// The key.
+    pub(crate) recipient: RecipientKey,
+    /// Which, from where and why, for the record.
+    pub(crate) record: KeyRecord,
+}
+
+/// What the record of a message says of the key.
+#[derive(Debug, Serialize)]
+pub(crate) struct KeyRecord {
+    address: String,
+    fingerprint_sha256: String,
+    origin: Origin,
+    source: String,
+    found_at_ms: i64,
+    /// Why it counts.
+    because: String,
+    /// Why it and no other.
+    chosen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<String>,
+    #[serde(flatten)]
+    path: Option<EncryptionPath>,
+}
+
+impl Mailbox {
+    /// Reads what the key book has for an address and judges it at a time (Unix seconds).
+    pub fn read(store: &Store, partners: &PartnerBook, address: &str, at: i64) -> Result<Self> {
+        let address = address.to_lowercase();
+        let judge = |key| Judged::new(key, partners, at);
+        let keys: Vec<Judged> = store.book_keys_of(&address)?.into_iter().map(judge).collect();
+        let facts: Vec<KeyFacts> = keys.iter().map(Judged::facts).collect();
+        let choice = choose_key(&facts);
+        Ok(Self { address, keys, choice })
+    }
+
+    /// Returns the key that was chosen.
+    pub fn chosen(&self) -> Option<&Judged> {
+        self.keys.get(self.choice.chosen?)
+    }
+}
+
+/// Decides whose key a recipient's copy is encrypted to: its own, or that of its organisation, which is given.
+pub(crate) fn for_recipient(
+    subject: &Subject<'_>,
+    address: &str,
+    of_organisation: &PartnerKey,
+    draft: &mut Draft,
+) -> Result<(PartnerKey, Option<MailboxKey>)> {
+    let store = &subject.gateway.store;
+    let preference = subject.gateway.policy().outbound().encrypt_to;
+    let has_partner = *of_organisation == PartnerKey::Usable;
+    let organisation = || Ok((of_organisation.clone(), None));
+    if preference == EncryptTo::OrganisationOnly
+        || (has_partner && preference == EncryptTo::Organisation)
+    {
+        return organisation();
+    }
+    let mut mailbox = Mailbox::read(store, &subject.partners, address, subject.now_ms / 1000)?;
+    let choice = mailbox.choice.clone();
+    if let Some(why) = &choice.review {
+        let (address, why) = (mailbox.address.clone(), why.clone());
+        let review = Review { address, why, since_ms: subject.now_ms };
+        draft.planned.keys.push(KeyEvent::Review(review));
+    }
+    let Some(at) = choice.chosen.filter(|at| *at < mailbox.keys.len()) else {
+        if !mailbox.keys.is_empty() {
+            draft.record("keys", &mailbox.keys);
+        }
+        draft
+            .lacking
+            .extend(mailbox.keys.iter_mut().flat_map(|it| std::mem::take(&mut it.lacking)));
+        return match choice.review {
+            Some(why) if !has_partner => Ok((PartnerKey::Review(why), None)),
+            // Who had protected mail before does not lose it silently.
+            None if *of_organisation == PartnerKey::NoPartner => {
+                let lost = mailbox.keys.iter().find(|it| !it.usable && it.was_promised());
+                let why = lost.map(|it| it.why.clone());
+                Ok((why.map_or(PartnerKey::NoPartner, PartnerKey::Unsuitable), None))
+            }
+            _ => organisation(),
+        };
+    };
+    let judged = mailbox.keys.swap_remove(at);
+    let is_as_sure =
+        judged.key.decision == Some(KeyDecision::Trusted) || judged.key.origin <= Origin::Partner;
+    if has_partner && !is_as_sure {
+        return organisation();
+    }
+    let peer = store.peer(&mailbox.address)?;
+    let known: Vec<_> = peer.iter().flat_map(statements).collect();
+    let recipient = match RecipientKey::new(judged.key.certificate.der(), &known) {
+        Ok(recipient) => recipient,
+        Err(_) if has_partner => return organisation(),
+        Err(error) => return Ok((PartnerKey::Unsuitable(error.to_string()), None)),
+    };
+    let because = judged.why;
+    let words = format!("{because}; {} ({})", choice.why, judged.key.origin.word());
+    let record = KeyRecord {
+        address: mailbox.address.clone(),
+        fingerprint_sha256: judged.key.certificate.fingerprint_sha256(),
+        origin: judged.key.origin,
+        source: judged.key.source,
+        found_at_ms: judged.key.found_at_ms,
+        because,
+        chosen: choice.why,
+        review: choice.review,
+        path: judged.path,
+    };
+    if subject.now_ms.saturating_sub(judged.key.used_at_ms) > USED_EVERY_MS {
+        draft.planned.keys.push(KeyEvent::Used {
+            address: mailbox.address.clone(),
+            fingerprint: record.fingerprint_sha256.clone(),
+            at_ms: subject.now_ms,
+        });
+    }
+    let key = MailboxKey { address: mailbox.address, recipient, record };
+    Ok((PartnerKey::OfRecipient(words), Some(key)))
+}
+
+impl Judged {
+    fn new(key: BookKey, partners: &PartnerBook, at: i64) -> Self {
+        let (usable, why) = (false, String::new());
+        let mut judged = Self { usable, why, path: None, lacking: Vec::new(), key };
+        let verdict = judged.judge(partners, at);
+        judged.usable = verdict.is_ok();
+        judged.why = verdict.unwrap_or_else(|why| why);
+        judged
+    }
+
+    fn judge(&mut self, partners: &PartnerBook, at: i64) -> std::result::Result<String, String> {
+        let certificate = self.key.certificate.clone();
+        // The book has its addresses in lower case; what the certificate says counts letter by letter.
+        let emails = certificate.emails();
+        let named = emails.iter().find(|email| email.to_lowercase() == self.key.address);
+        let Some(address) = named else {
+            return Err("the certificate is for somebody else".to_owned());
+        };
+        if encrypts_for(&certificate, address, Scope::Mailboxes).is_none() {
+            return Err("the certificate is not for encrypting mail".to_owned());
+        }
+        if !(certificate.not_before()..=certificate.not_after()).contains(&at) {
+            let when =
+                if at > certificate.not_after() { "has expired" } else { "is not valid yet" };
+            return Err(format!("the certificate {when}"));
+        }
+        let (voucher, is_revoked, miss) = self.ask(&certificate, address, partners, at);
+        if is_revoked {
+            return Err(miss);
+        }
+        if let Some(name) = voucher {
+            return Ok(format!("{name} vouches for it"));
+        }
+        match (self.key.decision, self.key.origin) {
+            (Some(KeyDecision::Trusted), _) => Ok("an administrator trusts it".to_owned()),
+            (_, Origin::Issued) => Ok("we issued it".to_owned()),
+            (_, Origin::Directory | Origin::Partner | Origin::Dnssec) => {
+                Ok(format!("{} names it", self.key.source))
+            }
+            _ => Err(miss),
+        }
+    }
+
+    /// Asks the path engine with everybody who is believed about the address: returns who vouches, whether the
+    /// certificate is revoked, and what is wrong.
+    fn ask(
+        &mut self,
+        certificate: &Certificate,
+        address: &str,
+        partners: &PartnerBook,
+        at: i64,
+    ) -> (Option<String>, bool, String) {
+        let known = partners.known();
+        let mut miss = "nobody whom we believe about this address vouches for it".to_owned();
+        for anchor in partners.anchors_for(self.key.domain()) {
+            let asked = known.question(certificate, Purpose::SmimeEncrypt, at, &anchor.trust);
+            let answer = path::decide(&asked);
+            if !answer.missing.is_empty() && !answer.is_trusted() {
+                self.lacking.push(Inquiry {
+                    certificate: certificate.clone(),
+                    purpose: Purpose::SmimeEncrypt,
+                    at,
+                    trust: anchor.trust.clone(),
+                    brought: Vec::new(),
+                });
+            }
+            let path = EncryptionPath {
+                path: answer.path.steps.iter().rev().map(|it| it.certificate.subject()).collect(),
+                validation: PathVerdict::of(&answer),
+            };
+            if answer.is_trusted() && anchor.encrypts_for(certificate, address, &answer) {
+                self.path = Some(path);
+                return (Some(anchor.name), false, String::new());
+            }
+            if answer.outcome == path::Outcome::Rejected {
+                let reasons: Vec<String> =
+                    answer.path.failures().map(|failure| failure.to_string()).collect();
+                miss = reasons.join("; ");
+                self.path = Some(path);
+                if answer.path.failures().any(|failure| failure.rule == Rule::Revoked) {
+                    return (None, true, miss);
+                }
+            }
+        }
+        (None, false, miss)
+    }
+
+    /// Returns true if mail was encrypted to it, and nobody said that this is over.
+    fn was_promised(&self) -> bool {
+        self.key.used_at_ms > 0 && self.key.decision != Some(KeyDecision::Retired)
+    }
+
+    fn facts(&self) -> KeyFacts {
+        let certificate = &self.key.certificate;
+        let mut issuer = certificate.issuer_name().fingerprint().to_vec();
+        // A certificate that signed itself has no authority but its own key.
+        if certificate.is_self_issued() {
+            issuer.extend(certificate.key_fingerprint());
+        }
+        KeyFacts {
+            rank: rank(self.key.origin),
+            decided: match self.key.decision {
+                None => Decided::No,
+                Some(KeyDecision::Retired) => Decided::Retired,
+                Some(KeyDecision::Trusted) => Decided::Trusted,
+            },
+            usable: if self.usable { Ok(()) } else { Err(self.why.clone()) },
+            key: certificate.key_fingerprint(),
+            issuer,
+            not_before: certificate.not_before(),
+            used: self.key.used_at_ms > 0,
+        }
+    }
+}
+
+/// Returns how sure an origin is; origins of one rank are as good as each other.
+fn rank(origin: Origin) -> u8 {
+    match origin {
+        Origin::Issued | Origin::Imported => 0,
+        Origin::Directory | Origin::Partner => 1,
+        Origin::Dnssec => 2,
+        Origin::Bridge => 3,
+        Origin::Discovered => 4,
+        Origin::Harvested => 5,
+    }
+}
+
+/// How exactly the book says when a key was last used; a row is not written again for each message.
+const USED_EVERY_MS: i64 = 3_600_000;

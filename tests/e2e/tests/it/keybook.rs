@@ -1,0 +1,199 @@
+//! Keys of recipients of their own: imported, harvested, decided about; and mail that waits for them.
+
+use std::fs;
+
+use chancery_e2e::place::Folder;
+use chancery_e2e::wait;
+use serde_json::Value;
+
+use crate::fetching::{AUTHORITY, issue, openssl};
+use crate::world::Lone;
+
+/// Two authorities that are believed about initech.example, and what they issue to Bob.
+struct Initech {
+    folder: Folder,
+}
+
+impl Initech {
+    fn new() -> Self {
+        let folder = Folder::new();
+        for (name, serial) in [("root", 1), ("other", 2)] {
+            issue(folder.path(), name, None, serial, AUTHORITY);
+        }
+        Self { folder }
+    }
+
+    /// Issues a certificate with which Bob signs and reads.
+    fn issue(&self, name: &str, authority: &str, serial: u32) {
+        let extensions = "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature,keyAgreement\n\
+            extendedKeyUsage=emailProtection\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n\
+            subjectAltName=email:bob@initech.example\n";
+        issue(self.folder.path(), name, Some(authority), serial, extensions);
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().expect("a plain path").to_owned()
+    }
+
+    /// Acme, whose mail to Initech must be protected.
+    fn acme(&self, authorities: &[&str]) -> Lone {
+        Lone::start(|gateway| {
+            gateway.set_policy(
+                "version = 1\n[[rule]]\nname = \"initech\"\nwhen = { recipient-domain = \"initech.example\" }\nthen = \"protect\"\n",
+            );
+            let files: Vec<String> =
+                authorities.iter().map(|it| self.file(&format!("{it}.pem"))).collect();
+            let mut words = vec!["partner", "trust", "initech.example"];
+            for file in &files {
+                words.extend(["--anchor", file]);
+            }
+            gateway.demand(&words);
+        })
+    }
+
+    /// What Bob reads of a message, with one of his keys.
+    fn read(&self, message: &[u8], name: &str) -> Option<String> {
+        fs::write(self.folder.path().join("wire.eml"), message).expect("ours");
+        let words =
+            format!("cms -decrypt -in wire.eml -recip {name}.pem -inkey {name}.key -out plain.eml");
+        let done = std::process::Command::new("openssl")
+            .current_dir(self.folder.path())
+            .args(words.split(' '))
+            .status()
+            .expect("OpenSSL is installed");
+        done.success().then(|| {
+            let plain = fs::read(self.folder.path().join("plain.eml")).expect("OpenSSL wrote it");
+            String::from_utf8_lossy(&plain).into_owned()
+        })
+    }
+
+    /// A message that Bob signs.
+    fn signed(&self, name: &str, mark: &str) -> String {
+        let text = format!("Content-Type: text/plain\r\n\r\n{mark}\r\n");
+        fs::write(self.folder.path().join("text"), text).expect("ours");
+        let words = format!("cms -sign -crlfeol -in text -signer {name}.pem -inkey {name}.key");
+        let signed =
+            openssl(self.folder.path(), &words).replace("\r\n", "\n").replace('\n', "\r\n");
+        format!(
+            "From: bob@initech.example\r\nTo: alice@acme.example\r\nSubject: {mark}\r\n\
+             Message-ID: <{mark}@initech.example>\r\nDate: Sun, 22 Nov 2026 12:00:00 +0000\r\n{signed}"
+        )
+    }
+}
+
+const BOB: &str = "bob@initech.example";
+
+fn send(acme: &Lone, mark: &str) {
+    let message = format!(
+        "From: alice@acme.example\r\nTo: bob@initech.example\r\nSubject: hello\r\nMessage-ID: <{mark}@acme.example>\r\n\
+         Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nthe secret of {mark}\r\n"
+    );
+    let answer = acme.send(&[BOB], &message);
+    assert!(answer.starts_with("250"), "{answer}");
+}
+
+/// Waits until a message is held, and returns the code.
+fn held(acme: &Lone, mark: &str) -> String {
+    wait::until("the hold", || {
+        let story = acme.gateway.json(&["explain", &format!("<{mark}@acme.example>")]);
+        let recipients = story.pointer("/0/recipients").or(story.pointer("/recipients"))?;
+        let recipient = recipients.as_array()?.first()?.clone();
+        (recipient.get("state").and_then(Value::as_str)? == "held")
+            .then(|| recipient.get("code").and_then(Value::as_str).map(str::to_owned))?
+    })
+}
+
+/// Waits for the message on its way to Bob; returns it, and its story.
+fn left(acme: &Lone, mark: &str) -> (Vec<u8>, String) {
+    let on_way = acme.internet.received(&format!("<{mark}@acme.example>"));
+    (on_way.message, acme.gateway.demand(&["explain", &format!("<{mark}@acme.example>")]))
+}
+
+fn fingerprint(initech: &Initech, name: &str) -> String {
+    let words = format!("x509 -in {name}.pem -noout -fingerprint -sha256");
+    let said = openssl(initech.folder.path(), &words);
+    said.trim().rsplit_once('=').expect("a fingerprint").1.to_owned()
+}
+
+#[test]
+fn mail_waits_for_the_recipients_key_and_goes_by_itself() {
+    let initech = Initech::new();
+    initech.issue("bob", "root", 0x10);
+    let acme = initech.acme(&["root"]);
+    send(&acme, "early");
+    assert_eq!(held(&acme, "early"), "policy.no_partner");
+
+    acme.gateway.demand(&["key", "import", &initech.file("bob.pem")]);
+    let (wire, story) = left(&acme, "early");
+    let read = initech.read(&wire, "bob").expect("it is encrypted to Bob");
+    assert!(read.contains("the secret of early"), "{read}");
+    assert!(!String::from_utf8_lossy(&wire).contains("secret"), "nobody else reads it");
+    for told in [
+        "the recipient's own key: ",
+        "(imported: ",
+        "initech.example vouches for it",
+        "CN=bob → CN=root",
+    ] {
+        assert!(story.contains(told), "{told}: {story}");
+    }
+    let shown = acme.gateway.json(&["key", "show", BOB]);
+    assert_eq!(shown.pointer("/chosen"), Some(&Value::from(0)), "{shown}");
+    assert_ne!(shown.pointer("/keys/0/used_at_ms"), Some(&Value::from(0)), "{shown}");
+
+    // Who had protected mail does not lose it, and the administrator's word counts at once.
+    let bob = fingerprint(&initech, "bob");
+    acme.gateway.demand(&["key", "retire", &bob, "--address", BOB]);
+    send(&acme, "retired");
+    assert_eq!(held(&acme, "retired"), "policy.no_partner");
+    acme.gateway.demand(&["key", "trust", BOB, &bob]);
+    let (wire, _) = left(&acme, "retired");
+    assert!(initech.read(&wire, "bob").is_some());
+}
+
+#[test]
+fn a_signed_mail_brings_the_key_for_the_answer() {
+    let initech = Initech::new();
+    initech.issue("bob", "root", 0x10);
+    let acme = initech.acme(&["root"]);
+    send(&acme, "question");
+    assert_eq!(held(&acme, "question"), "policy.no_partner");
+    let answer = acme.receive(BOB, &initech.signed("bob", "mine"));
+    assert!(answer.starts_with("250"), "{answer}");
+    let (wire, story) = left(&acme, "question");
+    assert!(initech.read(&wire, "bob").is_some());
+    assert!(story.contains("(harvested: "), "{story}");
+    let confirmed = |keys: &Value| keys.pointer("/keys/0/confirmed_at_ms").and_then(Value::as_i64);
+    let keys = acme.gateway.json(&["key", "list", BOB]);
+    assert_eq!(confirmed(&keys), Some(0), "{keys}");
+    acme.receive(BOB, &initech.signed("bob", "again"));
+    wait::until("the confirmation", || {
+        confirmed(&acme.gateway.json(&["key", "list", "initech.example"])).filter(|at| *at > 0)
+    });
+    // A stranger's certificate is not taken, whatever it says.
+    openssl(initech.folder.path(), "x509 -in bob.pem -noout -subject");
+    initech.issue("evil", "other", 0x66);
+    acme.receive(BOB, &initech.signed("evil", "evil"));
+    acme.mailboxes.received("evil");
+    let keys = acme.gateway.json(&["key", "list", BOB]);
+    assert_eq!(keys.pointer("/keys").and_then(Value::as_array).map(Vec::len), Some(1), "{keys}");
+}
+
+#[test]
+fn two_keys_that_are_as_sure_are_for_a_person() {
+    let initech = Initech::new();
+    initech.issue("bob", "root", 0x10);
+    initech.issue("bert", "other", 0x11);
+    let acme = initech.acme(&["root", "other"]);
+    for name in ["bob.pem", "bert.pem"] {
+        acme.gateway.demand(&["key", "import", &initech.file(name)]);
+    }
+    send(&acme, "which");
+    assert_eq!(held(&acme, "which"), "policy.key_review");
+    let listed = acme.gateway.json(&["key", "list", BOB]);
+    assert_eq!(listed.pointer("/reviews/0/address"), Some(&Value::from(BOB)), "{listed}");
+    acme.gateway.demand(&["key", "trust", BOB, &fingerprint(&initech, "bert")]);
+    let (wire, _) = left(&acme, "which");
+    assert!(initech.read(&wire, "bert").is_some() && initech.read(&wire, "bob").is_none());
+    let listed = acme.gateway.json(&["key", "list", BOB]);
+    assert_eq!(listed.pointer("/reviews"), Some(&Value::Array(Vec::new())), "{listed}");
+}
