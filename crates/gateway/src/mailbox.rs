@@ -4,6 +4,8 @@
 //! directory that we or the partner run, a signed zone), or if an administrator said so. Nothing makes up for a certificate
 //! that has ended, is for somebody else or cannot encrypt, and nobody but its issuer takes a revocation back.
 
+use std::sync::PoisonError;
+
 use chancery_pki::{Certificate, Purpose, Rule, Scope, encrypts_for, path};
 use chancery_policy::{Decided, EncryptTo, KeyChoice, KeyFacts, PartnerKey, choose_key};
 use chancery_smime::{PathVerdict, RecipientKey, Trust as _};
@@ -15,6 +17,7 @@ use crate::error::Result;
 use crate::inquiry::Inquiry;
 use crate::partners::{EncryptionPath, PartnerBook, statements};
 use crate::plan::{Draft, Subject};
+use crate::server::Gateway;
 
 /// The keys of one address, judged, with the choice among them.
 #[derive(Debug)]
@@ -169,6 +172,16 @@ pub(crate) fn for_recipient(
     Ok((PartnerKey::OfRecipient(words), Some(key)))
 }
 
+impl Gateway {
+    /// Returns true once for an address in a time, so that two messages at the same moment ask once; what was asked before
+    /// is in the store.
+    pub(crate) fn ask_once(&self, address: &str, now_ms: i64) -> bool {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.retain(|_, at_ms| now_ms.saturating_sub(*at_ms) < ASKING_MS);
+        asking.len() < MAX_ASKING && asking.insert(address.to_owned(), now_ms).is_none()
+    }
+}
+
 impl Judged {
     fn new(key: BookKey, partners: &PartnerBook, at: i64) -> Self {
         let (usable, why) = (false, String::new());
@@ -296,5 +309,9 @@ fn rank(origin: Origin) -> u8 {
     }
 }
 
+/// How long a plan takes at most until it is written.
+const ASKING_MS: i64 = 600_000;
+/// Requests for keys in that time.
+const MAX_ASKING: usize = 1_000;
 /// How exactly the book says when a key was last used; a row is not written again for each message.
 const USED_EVERY_MS: i64 = 3_600_000;

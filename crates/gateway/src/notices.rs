@@ -11,6 +11,8 @@ use chancery_fault::{Code, Coded as _};
 use chancery_mail::address::Address;
 use chancery_mail::notice::{self, Action, Notice, Report};
 use chancery_mail::{message_id, xtext};
+use chancery_policy::AskForKey;
+use chancery_store::keybook::KeyEvent;
 use chancery_store::{
     BodyType, Direction, Message, MessageId, NewBody, NewMessage, NewRecipient, Outcome, Recipient,
     Settle, Waiting,
@@ -24,6 +26,12 @@ use crate::server::Gateway;
 
 /// The listener name of mail that the gateway itself writes.
 pub(crate) const LISTENER: &str = "notice";
+
+/// The listener name of requests for keys, which leave readable.
+pub(crate) const REQUEST: &str = "key-request";
+
+/// Nobody is asked for a key more often, in milliseconds: 30 days.
+const ASK_EVERY_MS: i64 = 30 * 86_400_000;
 
 /// What happened to one recipient, as a notice tells it.
 #[derive(Clone, Debug)]
@@ -71,7 +79,9 @@ pub(crate) fn of_plan(subject: &Subject<'_>, draft: &mut Draft) -> Result<()> {
         stopped.entry((it.code.id, it.text.as_str())).or_default().push(it);
     }
     for group in stopped.values() {
-        notices.extend(held(gateway, subject.message, header, group)?);
+        let asked = requests(subject, group, &mut draft.planned.keys)?;
+        notices.extend(held(gateway, subject.message, header, group, !asked.is_empty())?);
+        notices.extend(asked);
     }
     for notice in notices {
         draft.count(Counter::Notices, 1);
@@ -189,6 +199,7 @@ fn held(
     message: &Message,
     header: &[u8],
     stopped: &[&Stopped],
+    is_asked: bool,
 ) -> Result<Option<(NewMessage, NewBody)>> {
     let (Some(first), Some(parties)) = (stopped.first(), Parties::of(gateway, message)) else {
         return Ok(None);
@@ -208,7 +219,11 @@ fn held(
         envelope: parties.envelope(gateway, header),
         recipients: &recipients,
         reason: &first.text,
-        next: if first.code == &chancery_policy::HELD_BY_RULE {
+        next: if is_asked {
+            "It waits here safely and was not sent to anybody. The recipient has been asked, in a short mail that tells \
+             nothing of yours, to answer with a signed mail; then it goes on by itself, encrypted. You can ask the \
+             recipient, too. You need not send it again."
+        } else if first.code == &chancery_policy::HELD_BY_RULE {
             "It waits here safely and was not sent to anybody. Your mail administrator looks at it and releases it or \
              gives it up. You need not send it again."
         } else {
@@ -219,6 +234,46 @@ fn held(
         code: Some(first.code.id),
     };
     parties.accept(gateway, &notice.write()).map(Some)
+}
+
+/// Asks the recipients who have no key, and whose organisation is no partner, for one: each once.
+fn requests(
+    subject: &Subject<'_>,
+    stopped: &[&Stopped],
+    events: &mut Vec<KeyEvent>,
+) -> Result<Vec<(NewMessage, NewBody)>> {
+    let (gateway, message) = (subject.gateway, subject.message);
+    let mut requests = Vec::new();
+    let Ok(sender) = Address::parse(&message.reverse_path) else { return Ok(requests) };
+    if gateway.policy().outbound().ask_for_key == AskForKey::Never {
+        return Ok(requests);
+    }
+    for it in stopped.iter().filter(|it| is_for_want_of_a_key(it.code)) {
+        let Ok(to) = Address::parse(&it.recipient.address) else { continue };
+        let address = format!("{}@{}", to.local(), to.ascii_domain()).to_lowercase();
+        let asked_since = subject.now_ms.saturating_sub(ASK_EVERY_MS);
+        if subject.partners.partner(&to.ascii_domain()).is_some()
+            || gateway.store.key_asked_at(&address)?.is_some_and(|at_ms| at_ms > asked_since)
+            || !gateway.ask_once(&address, subject.now_ms)
+        {
+            continue;
+        }
+        let Some(parties) = Parties::to(gateway, message, to) else { continue };
+        let request = notice::KeyRequest {
+            envelope: parties.envelope(gateway, b""),
+            sender: &sender,
+            organisation: &gateway.settings.organisation,
+            until: message.expires_at_ms / 1000,
+        };
+        let (rows, body) = parties.accept(gateway, &request.write())?;
+        requests.push((NewMessage { listener: REQUEST.to_owned(), ..rows }, body));
+        events.push(KeyEvent::Asked { address, at_ms: subject.now_ms });
+    }
+    Ok(requests)
+}
+
+fn is_for_want_of_a_key(code: &Code) -> bool {
+    [&chancery_policy::NO_PARTNER, &chancery_policy::KEY_UNSUITABLE].iter().any(|it| *it == code)
 }
 
 fn refusal(stopped: &Stopped) -> Event {
@@ -248,7 +303,10 @@ struct Parties {
 impl Parties {
     /// Returns `None` if the message has no sender that can be told.
     fn of(gateway: &Gateway, message: &Message) -> Option<Self> {
-        let to = Address::parse(&message.reverse_path).ok()?;
+        Self::to(gateway, message, Address::parse(&message.reverse_path).ok()?)
+    }
+
+    fn to(gateway: &Gateway, message: &Message, to: Address) -> Option<Self> {
         let from = Address::parse(&gateway.settings.postmaster).ok()?;
         let unique = chancery_crypto::random::bytes::<12>().ok()?;
         let unique = format!("{}.{}", message.id, hex(&unique));

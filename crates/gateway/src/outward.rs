@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use chancery_policy::{
     ClearKind, ClearPermit, Decision, Destination, Facts, Message, PartnerKey, Sensitivity,
-    Treatment, decide,
+    Treatment, decide, decide_request,
 };
 use chancery_smime::{
     Choice, OuterHeaders, OuterSubject, Protected, Protection, RecipientKey, Signing, choose,
@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::mailbox::{self, MailboxKey};
 use crate::metrics::Counter;
+use crate::notices;
 use crate::plan::{Draft, Subject};
 use crate::release::Releasable;
 
@@ -37,7 +38,11 @@ pub(crate) fn plan(
         let mut readable: BTreeMap<&'static str, Vec<(RecipientId, ClearPermit)>> = BTreeMap::new();
         for recipient in recipients {
             let (key, own) = mailbox::for_recipient(subject, &recipient.address, &key, draft)?;
-            let decision = decision(subject, &policy, recipient, &key);
+            let decision = if subject.message.listener == notices::REQUEST {
+                decide_request(&policy, &recipient.address)
+            } else {
+                decision(subject, &policy, recipient, &key)
+            };
             draft.record("policy", &decision);
             match (decision.treatment(), own) {
                 (Treatment::Protect, Some(own)) => own_keys.push((recipient.id, own)),

@@ -1,5 +1,6 @@
 //! The running gateway: what all its parts share, its listeners, and how it starts and stops.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -101,6 +102,8 @@ pub(crate) struct Gateway {
     pub(crate) released_for: Mutex<Option<(Arc<PartnerBook>, i64)>>,
     /// The version of the partner book whose keys were asked about, and when.
     pub(crate) asked_for: Mutex<(i64, i64)>,
+    /// Addresses that are being asked for their key, and since when.
+    pub(crate) asking: Mutex<BTreeMap<String, i64>>,
     /// When was last looked for what has waited too long.
     pub(crate) late_at_ms: AtomicI64,
     /// When finished messages were last forgotten.
@@ -240,6 +243,7 @@ impl Gateway {
             work_slots: Arc::new(Semaphore::new(MAX_CLAIMS as usize)),
             released_for: Mutex::new(None),
             asked_for: Mutex::new((-1, 0)),
+            asking: Mutex::default(),
             late_at_ms: AtomicI64::new(0),
             forgotten_at_ms: AtomicI64::new(0),
             wake: Notify::new(),

@@ -97,6 +97,58 @@ impl Held<'_> {
     }
 }
 
+/// Asks somebody for a key, in plain words: a message waits for them that must be encrypted.
+///
+/// Nothing of the message is told but who wrote it; its envelope has no header of an original.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRequest<'a> {
+    /// From, to.
+    pub envelope: Envelope<'a>,
+    /// Who wrote the message that waits; answers go there.
+    pub sender: &'a Address,
+    /// The sender's organisation.
+    pub organisation: &'a str,
+    /// When the message is given up, in seconds since 1970.
+    pub until: i64,
+}
+
+impl KeyRequest<'_> {
+    /// Writes the request.
+    pub fn write(&self) -> Notice {
+        let (sender, organisation) = (self.sender, self.organisation);
+        let mut body = format!(
+            "{sender} has written to you. The message waits, because it must be encrypted.\n"
+        );
+        let why = format!(
+            "The rules of {organisation} demand that this message is encrypted, and no key is known with which you could \
+             read it."
+        );
+        text::section(&mut body, "Why", &why);
+        text::section(
+            &mut body,
+            "What you can do",
+            "Answer this mail, and sign your answer with S/MIME: in most mail programs that is a button or a tick named \
+             \"sign\". Your certificate travels with the signature, and the message follows by itself, encrypted to it. If \
+             you have no certificate, your own mail administrator can tell you how to get one. Never send your private \
+             key to anybody.",
+        );
+        let next = format!(
+            "If no key comes until {}, the message is returned to its sender. You are asked only once. Whether this \
+             request is genuine you can ask {sender} by telephone.",
+            date::format(self.until)
+        );
+        text::section(&mut body, "What happens next", &next);
+        let mut message = self.envelope.header(
+            &format!("A confidential message from {sender} waits for your key"),
+            "auto-generated",
+        );
+        message.push_str(&format!("Reply-To: <{sender}>\r\n"));
+        message.push_str(&text::body(&body));
+        let smtputf8 = self.envelope.needs_smtputf8() || !sender.is_ascii();
+        Notice { message: message.into_bytes(), smtputf8 }
+    }
+}
+
 /// Writes a plain notice with this subject and text (`Auto-Submitted: auto-generated`).
 pub fn plain(envelope: &Envelope<'_>, subject: &str, text: &str) -> Notice {
     let mut message = envelope.header(subject, "auto-generated");

@@ -34,6 +34,22 @@ pub fn decide(policy: &Policy, facts: &Facts<'_>) -> Decision {
     }
 }
 
+/// Decides about a request for a key, which the gateway itself writes to a recipient: it has nothing of anybody's message in
+/// it, must be readable for whoever has no key yet, and is signed.
+pub fn decide_request(policy: &Policy, recipient: &str) -> Decision {
+    let why = "the gateway asks the recipient for a key; nothing of a message is in it";
+    Decision {
+        policy_version: policy.version,
+        recipient: recipient.to_owned(),
+        demand: Demand::Sign,
+        treatment: Treatment::Sign,
+        notify_sender: false,
+        rule: None,
+        reasons: vec![Reason::new("policy.key_request", why)],
+        tried: Vec::new(),
+    }
+}
+
 /// Returns the rule that refuses this recipient of an outgoing message whatever its content will be.
 ///
 /// `None` means no more than that the content has to be seen: a rule that stands before the refusing one asks for it,

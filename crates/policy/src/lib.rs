@@ -67,7 +67,7 @@ pub use codes::{
 };
 pub use decision::{
     ClearKind, ClearPermit, Decision, Demand, Reason, RuleReference, RuleTried, Treatment, decide,
-    refuses_envelope,
+    decide_request, refuses_envelope,
 };
 pub use document::{Mistake, Severity};
 pub use facts::{
@@ -79,6 +79,6 @@ pub use inbound::{
 pub use keys::{Decided, KeyChoice, KeyFacts, choose_key};
 pub use reference::{KEYS, reference_markdown};
 pub use rules::{
-    DesktopProtected, EncryptTo, EncryptionBy, InboundAction, InboundPolicy, OutboundPolicy,
-    Policy, Receipts, UnusablePartnerKey,
+    AskForKey, DesktopProtected, EncryptTo, EncryptionBy, InboundAction, InboundPolicy,
+    OutboundPolicy, Policy, Receipts, UnusablePartnerKey,
 };

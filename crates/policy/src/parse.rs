@@ -5,9 +5,9 @@ use crate::document::{Document, Mistake, Severity, Table, Value};
 use crate::facts::Sensitivity;
 use crate::pattern::{DomainPattern, Glob, address_glob};
 use crate::rules::{
-    Conditions, Desktop, DesktopProtected, Directions, EncryptTo, EncryptionBy, HeaderCondition,
-    InboundAction, InboundPolicy, LabelCondition, OutboundPolicy, Policy, Receipts, Rule,
-    UnusablePartnerKey,
+    AskForKey, Conditions, Desktop, DesktopProtected, Directions, EncryptTo, EncryptionBy,
+    HeaderCondition, InboundAction, InboundPolicy, LabelCondition, OutboundPolicy, Policy,
+    Receipts, Rule, UnusablePartnerKey,
 };
 
 impl Policy {
@@ -59,6 +59,10 @@ fn read_version(root: &Table<'_>, policy: &mut Policy) {
 }
 
 fn read_outbound(table: &Table<'_>, outbound: &mut OutboundPolicy) {
+    if let Some(value) = table.value("ask-for-key") {
+        let words = [("once", AskForKey::Once), ("never", AskForKey::Never)];
+        set(&mut outbound.ask_for_key, value.choice(&words));
+    }
     if let Some(value) = table.value("desktop-protected") {
         let words = [("pass", DesktopProtected::Pass), ("wrap", DesktopProtected::Wrap)];
         set(&mut outbound.desktop_protected, value.choice(&words));
@@ -334,7 +338,8 @@ pub(crate) fn known_keys() -> Vec<(&'static str, Vec<&'static str>)> {
     .to_vec()
 }
 
-const OUTBOUND_KEYS: &[&str] = &["desktop-protected", "encrypt-to", "unusable-partner-key"];
+const OUTBOUND_KEYS: &[&str] =
+    &["ask-for-key", "desktop-protected", "encrypt-to", "unusable-partner-key"];
 const INBOUND_KEYS: &[&str] = &[
     "bad-signature",
     "encrypted-to-others",

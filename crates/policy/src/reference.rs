@@ -52,6 +52,13 @@ When none matches, the demand is `protect-if-possible`.
 pub const KEYS: &[KeyDoc] = &[
     key("version", "whole number", "", "The version of this file format. Always needed.", "1"),
     key(
+        "outbound.ask-for-key",
+        "`once` or `never`",
+        "\"once\"",
+        "Whether a recipient outside is asked for a key when a message that must be protected is held because none is known and its organisation is no partner. `once` writes a short signed mail, once in thirty days, which asks for a signed answer and names the sender and nothing of the message; the answer brings the key, and the message goes on by itself.",
+        "\"never\"",
+    ),
+    key(
         "outbound.desktop-protected",
         "`pass` or `wrap`",
         "\"pass\"",

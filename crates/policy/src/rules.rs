@@ -18,12 +18,23 @@ pub struct Policy {
 /// What holds for all outgoing mail, whatever rule matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboundPolicy {
+    /// Whether a recipient is asked for a key that mail waits for.
+    pub ask_for_key: AskForKey,
     /// Whether encryption by the user's own mail program is enough.
     pub desktop_protected: DesktopProtected,
     /// Whose key is encrypted to where both the recipient and its organisation have one.
     pub encrypt_to: EncryptTo,
     /// What `protect-if-possible` does for a partner whose key cannot be used.
     pub unusable_partner_key: UnusablePartnerKey,
+}
+
+/// Whether a recipient is asked for a key that mail waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskForKey {
+    /// Never.
+    Never,
+    /// Once in thirty days, whatever else waits for it.
+    Once,
 }
 
 /// Whether encryption by the user's own mail program satisfies a demand for protection.
@@ -226,6 +237,7 @@ impl Default for Policy {
 impl Default for OutboundPolicy {
     fn default() -> Self {
         Self {
+            ask_for_key: AskForKey::Once,
             desktop_protected: DesktopProtected::Pass,
             encrypt_to: EncryptTo::Recipient,
             unusable_partner_key: UnusablePartnerKey::Hold,

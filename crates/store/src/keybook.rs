@@ -98,6 +98,13 @@ pub enum KeyEvent {
     },
     /// Its keys need a person.
     Review(Review),
+    /// It was asked for a key.
+    Asked {
+        /// Who.
+        address: String,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+    },
 }
 
 /// Which keys to list; everything that is given must fit.
@@ -170,6 +177,13 @@ impl Store {
         self.database.read(READING, |db| db.all(sql, [self.database.organisation], read_review))
     }
 
+    /// Returns when an address was last asked for its key, in milliseconds since 1970.
+    pub fn key_asked_at(&self, address: &str) -> Result<Option<i64>> {
+        let sql = "SELECT asked_at FROM book_request WHERE organisation = $1 AND address = $2";
+        let params = params![self.database.organisation, address.to_lowercase()];
+        self.database.read(READING, |db| db.one(sql, params, |row| row.get(0)))
+    }
+
     /// Writes keys that were found.
     pub async fn keep_keys(&self, keys: Vec<BookKey>) -> Result<()> {
         self.database
@@ -234,6 +248,11 @@ pub(crate) fn note(write: &Write<'_>, event: &KeyEvent) -> Result<()> {
             let sql = "UPDATE book_key SET used_at = CASE WHEN used_at > $1 THEN used_at ELSE $1 END \
                        WHERE organisation = $2 AND address = $3 AND fingerprint = $4";
             write.run(sql, params![at_ms, write.organisation, address, fingerprint]).map(|_| ())
+        }
+        KeyEvent::Asked { address, at_ms } => {
+            let sql = "INSERT INTO book_request (organisation, address, asked_at) VALUES ($1, $2, $3) \
+                       ON CONFLICT (organisation, address) DO UPDATE SET asked_at = excluded.asked_at";
+            write.run(sql, params![write.organisation, address, at_ms]).map(|_| ())
         }
         KeyEvent::Review(Review { address, why, since_ms }) => {
             let sql = "INSERT INTO book_review (organisation, address, why, since) VALUES ($1, $2, $3, $4) \

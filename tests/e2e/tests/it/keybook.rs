@@ -157,6 +157,21 @@ fn a_signed_mail_brings_the_key_for_the_answer() {
     let acme = initech.acme(&["root"]);
     send(&acme, "question");
     assert_eq!(held(&acme, "question"), "policy.no_partner");
+    // Bob is asked once, in a signed mail that tells nothing of the message; Alice hears of it.
+    let request = acme.internet.received("waits for your key");
+    let text = String::from_utf8_lossy(&request.message).into_owned();
+    assert!(
+        text.contains("Reply-To: <alice@acme.example>") && text.contains("smime.p7s"),
+        "{text}"
+    );
+    assert!(!text.contains("the secret of") && !text.contains("hello"), "{text}");
+    assert_eq!((request.from.as_str(), request.recipients.as_slice()), ("", &[BOB.to_owned()][..]));
+    let told = acme.mailboxes.received("is waiting at");
+    let told = String::from_utf8_lossy(&told.message).into_owned();
+    assert!(told.replace("\r\n  ", " ").contains("has been asked"), "{told}");
+    send(&acme, "second");
+    assert_eq!(held(&acme, "second"), "policy.no_partner");
+    assert_eq!(acme.internet.accepted().len(), 1, "asked once");
     let answer = acme.receive(BOB, &initech.signed("bob", "mine"));
     assert!(answer.starts_with("250"), "{answer}");
     let (wire, story) = left(&acme, "question");

@@ -28,6 +28,14 @@ CREATE TABLE book_review (
     PRIMARY KEY (organisation, address)
 );
 
+-- Who was asked for a key, and when.
+CREATE TABLE book_request (
+    organisation BIGINT NOT NULL,
+    address TEXT NOT NULL,
+    asked_at BIGINT NOT NULL,
+    PRIMARY KEY (organisation, address)
+);
+
 -- What was imported before there was a key book. The domain is what follows the last @.
 INSERT INTO book_key (organisation, address, domain, fingerprint, certificate, not_after, origin, source, found_at, seen_at, used_at, confirmed_at)
 SELECT it.organisation, of.address, substr(of.address, length(rtrim(of.address, replace(of.address, '@', ''))) + 1),
