@@ -10,6 +10,7 @@ pub const CODES: &[&Code] = &[
     &DNS_NO_MAIL,
     &DNS_NO_SUCH_DOMAIN,
     &DNS_TEMPORARY,
+    &DNS_UPDATE,
     &FETCH_ADDRESS,
     &FETCH_CONNECT,
     &FETCH_LOGIN,
@@ -72,6 +73,12 @@ code!(
     /// A lookup failed for now.
     DNS_TEMPORARY, "dns.temporary", Partner, Later, "451 4.4.3", "a DNS lookup failed",
     "Check with `dig MX DOMAIN` from this machine; the message is tried again. A failed DNSSEC check ends here too."
+);
+code!(
+    /// A zone's server did not take a change.
+    DNS_UPDATE, "dns.update", Us, Later, "451 4.4.3", "the server of a zone did not take a change",
+    "Compare key, zone and server with `knsupdate` or `nsupdate`: BADKEY means that the server does not have the key, BADTIME \
+     that the clocks differ, REFUSED or NOTAUTH that the key may not change the zone."
 );
 code!(
     /// The address in a certificate or list cannot be asked.

@@ -1,6 +1,7 @@
 //! DNS for mail: MX hosts in order and their addresses; with DNSSEC what certificates are found by ([`secure`]).
 
 pub mod secure;
+pub mod update;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -49,6 +50,12 @@ pub enum Error {
         /// What was looked for.
         name: String,
     },
+    /// A zone's server did not take a change.
+    #[error("cannot change the zone: {reason}")]
+    Update {
+        /// What the server said, or what is wrong.
+        reason: String,
+    },
     /// Timeout, SERVFAIL or an answer that fails DNSSEC.
     #[error("cannot look up {name}: {reason}")]
     Temporary {
@@ -67,6 +74,7 @@ impl Coded for Error {
             Self::NoSuchDomain { .. } => &codes::DNS_NO_SUCH_DOMAIN,
             Self::NullMx { .. } => &codes::DNS_NO_MAIL,
             Self::Temporary { .. } => &codes::DNS_TEMPORARY,
+            Self::Update { .. } => &codes::DNS_UPDATE,
         }
     }
 }
