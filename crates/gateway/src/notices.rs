@@ -273,7 +273,7 @@ fn requests(
 }
 
 fn is_for_want_of_a_key(code: &Code) -> bool {
-    [&chancery_policy::NO_PARTNER, &chancery_policy::KEY_UNSUITABLE].iter().any(|it| *it == code)
+    [&chancery_policy::NO_PARTNER, &chancery_policy::KEY_UNSUITABLE].contains(&code)
 }
 
 fn refusal(stopped: &Stopped) -> Event {

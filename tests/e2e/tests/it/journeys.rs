@@ -13,7 +13,7 @@ const ALICE: &str = "alice@acme.example";
 const BOB: &str = "bob@globex.example";
 
 /// A policy that never lets mail to Globex leave unprotected.
-const PROTECT_GLOBEX: &str = "version = 1\n[[rule]]\nname = \"globex\"\nthen = \"protect\"\n\
+const PROTECT_GLOBEX: &str = "version = 1\n[outbound]\nask-for-key = \"never\"\n[[rule]]\nname = \"globex\"\nthen = \"protect\"\n\
                               when = { recipient-domain = \"globex.example\" }\n";
 
 #[test]

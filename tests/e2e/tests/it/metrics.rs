@@ -15,7 +15,7 @@ const ALICE: &str = "alice@acme.example";
 const BOB: &str = "bob@globex.example";
 
 /// Mail to Initech waits for a key, mail to Hooli is refused once it can be read.
-const POLICY: &str = "version = 1\n\
+const POLICY: &str = "version = 1\n[outbound]\nask-for-key = \"never\"\n\
     [[rule]]\nname = \"initech\"\nthen = \"protect\"\nwhen = { recipient-domain = \"initech.example\" }\n\
     [[rule]]\nname = \"secrets\"\nthen = \"reject\"\nwhen = { header = { name = \"X-Secret\" } }\n";
 
