@@ -7,7 +7,7 @@ use chancery_net::outbound;
 
 use crate::content::Content;
 
-use super::found::Channel;
+use super::found::{Channel, Kind};
 use super::given::{Failure, Given};
 use super::source::{Names, Place, Source, Web};
 
@@ -41,10 +41,12 @@ async fn fetch(
     let mark = if url.contains('?') { '&' } else { '?' };
     let mailbox = encode(&format!("{}@{}", address.local(), address.ascii_domain()));
     let url = format!("{url}{mark}email={mailbox}");
-    let limits = Limits { time: source.timeout, octets: source.max_octets, redirects: 3 };
+    // Who is believed for its own word must give it itself.
+    let redirects = if matches!(source.kind, Kind::Directory | Kind::Partner) { 0 } else { 3 };
+    let limits = Limits { time: source.timeout, octets: source.max_octets, redirects };
     let request = Request { url: &url, post: None, known: None, limits };
     let is_safe = url.starts_with("https:");
-    // A redirect may have led into the clear; what comes from the web never vouches for itself, so this is for people.
+    // A redirect may have led into the clear, but then it is from nobody who is believed for its own word.
     let mut given = Given::nothing(if is_safe { Channel::Tls } else { Channel::Clear });
     let response = match http::fetch(&web.dialer, &request).await {
         Ok(response) => response,

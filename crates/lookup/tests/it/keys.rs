@@ -283,3 +283,23 @@ async fn the_same_certificate_from_two_places_is_one_candidate() {
     assert!(found.candidates.iter().all(|it| it.origin.channel == Channel::Clear));
     assert!(found.candidates.iter().all(|it| !it.is_vouched_for()));
 }
+
+#[tokio::test]
+async fn who_is_believed_for_its_word_does_not_send_elsewhere() {
+    let world = World::new(|dialer| {
+        let mut sources = vec![store(dialer, "store", "*"), store(dialer, "partner", "*")];
+        sources[1].kind = Kind::Partner;
+        sources
+    })
+    .await;
+    let email = "bob@globex.example";
+    world.web.put("/elsewhere", good(email).der());
+    for name in ["store", "partner"] {
+        world.web.send_elsewhere(&format!("/{name}?email={email}"), &url("/elsewhere"));
+    }
+    let found = world.find(email).await;
+    assert_eq!(found.candidates.len(), 1);
+    assert_eq!(&*found.candidates[0].origin.source, "store");
+    let [unanswered] = &found.unanswered[..] else { panic!("{found:?}") };
+    assert_eq!((&*unanswered.source, unanswered.code), ("partner", "fetch.redirect"));
+}

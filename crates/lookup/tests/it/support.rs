@@ -192,6 +192,13 @@ impl Web {
         url(path)
     }
 
+    /// Sends whoever asks for a path to another place.
+    pub(crate) fn send_elsewhere(&self, path: &str, to: &str) {
+        let fields = vec![format!("{ELSEWHERE}{to}")];
+        let reply = Reply { fields, body: Vec::new() };
+        self.files.lock().unwrap().insert(path.to_owned(), reply);
+    }
+
     pub(crate) fn remove(&self, path: &str) {
         self.files.lock().unwrap().remove(path);
     }
@@ -240,6 +247,10 @@ impl Web {
             {
                 b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec()
             }
+            Some(reply) if reply.fields.iter().any(|it| it.starts_with(ELSEWHERE)) => {
+                format!("HTTP/1.1 302 Found\r\n{}\r\nContent-Length: 0\r\n\r\n", reply.fields[0])
+                    .into_bytes()
+            }
             Some(reply) => {
                 let mut head =
                     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", reply.body.len());
@@ -252,6 +263,9 @@ impl Web {
         stream.shutdown().await.ok()
     }
 }
+
+/// The field that sends elsewhere.
+const ELSEWHERE: &str = "Location: ";
 
 /// Returns the address of a path at the server.
 pub(crate) fn url(path: &str) -> String {
