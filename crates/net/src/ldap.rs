@@ -5,6 +5,7 @@
 
 mod client;
 mod connection;
+pub mod server;
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ pub mod codes;
 pub mod dns;
 pub mod http;
 pub mod ldap;
+mod limits;
 pub mod listener;
 pub mod outbound;
 pub mod reach;

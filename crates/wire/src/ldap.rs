@@ -15,6 +15,7 @@ pub mod server;
 mod template;
 mod url;
 
+pub use ber::element;
 pub use bind::{Authentication, BindRequest, Password};
 pub use chain::Chain;
 pub use condition::{Composed, Item, Step, Test};

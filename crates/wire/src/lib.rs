@@ -1,4 +1,4 @@
-//! SMTP and LMTP as machines without IO (RFC 5321, 2033, 3030), and the messages of LDAP (RFC 4511).
+//! SMTP and LMTP as machines without IO (RFC 5321, 2033, 3030), LDAP (RFC 4511), and what proxies write in front.
 //!
 //! It is the grammar and the rules of the dialogue: bytes go in, events and bytes to send come out.
 //! It is **not** a server or a client: `net` owns sockets, TLS, DNS and timers, the gateway owns what a message means.
@@ -26,6 +26,7 @@
 
 pub mod codes;
 pub mod ldap;
+pub mod proxy;
 pub mod smtp;
 
 pub use codes::CODES;

@@ -10,16 +10,15 @@ use chancery_wire::smtp::server::Config;
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock, SystemClock};
+use crate::limits::Limits;
 use crate::listener::{Listener, Peer};
 use crate::shutdown::Shutdown;
 use crate::smtp::Handler;
 use crate::stream::Plain;
 
 mod connection;
-mod limits;
 
 use connection::Connection;
-use limits::Limits;
 
 /// How a listener behaves.
 #[derive(Clone)]

@@ -144,8 +144,8 @@ pub(super) fn head(bytes: &[u8]) -> Head {
     }
 }
 
-/// Writes an element.
-pub(super) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+/// Writes an element of BER: its tag, its length, its content.
+pub fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut element = Vec::with_capacity(content.len() + 6);
     element.push(tag);
     let length = content.len().to_be_bytes();

@@ -238,6 +238,8 @@ impl Outcome {
     pub const UNAVAILABLE: u32 = 52;
     /// `unwillingToPerform`.
     pub const UNWILLING: u32 = 53;
+    /// `loopDetect`: the question has been here before.
+    pub const LOOP: u32 = 54;
     /// `other`.
     pub const OTHER: u32 = 80;
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts connections.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     max: usize,
     max_per_place: usize,
     counts: Arc<Mutex<Counts>>,
@@ -18,18 +18,18 @@ struct Counts {
 }
 
 /// The right to one connection, until dropped.
-pub(super) struct Permit {
+pub(crate) struct Permit {
     place: Option<IpAddr>,
     counts: Arc<Mutex<Counts>>,
 }
 
 impl Limits {
-    pub(super) fn new(max: usize, max_per_place: usize) -> Self {
+    pub(crate) fn new(max: usize, max_per_place: usize) -> Self {
         Self { max, max_per_place, counts: Arc::default() }
     }
 
     /// Counts one more connection, or refuses it. A Unix socket has no address and only the overall limit.
-    pub(super) fn admit(&self, address: Option<IpAddr>) -> Option<Permit> {
+    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Option<Permit> {
         let place = address.map(place);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.all >= self.max {
