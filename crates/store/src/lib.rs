@@ -35,6 +35,7 @@ pub mod keybook;
 pub mod metrics;
 pub mod partner;
 pub mod peer;
+pub mod published;
 pub mod queue;
 pub mod trust;
 

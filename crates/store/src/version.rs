@@ -18,6 +18,8 @@ pub(crate) enum Versioned {
     Keys,
     /// The book of partners, and what is known of their software.
     Partners,
+    /// What strangers may find.
+    Publication,
 }
 
 impl Versioned {
@@ -50,6 +52,7 @@ impl Versioned {
             Self::KeyBook => "key-book",
             Self::Keys => "key",
             Self::Partners => "partner",
+            Self::Publication => "publication",
         }
     }
 }

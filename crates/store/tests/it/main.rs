@@ -20,6 +20,8 @@ mod model;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod trust;
