@@ -55,6 +55,7 @@ const MEMBERS: &[Member] = &[
         only: Some(&["fault", "crypto", "mail", "pki", "wire"]),
     },
     Member { path: "crates/authority", layer: Layer::Role, beside: &[], only: None },
+    Member { path: "crates/directory", layer: Layer::Role, beside: &[], only: None },
     Member { path: "crates/gateway", layer: Layer::Role, beside: &[], only: None },
     Member { path: "crates/chancery", layer: Layer::Top, beside: &[], only: None },
     Member { path: "xtask", layer: Layer::Beside, beside: &[], only: Some(&[]) },

@@ -1,0 +1,226 @@
+//! Everything that can be found without asking anybody, as one value: made from the store, replaced as a whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chancery_mail::Address;
+use chancery_pki::Certificate;
+use chancery_store::certificate::CertificateFilter;
+use chancery_store::key::KeyPurpose;
+use chancery_store::published::{Kinds, Publications};
+use chancery_store::{Result, Store};
+
+use crate::authority::{self, Authorities};
+use crate::entry::{Entry, Shown};
+use crate::judge::{self, Judge, Opinion};
+use crate::question::key_of;
+
+/// What is in the directory.
+#[derive(Debug)]
+pub struct Catalogue {
+    state: State,
+    /// When the first of the certificates begins or ends to be valid, in Unix seconds.
+    until: i64,
+    mailboxes: HashMap<String, Mailbox>,
+    published: Publications,
+    judge: Judge,
+    authorities: Authorities,
+}
+
+/// The numbers of everything that the catalogue was made from.
+pub type State = [i64; 5];
+
+/// The entries of one mailbox.
+#[derive(Clone, Debug, Default)]
+struct Mailbox {
+    /// What strangers may find.
+    outside: Option<Arc<Entry>>,
+    /// What our own people find.
+    inside: Option<Arc<Entry>>,
+}
+
+/// A certificate of one of our people, and why strangers find it or not.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The address, as the certificate has it.
+    pub address: String,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// What it is for.
+    pub kinds: Kinds,
+    /// What is thought of it.
+    pub opinion: Opinion,
+    /// Strangers find it.
+    pub is_published: bool,
+}
+
+/// Returns the numbers of what a catalogue is made from.
+pub fn state(store: &Store) -> Result<State> {
+    Ok([
+        store.publication_version()?,
+        store.certificate_version()?,
+        store.partner_version()?,
+        store.key_version()?,
+        store.bridge_version()?,
+    ])
+}
+
+impl Catalogue {
+    /// Reads all of it; it takes a while with many certificates.
+    pub fn read(store: &Store, domains: &[String], shown: &Shown, at: i64) -> Result<Self> {
+        // The numbers first: what changes meanwhile is then read again, and never overlooked.
+        let state = state(store)?;
+        let (judge, published) = (Judge::read(store, domains)?, store.published()?);
+        let mut by_key: HashMap<String, Vec<Item>> = HashMap::new();
+        let mut until = i64::MAX;
+        for_each(store, domains, |certificate, address| {
+            for time in [certificate.not_before(), certificate.not_after() + 1] {
+                if time > at {
+                    until = until.min(time);
+                }
+            }
+            let item = item(&judge, &published, certificate, address, at);
+            by_key.entry(key_of(address)).or_default().extend(item);
+        })?;
+        let mut issuers = Vec::new();
+        let mailboxes = by_key.into_iter().map(|(key, mut items)| {
+            items.sort_by_key(|item| {
+                (!item.kinds.encryption, std::cmp::Reverse(item.certificate.not_before()))
+            });
+            let fit = || items.iter().filter(|item| !matches!(item.opinion, Opinion::Unfit(_)));
+            let entry = |list: Vec<&Item>| {
+                let best = list.first()?;
+                let certificates: Vec<&Certificate> =
+                    list.iter().map(|item| &item.certificate).take(MOST).collect();
+                Entry::new(&best.address, &certificates, shown).map(Arc::new)
+            };
+            let outside = entry(fit().filter(|item| item.is_published).collect());
+            let all: Vec<&Item> = fit().collect();
+            if outside.is_some() {
+                issuers.extend(all.iter().map(|item| item.certificate.issuer_name().clone()));
+            }
+            let is_same = all.iter().all(|item| item.is_published);
+            let inside = if is_same { outside.clone() } else { entry(all) };
+            (key, Mailbox { outside, inside })
+        });
+        let mailboxes = mailboxes.collect();
+        issuers.sort_by_key(chancery_pki::DistinguishedName::fingerprint);
+        issuers.dedup();
+        let authorities = authority::read(store, judge.own_authority(), issuers)?;
+        Ok(Self { state, until, mailboxes, published, judge, authorities })
+    }
+
+    /// Returns true if nothing has changed since, and nothing has begun or ended to be valid.
+    pub fn is_current(&self, state: State, at: i64) -> bool {
+        self.state == state && at < self.until
+    }
+
+    /// Returns the entry of a mailbox for strangers, or for our own people.
+    pub(crate) fn find(&self, key: &str, is_inside: bool) -> Option<&Arc<Entry>> {
+        let mailbox = self.mailboxes.get(key)?;
+        if is_inside { mailbox.inside.as_ref() } else { mailbox.outside.as_ref() }
+    }
+
+    /// Returns what strangers may find of an address, wherever its certificates are.
+    pub fn published(&self, key: &str) -> Kinds {
+        self.published.of(key)
+    }
+
+    /// Returns who judges certificates.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// Returns the authorities that have entries.
+    pub(crate) fn authorities(&self) -> &Authorities {
+        &self.authorities
+    }
+
+    /// Returns how many mailboxes strangers find, and how many our own people find.
+    pub fn sizes(&self) -> (usize, usize) {
+        let outside = self.mailboxes.values().filter(|it| it.outside.is_some()).count();
+        let inside = self.mailboxes.values().filter(|it| it.inside.is_some()).count();
+        (outside, inside)
+    }
+}
+
+/// Returns every certificate of our people with what becomes of it; of one address, if it is given.
+pub fn items(store: &Store, domains: &[String], only: Option<&str>, at: i64) -> Result<Vec<Item>> {
+    let (judge, published) = (Judge::read(store, domains)?, store.published()?);
+    let mut items = Vec::new();
+    for_each(store, domains, |certificate, address| {
+        let key = key_of(address);
+        if only.is_none_or(|only| only == key) {
+            items.extend(item(&judge, &published, certificate, address, at));
+        }
+    })?;
+    items.sort_by(|one, other| {
+        let order = |item: &Item| (item.address.to_lowercase(), -item.certificate.not_before());
+        order(one).cmp(&order(other))
+    });
+    Ok(items)
+}
+
+/// Hands over each certificate with each of its addresses that is ours.
+fn for_each(
+    store: &Store,
+    domains: &[String],
+    mut each: impl FnMut(&Certificate, &Address),
+) -> Result<()> {
+    let mut seen = Vec::new();
+    let mut hand = |certificate: &Certificate| {
+        for text in certificate.emails() {
+            let Ok(address) = Address::parse(text) else { continue };
+            if domains.contains(&address.ascii_domain()) {
+                each(certificate, &address);
+            }
+        }
+    };
+    for purpose in [KeyPurpose::Encryption, KeyPurpose::Signing] {
+        for key in store.keys(purpose)?.into_iter().filter(|key| key.active) {
+            if let Ok(certificate) = Certificate::from_der(&key.certificate) {
+                seen.push(certificate.fingerprint());
+                hand(&certificate);
+            }
+        }
+    }
+    for kind in judge::OF_PEOPLE {
+        let filter = CertificateFilter { kind: Some(kind), ..CertificateFilter::default() };
+        for row in store.certificates(&filter)? {
+            if !seen.contains(&row.certificate.fingerprint()) {
+                hand(&row.certificate);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn item(
+    judge: &Judge,
+    published: &Publications,
+    certificate: &Certificate,
+    address: &Address,
+    at: i64,
+) -> Option<Item> {
+    let wanted = key_of(address);
+    // As the certificate writes it, which some clients compare letter by letter.
+    let written = certificate
+        .emails()
+        .iter()
+        .find(|text| Address::parse(text).is_ok_and(|it| key_of(&it) == wanted))?
+        .to_owned();
+    let kinds = judge::kinds(certificate);
+    let opinion = judge.opinion(certificate, &written, at);
+    let may = published.of(&wanted);
+    let is_wanted = is_wanted(kinds, may);
+    let is_published = is_wanted && !matches!(opinion, Opinion::Unfit(_));
+    Some(Item { address: written, certificate: certificate.clone(), kinds, opinion, is_published })
+}
+
+/// Returns true if a certificate of these kinds may be found where those may. One for both is for encryption.
+pub fn is_wanted(kinds: Kinds, may: Kinds) -> bool {
+    (kinds.encryption && may.encryption) || (kinds.signing && !kinds.encryption && may.signing)
+}
+
+/// Certificates of one mailbox: those after them are older than anybody needs.
+const MOST: usize = 8;

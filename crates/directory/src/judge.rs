@@ -1,0 +1,126 @@
+//! Which certificates may be shown: alive, for mail, for that address, and not in doubt as far as anybody said whom to
+//! believe.
+
+use chancery_pki::path::{Known, Trust};
+use chancery_pki::{Certificate, ExtendedKeyUsage, KeyUsage, Purpose, Rule, path};
+use chancery_store::certificate::CertificateKind;
+use chancery_store::key::KeyPurpose;
+use chancery_store::published::Kinds;
+use chancery_store::trust::Trusts;
+use chancery_store::{Result, Store};
+
+/// Judges certificates with what was known at one moment.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    trusts: Trusts,
+    known: Known,
+    domains: Vec<String>,
+    /// The organisation's own authority.
+    own: Option<Certificate>,
+    /// Authorities that were imported. None is believed for that; but what they revoked is revoked.
+    imported: Trust,
+}
+
+/// What is thought of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opinion {
+    /// A path of somebody whom we believe leads to it.
+    Trusted,
+    /// Nobody said whom to believe about it.
+    Unjudged,
+    /// It must not be shown; why, as the end of a sentence.
+    Unfit(String),
+}
+
+impl Judge {
+    /// Reads whom to believe.
+    pub fn read(store: &Store, domains: &[String]) -> Result<Self> {
+        let own = store.keys(KeyPurpose::Ca)?.into_iter().find(|key| key.active);
+        let own = own.and_then(|key| Certificate::from_der(&key.certificate).ok());
+        let authorities = store.authorities()?;
+        let lists = store.revocation_lists()?.into_iter().map(|row| row.list);
+        let known = Known::default().with(authorities.iter().chain(&own), lists);
+        let anchors: Vec<_> = authorities.into_iter().filter(Certificate::is_self_issued).collect();
+        let imported = Trust {
+            revocation: path::RevocationDemand {
+                strictness: path::Strictness::Soft,
+                ..path::RevocationDemand::default()
+            },
+            ..Trust::anchors(&anchors)
+        };
+        Ok(Self { trusts: store.trusts()?, known, domains: domains.to_vec(), own, imported })
+    }
+
+    /// Returns the organisation's own authority.
+    pub fn own_authority(&self) -> Option<&Certificate> {
+        self.own.as_ref()
+    }
+
+    /// Returns what is thought of a certificate for an address, which is one of those in it.
+    pub fn opinion(&self, certificate: &Certificate, address: &str, at: i64) -> Opinion {
+        if !certificate.is_valid_at(at) {
+            return Opinion::Unfit("is not valid now".to_owned());
+        }
+        let kinds = kinds(certificate);
+        if kinds.is_none() {
+            return Opinion::Unfit("is not for mail".to_owned());
+        }
+        let purpose = if kinds.encryption { Purpose::SmimeEncrypt } else { Purpose::SmimeSign };
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain).to_lowercase();
+        let is_ours = self.domains.contains(&domain);
+        let settings = self.trusts.in_force(&domain, is_ours.then_some(&self.domains)).settings;
+        let own = self.own.as_ref().filter(|_| is_ours);
+        let trust = settings.trust(own, is_ours.then_some(&self.domains));
+        let decides = !settings.anchors.is_empty()
+            || !settings.pinned_keys.is_empty()
+            || own.is_some_and(|own| own.subject_name() == certificate.issuer_name());
+        if !decides {
+            return self.unjudged(certificate, purpose, address, at);
+        }
+        let mut question = self.known.question(certificate, purpose, at, &trust);
+        question.address = Some(address);
+        let answer = path::decide(&question);
+        if answer.is_trusted() {
+            return Opinion::Trusted;
+        }
+        let why = answer.path.failures().next().map(|failure| failure.detail);
+        Opinion::Unfit(why.unwrap_or_else(|| "has no path to an authority we believe".to_owned()))
+    }
+
+    /// Looks whether it was revoked by somebody who was imported.
+    fn unjudged(
+        &self,
+        certificate: &Certificate,
+        purpose: Purpose,
+        address: &str,
+        at: i64,
+    ) -> Opinion {
+        let mut question = self.known.question(certificate, purpose, at, &self.imported);
+        question.address = Some(address);
+        let answer = path::decide(&question);
+        let revoked = answer.path.failures().find(|failure| failure.rule == Rule::Revoked);
+        match revoked {
+            Some(failure) => Opinion::Unfit(failure.detail),
+            None => Opinion::Unjudged,
+        }
+    }
+}
+
+/// Returns what a certificate is for; nothing if it is not for mail (RFC 8550 section 4.4).
+pub fn kinds(certificate: &Certificate) -> Kinds {
+    let is_for_mail = certificate.extended_key_usage().is_none_or(|purposes| {
+        purposes.iter().any(|purpose| {
+            matches!(purpose, ExtendedKeyUsage::Any | ExtendedKeyUsage::EmailProtection)
+        })
+    });
+    if !is_for_mail || certificate.is_ca() {
+        return Kinds::NONE;
+    }
+    Kinds {
+        encryption: certificate.permits(KeyUsage::KEY_MANAGEMENT),
+        signing: certificate.permits(KeyUsage::SIGNING),
+    }
+}
+
+/// Kinds of stored certificates that are of people and not of authorities.
+pub const OF_PEOPLE: [CertificateKind; 2] = [CertificateKind::EndEntity, CertificateKind::Own];
