@@ -6,11 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod bridge;
 pub mod cert;
+pub mod directory;
 pub mod message;
 pub mod trust;
 
 use bridge::Bridge;
 use cert::Cert;
+use directory::Directory;
 use message::Message;
 use trust::PartnerTrust;
 
@@ -56,6 +58,9 @@ pub enum Command {
     /// Run a bridge between organisations, or join one
     #[command(subcommand)]
     Bridge(Box<Bridge>),
+    /// Let strangers find the certificates of your people, and see who asked
+    #[command(subcommand)]
+    Directory(Directory),
     /// See, renew and seal this organisation's own keys; find those of others
     #[command(subcommand)]
     Key(Key),
@@ -152,6 +157,8 @@ pub struct Serve {
 pub enum Role {
     /// What a bridge publishes, over HTTP
     Authority,
+    /// Who finds whose certificates, over LDAP
+    Directory,
     /// The secure mail gateway
     Gateway,
 }

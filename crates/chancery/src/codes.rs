@@ -19,6 +19,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         chancery_lookup::CODES,
         chancery_gateway::CODES,
         chancery_authority::CODES,
+        chancery_directory::CODES,
     ]
     .into_iter()
     .flatten()

@@ -4,6 +4,7 @@ mod bridge;
 mod card;
 mod cert;
 mod check;
+mod directory;
 mod doc;
 mod explain;
 mod init;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> Result {
         Command::Check(options) => check::run(cli.config.as_deref(), &options, output),
         Command::Partner(command) => partner::run(&load()?, command, output),
         Command::Bridge(command) => bridge::run(cli.config.as_deref(), *command, output),
+        Command::Directory(command) => directory::run(&load()?, command, output),
         Command::Key(command) => key::run(&load()?, command, output),
         Command::Queue(command) => queue::run(&load()?, command, output),
         Command::Explain(options) => explain::run(cli.config.as_deref(), &options, output),

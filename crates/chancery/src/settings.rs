@@ -21,6 +21,7 @@
 
 mod address;
 mod check;
+mod directory;
 mod read;
 mod route;
 pub mod schema;
@@ -39,6 +40,7 @@ use chancery_policy::Mistake;
 use chancery_smime::Permitted;
 
 pub use address::{Cidr, Host, HostPort, NextHop};
+pub use directory::{Audit, Directory};
 pub use socket::{ListenAddress, Server};
 pub use sources::{Find, FindSource, LdapPlace, Secret, ServerTrust, SourceKind, SourcePlace};
 pub use template::{InitAnswers, reference_markdown, template};
@@ -82,6 +84,8 @@ pub struct Settings {
     pub lookup: Lookup,
     /// What a bridge publishes.
     pub authority: Authority,
+    /// Who finds whose certificates.
+    pub directory: Directory,
     /// Where metrics can be read.
     pub metrics: Metrics,
     /// What is logged and how.

@@ -49,7 +49,9 @@ async fn answer(mut stream: TcpStream, gateway: &Gateway) -> io::Result<()> {
             Ok(queue) => {
                 let own = gateway.metrics.render(&queue, gateway.now_ms());
                 let numbers = gateway.lookup.as_ref().map(Lookup::numbers);
-                ("200 OK", own + &metrics::render_lookup(&numbers.unwrap_or_default()))
+                let more = gateway.more_metrics.get().map(|render| render());
+                let lookup = metrics::render_lookup(&numbers.unwrap_or_default());
+                ("200 OK", own + &lookup + &more.unwrap_or_default())
             }
             Err(error) => ("503 Service Unavailable", format!("{error}\n")),
         },

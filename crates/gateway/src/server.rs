@@ -110,6 +110,8 @@ pub(crate) struct Gateway {
     pub(crate) forgotten_at_ms: AtomicI64,
     /// Wakes the scheduler.
     pub(crate) wake: Notify,
+    /// What another role of this process counts, as text for Prometheus.
+    pub(crate) more_metrics: std::sync::OnceLock<Arc<dyn Fn() -> String + Send + Sync>>,
     reload: Arc<dyn Fn() -> Option<Policy> + Send + Sync>,
     reload_identity: Arc<dyn Fn() -> Option<Identity> + Send + Sync>,
 }
@@ -154,6 +156,11 @@ impl Server {
     /// Returns the addresses that are listened on.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Shows what another role counts beside the gateway's own metrics; the first one stays.
+    pub fn add_metrics(&self, more: Arc<dyn Fn() -> String + Send + Sync>) {
+        let _is_first = self.gateway.more_metrics.set(more);
     }
 
     /// Returns what reads the policy again.
@@ -247,6 +254,7 @@ impl Gateway {
             late_at_ms: AtomicI64::new(0),
             forgotten_at_ms: AtomicI64::new(0),
             wake: Notify::new(),
+            more_metrics: std::sync::OnceLock::new(),
             reload: context.reload,
             reload_identity: context.reload_identity,
         }))

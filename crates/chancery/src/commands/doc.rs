@@ -87,7 +87,9 @@ fn metrics() -> String {
         "# Metrics\n\nGenerated from the program's own table by `cargo xtask gen`. Served for Prometheus at \
          `metrics.listen` under `/metrics`.\n\n| name | type | meaning |\n|---|---|---|\n",
     );
-    for doc in chancery_gateway::metrics::documentation() {
+    for doc in chancery_gateway::metrics::documentation()
+        .chain(chancery_directory::metrics::documentation())
+    {
         let _ok = writeln!(page, "| `{}` | {} | {} |", doc.name, doc.kind, doc.help);
     }
     page

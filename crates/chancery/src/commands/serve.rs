@@ -1,6 +1,7 @@
 //! `chancery serve`: runs the roles.
 
 mod authority;
+pub(super) mod directory;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,8 +31,10 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
     for warning in &installation.settings.warnings {
         tracing::warn!("{warning}");
     }
-    if options.role == Some(Role::Authority) {
-        return run_authority(installation);
+    match options.role {
+        Some(Role::Authority) => return run_authority(installation),
+        Some(Role::Directory) => return run_directory(installation),
+        Some(Role::Gateway) | None => {}
     }
     let policy = installation.policy()?;
     let store = installation.store()?;
@@ -74,18 +77,31 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
             }),
         };
         let server = Server::bind(settings, context).await?;
-        let authority = match options.role {
-            None => Authority::start(installation, &store, &shutdown).await?,
-            Some(_) => None,
+        let (authority, directory) = match options.role {
+            None => (
+                Authority::start(installation, &store, &shutdown).await?,
+                directory::Running::start(installation, &store, &shutdown).await?,
+            ),
+            Some(_) => (None, None),
         };
-        let publishing = authority.as_ref().map(|it| it.address.as_str());
-        announce(&installation.settings.data, server.addresses(), publishing)?;
+        if let Some(directory) = &directory {
+            server.add_metrics(Arc::clone(&directory.metrics));
+        }
+        let all = All {
+            addresses: server.addresses(),
+            authority: authority.as_ref().map(|it| it.address.as_str()),
+            directory: directory.as_ref().map(|it| &it.addresses),
+        };
+        announce(&installation.settings.data, &all)?;
         watch_signals(&shutdown, server.reloader())?;
         systemd::notify("READY=1");
         let ended = server.run().await;
+        shutdown.trigger();
         if let Some(authority) = authority {
-            shutdown.trigger();
             authority.ended().await;
+        }
+        if let Some(directory) = directory {
+            directory.ended().await;
         }
         Ok(ended?)
     });
@@ -108,12 +124,40 @@ fn run_authority(installation: &Installation) -> Result {
             Failure::usage("the configuration does not say where the authority listens")
                 .hint("add `[authority] listen = \"0.0.0.0:80\"`")
         })?;
-        announce(&installation.settings.data, &Addresses::default(), Some(&authority.address))?;
+        let none = Addresses::default();
+        let all = All { authority: Some(&authority.address), ..All::of(&none) };
+        announce(&installation.settings.data, &all)?;
         watch_signals(&shutdown, || ())?;
         systemd::notify("READY=1");
         authority.ended().await;
         Ok(())
     });
+    drop(lock);
+    tracing::info!("stopped");
+    ended
+}
+
+/// Runs the directory, without a gateway.
+fn run_directory(installation: &Installation) -> Result {
+    let store = installation.store()?;
+    let lock = store.serve_lock()?;
+    let runtime = runtime(&mut Builder::new_multi_thread())?;
+    let ended = runtime.block_on(async {
+        let shutdown = Shutdown::new();
+        let directory = directory::Running::start(installation, &store, &shutdown).await?;
+        let directory = directory.ok_or_else(|| {
+            Failure::usage("the configuration does not say where the directory is asked")
+                .hint("add `[directory] outside-listen = [\"0.0.0.0:389\"]`")
+        })?;
+        let none = Addresses::default();
+        let all = All { directory: Some(&directory.addresses), ..All::of(&none) };
+        announce(&installation.settings.data, &all)?;
+        watch_signals(&shutdown, || ())?;
+        systemd::notify("READY=1");
+        directory.ended().await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(10));
     drop(lock);
     tracing::info!("stopped");
     ended
@@ -135,7 +179,8 @@ pub(super) fn tls_identity(installation: &Installation, store: &Store) -> Result
 }
 
 /// Says where the gateway listens: on standard error for people, in a file for programs.
-fn announce(data: &Path, addresses: &Addresses, authority: Option<&str>) -> Result {
+fn announce(data: &Path, all: &All<'_>) -> Result {
+    let All { addresses, authority, directory } = all;
     for (name, list) in [
         ("inside smtp", &addresses.inside),
         ("inside lmtp", &addresses.inside_lmtp),
@@ -151,7 +196,19 @@ fn announce(data: &Path, addresses: &Addresses, authority: Option<&str>) -> Resu
     if let Some(address) = authority {
         note(&format!("listening: authority {address}"));
     }
-    let text = serde_json::to_string(&All { addresses, authority }).unwrap_or_default();
+    if let Some(directory) = directory {
+        for (name, list) in [
+            ("outside ldap", &directory.outside),
+            ("outside ldaps", &directory.outside_tls),
+            ("inside ldap", &directory.inside),
+            ("inside ldaps", &directory.inside_tls),
+        ] {
+            for address in list {
+                note(&format!("listening: {name} {address}"));
+            }
+        }
+    }
+    let text = serde_json::to_string(all).unwrap_or_default();
     let (file, part) = (data.join("addresses.json"), data.join("addresses.json.part"));
     // Renamed into place, so that whoever waits for the file never reads half of it.
     std::fs::write(&part, text)
@@ -166,6 +223,15 @@ struct All<'a> {
     addresses: &'a Addresses,
     #[serde(skip_serializing_if = "Option::is_none")]
     authority: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<&'a directory::Shelves>,
+}
+
+impl<'a> All<'a> {
+    /// Takes the addresses of a gateway, and nothing else.
+    fn of(addresses: &'a Addresses) -> Self {
+        Self { addresses, authority: None, directory: None }
+    }
 }
 
 /// SIGTERM and SIGINT stop, SIGHUP reads the policy again.

@@ -10,7 +10,6 @@ use chancery_policy::document::{Document, KeyDoc, Table, Value};
 use chancery_smime::{ContentAlgorithm, Permitted};
 
 use super::check::{self, Listener};
-use super::route;
 use super::schema::{KEYS, TABLES, keys_of};
 use super::socket::ListenAddress;
 use super::sources;
@@ -21,6 +20,7 @@ use super::{
     Authority, Dns, Inside, Keys, Limits, Log, LogFormat, LogLevel, Lookup, Metrics, Outside,
     Queue, Settings, Tls, Unseal,
 };
+use super::{directory, route};
 
 /// Checks the text of a configuration.
 pub(super) fn settings(text: &str, file: &str) -> Result<Settings, Vec<Mistake>> {
@@ -64,7 +64,11 @@ impl<'d> Source<'d> {
         tables.get(table)?.value(key)
     }
 
-    fn list<T>(&self, path: &str, read: impl Fn(&Value<'d>) -> Option<T>) -> Vec<(T, Value<'d>)> {
+    pub(super) fn list<T>(
+        &self,
+        path: &str,
+        read: impl Fn(&Value<'d>) -> Option<T>,
+    ) -> Vec<(T, Value<'d>)> {
         let items = self.value(path).and_then(|value| value.list()).unwrap_or_default();
         items.into_iter().filter_map(|item| read(&item).map(|read| (read, item))).collect()
     }
@@ -73,11 +77,11 @@ impl<'d> Source<'d> {
         self.value(path)?.duration()
     }
 
-    fn count(&self, path: &str, most: u64) -> Option<usize> {
+    pub(super) fn count(&self, path: &str, most: u64) -> Option<usize> {
         usize::try_from(self.value(path)?.integer(1..=most)?).ok()
     }
 
-    fn file(&self, path: &str, base: &Path) -> Option<PathBuf> {
+    pub(super) fn file(&self, path: &str, base: &Path) -> Option<PathBuf> {
         read_path(&self.value(path)?, base)
     }
 }
@@ -137,6 +141,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
     let policy = source.file("policy", base);
     let (inside, outside, metrics, mut listeners) = read_listeners(source, base);
     let authority = read_authority(source, &mut listeners);
+    let directory = directory::read(source, base, &mut listeners);
     let route = route::read(source, base, &listeners, hostname.as_deref());
     check::listeners(&listeners);
     let tls = data.as_ref().and_then(|data| read_tls(source, base, data));
@@ -174,6 +179,7 @@ fn read(source: &Source<'_>, base: &Path) -> Option<Settings> {
         find: find?,
         lookup: lookup?,
         authority,
+        directory: directory?,
         metrics,
         log: log?,
         warnings: Vec::new(),
@@ -376,7 +382,7 @@ fn read_limits(source: &Source<'_>) -> Option<Limits> {
     })
 }
 
-fn timeout(source: &Source<'_>, path: &str) -> Option<Duration> {
+pub(super) fn timeout(source: &Source<'_>, path: &str) -> Option<Duration> {
     let value = source.value(path)?;
     let time = value.duration()?;
     if time.is_zero() || time > LONGEST_TIMEOUT {

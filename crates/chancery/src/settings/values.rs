@@ -64,6 +64,14 @@ pub(super) fn read_network(value: &Value<'_>) -> Option<Cidr> {
     Some(network)
 }
 
+/// Reads a network whose clients are believed about something other than mail.
+pub(super) fn read_proxy(value: &Value<'_>) -> Option<Cidr> {
+    value.parse(
+        "a network such as \"192.0.2.0/24\" or an address (no bits set after the prefix)",
+        Cidr::parse,
+    )
+}
+
 pub(super) fn read_path(value: &Value<'_>, base: &Path) -> Option<PathBuf> {
     value.parse("the path of a file", |text| {
         let is_path = !text.is_empty() && !text.contains(char::is_control);

@@ -1,0 +1,168 @@
+//! The role `directory`: answers who asks for certificates.
+
+use std::fs;
+use std::sync::Arc;
+
+use chancery_crypto::{random, seal};
+use chancery_directory::asked::Kept;
+use chancery_directory::limiter::Limits;
+use chancery_directory::settings::{Addresses, Passwords, Settings};
+use chancery_directory::{Context, Directory, Listening, Shown};
+use chancery_gateway::settings::Users as _;
+use chancery_net::clock::SystemClock;
+use chancery_net::shutdown::Shutdown;
+use chancery_net::tls::{self, ClientCertificates};
+use chancery_store::Store;
+use serde::Serialize;
+use tokio::task::JoinHandle;
+
+use super::tls_identity;
+use crate::commands::Users;
+use crate::convert;
+use crate::failure::{Failure, Result};
+use crate::finding;
+use crate::installation::{Installation, write_private};
+use crate::settings::{Audit, Cidr, ListenAddress};
+
+/// The running role; it ends with the shutdown that it was given.
+pub(super) struct Running {
+    pub(super) addresses: Shelves,
+    pub(super) metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    task: JoinHandle<()>,
+}
+
+/// Where it listens, as the file of addresses has it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Shelves {
+    pub(super) outside: Vec<String>,
+    pub(super) outside_tls: Vec<String>,
+    pub(super) inside: Vec<String>,
+    pub(super) inside_tls: Vec<String>,
+}
+
+impl Running {
+    /// Starts the role if the configuration says where it is asked.
+    pub(super) async fn start(
+        installation: &Installation,
+        store: &Store,
+        shutdown: &Shutdown,
+    ) -> Result<Option<Self>> {
+        let from = &installation.settings.directory;
+        if !from.is_on() {
+            return Ok(None);
+        }
+        let settings = settings(installation)?;
+        let identity = tls_identity(installation, store)?;
+        let clients = if settings.client_authorities.is_empty() {
+            ClientCertificates::Ignore
+        } else {
+            ClientCertificates::Ask
+        };
+        let tls = tls::server(&identity, clients).map_err(|error| Failure::of("", &error))?;
+        let passwords = match &from.auth_file {
+            None => None,
+            Some(file) => {
+                let users = Users::read(file)?;
+                let check = move |name: &str, password: &[u8]| {
+                    std::str::from_utf8(password).is_ok_and(|it| users.check(name, it))
+                };
+                Some(Arc::new(check) as Passwords)
+            }
+        };
+        let context = Context {
+            store: store.clone(),
+            finder: Some(finding::finder(&installation.settings)?),
+            passwords,
+            tls: Some(tls),
+            key: question_key(installation, store)?,
+            clock: Arc::new(SystemClock::new()),
+            shutdown: shutdown.clone(),
+        };
+        let directory = Directory::bind(settings, context).await;
+        let directory = directory.map_err(|error| Failure::of("", &error))?;
+        let Listening { outside, outside_tls, inside, inside_tls } = directory.addresses().clone();
+        let metrics = Arc::new(directory.metrics());
+        Ok(Some(Self {
+            addresses: Shelves { outside, outside_tls, inside, inside_tls },
+            metrics,
+            task: tokio::spawn(directory.run()),
+        }))
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ended(self) {
+        if self.task.await.is_err() {
+            tracing::error!("the directory stopped");
+        }
+    }
+}
+
+/// Returns what the role is told; reads the files that the configuration names.
+fn settings(installation: &Installation) -> Result<Settings> {
+    let from = &installation.settings.directory;
+    let text = |list: &[ListenAddress]| list.iter().map(ToString::to_string).collect();
+    let client_authorities = match &from.client_ca {
+        None => Vec::new(),
+        Some(file) => convert::certificates(file, "directory.client-ca")?,
+    };
+    Ok(Settings {
+        domains: installation.settings.domains.clone(),
+        bases: from.bases.clone(),
+        shown: shown(installation),
+        limits: Limits { lookups: from.lookups, misses: from.misses, ..Limits::default() },
+        max_addresses: from.addresses,
+        inside_allow: networks(&from.inside_allow),
+        proxies: networks(&from.proxies),
+        client_authorities,
+        wait: installation.settings.lookup.wait,
+        connections: from.connections,
+        connections_per_client: from.connections_per_client,
+        idle_timeout: from.idle_timeout,
+        kept: match from.audit {
+            Audit::Clear => Kept::Clear,
+            Audit::Hashed => Kept::Hashed,
+            Audit::Off => Kept::Nothing,
+        },
+        outside: text(&from.outside_listen),
+        outside_tls: text(&from.outside_tls_listen),
+        inside: text(&from.inside_listen),
+        inside_tls: text(&from.inside_tls_listen),
+    })
+}
+
+/// Returns what answers show besides certificates.
+pub(in crate::commands) fn shown(installation: &Installation) -> Shown {
+    let from = &installation.settings.directory;
+    Shown { names: from.names, calendar: from.calendar.clone() }
+}
+
+fn networks(list: &[Cidr]) -> Addresses {
+    let list = list.to_vec();
+    Arc::new(move |address| list.iter().any(|network| network.contains(address)))
+}
+
+/// Returns the key under which addresses are hashed in the list of who asked; made when it is first needed, and sealed.
+pub(in crate::commands) fn question_key(
+    installation: &Installation,
+    store: &Store,
+) -> Result<[u8; 32]> {
+    let master = installation.working_master_key(store)?;
+    let file = installation.settings.data.join(KEY_FILE);
+    let cannot = |error: &dyn std::fmt::Display| {
+        Failure::failed(format!("cannot use {}: {error}", file.display()))
+            .hint("restore it from a backup; or remove it: then nobody can look any more who asked for whom before")
+    };
+    if !file.exists() {
+        let key =
+            random::bytes::<32>().map_err(|error| Failure::of("cannot make a key", &error))?;
+        let sealed = seal::seal(&master, CONTEXT, &key).map_err(|error| cannot(&error))?;
+        write_private(&file, &sealed)?;
+    }
+    let sealed = fs::read(&file).map_err(|error| cannot(&error))?;
+    let key = seal::open(&master, CONTEXT, &sealed).map_err(|error| cannot(&error))?;
+    key.as_slice().try_into().map_err(|_| cannot(&"it is no key"))
+}
+
+/// In the data directory.
+const KEY_FILE: &str = "directory.key";
+const CONTEXT: &[u8] = b"chancery directory questions";
