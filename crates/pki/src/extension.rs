@@ -417,6 +417,10 @@ impl NameConstraints {
 
 /// Reads `GeneralSubtrees`; returns true if one of them has a minimum or maximum.
 fn read_subtrees(value: &[u8], bases: &mut Vec<AlternativeName>) -> der::Result<bool> {
+    // SIZE (1..MAX): without a tree it is not known whether all names are meant or none.
+    if value.is_empty() {
+        return Err(Tag::Sequence.length_error().into());
+    }
     let mut has_distances = false;
     let mut reader = SliceReader::new(value)?;
     while !reader.is_finished() {
@@ -477,3 +481,20 @@ pub(crate) const SMIME_CAPABILITIES: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.15");
 const EMAIL_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4");
 const OCSP_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.9");
+
+#[cfg(test)]
+mod tests {
+    use super::NameConstraints;
+
+    #[test]
+    fn trees_of_no_names_are_no_constraints() {
+        let permitted = |trees: &[u8]| {
+            let length = u8::try_from(trees.len()).unwrap();
+            [&[0x30, length + 2, 0xa0, length], trees].concat()
+        };
+        let tree = [0x30, 6, 0x82, 4, b'a', b'.', b'b', b'c'];
+        assert_eq!(NameConstraints::from_der(&permitted(&tree)).unwrap().permitted.len(), 1);
+        assert!(NameConstraints::from_der(&permitted(&[])).is_err());
+        assert!(NameConstraints::from_der(&[0x30, 0]).is_ok());
+    }
+}

@@ -187,7 +187,7 @@ fn host(base: &str, name: &str) -> Relation {
     // RFC 5280 section 4.2.1.10 has no `.domain` for host names. Everybody takes it for the hosts below; whether the domain
     // itself is meant is not known. Nor is what a name with a dot at its end would be compared as.
     match base.strip_prefix('.') {
-        _ if name.ends_with('.') || base.ends_with('.') => Relation::Unknown,
+        _ if !is_plain_host(name) || base.ends_with('.') => Relation::Unknown,
         Some(domain) if domain.eq_ignore_ascii_case(name) => Relation::Unknown,
         Some(domain) => inside(is_host_within(domain, name)),
         None => inside(is_host_within(base, name)),
@@ -197,6 +197,11 @@ fn host(base: &str, name: &str) -> Relation {
 /// A mailbox, a host, or `.domain` for every host below it.
 fn mailbox(base: &str, name: &str) -> Relation {
     let Some((local, host)) = name.rsplit_once('@') else { return Relation::Unknown };
+    // An @ in a local part is in quotes (RFC 5321 section 4.1.2); otherwise programs differ in where the host begins.
+    let is_quoted = local.len() > 1 && local.starts_with('"') && local.ends_with('"');
+    if local.is_empty() || local.contains('@') && !is_quoted || !is_plain_host(host) {
+        return Relation::Unknown;
+    }
     inside(if let Some((base_local, base_host)) = base.rsplit_once('@') {
         // RFC 5280 section 7.5: the local part counts letter by letter, the domain without case.
         base_local == local && base_host.eq_ignore_ascii_case(host)
@@ -246,6 +251,11 @@ fn is_host_within(base: &str, name: &str) -> bool {
     base.is_empty() || base.eq_ignore_ascii_case(name) || is_below
 }
 
+/// Labels with dots between; what has none at a side is compared by each program in its own way (RFC 1034 section 3.5).
+fn is_plain_host(name: &str) -> bool {
+    name.split('.').all(|label| !label.is_empty() && !label.contains(char::is_whitespace))
+}
+
 /// Address and mask, of the same family.
 fn network(base: &[u8], name: &[u8]) -> Relation {
     if !matches!(base.len(), 8 | 32) || !matches!(name.len(), 4 | 16) {
@@ -285,6 +295,10 @@ mod tests {
             (dns(".acme.example"), dns("acme.example"), unknown),
             (dns(".acme.example"), dns("notacme.example"), outside),
             (dns("acme.example"), dns("acme.example."), unknown),
+            (dns("acme.example"), dns(".acme.example"), unknown),
+            (dns("acme.example"), dns("www..acme.example"), unknown),
+            (dns("acme.example"), dns(""), unknown),
+            (dns("acme.example"), dns("*.acme.example"), inside),
             (dns(""), dns("anything.example"), inside),
             (email("acme.example"), email("alice@ACME.example"), inside),
             (email("acme.example"), email("alice@mail.acme.example"), outside),
@@ -293,6 +307,11 @@ mod tests {
             (email("alice@acme.example"), email("alice@acme.EXAMPLE"), inside),
             (email("alice@acme.example"), email("Alice@acme.example"), outside),
             (email("acme.example"), email("no address"), unknown),
+            (email("acme.example"), email("\"alice@home\"@acme.example"), inside),
+            (email("acme.example"), email("alice@globex.example@acme.example"), unknown),
+            (email(".acme.example"), email("alice@.acme.example"), unknown),
+            (email("acme.example"), email("@acme.example"), unknown),
+            (email(""), email("alice@acme.example."), unknown),
             (uri("acme.example"), uri("https://acme.example/x"), inside),
             (uri("acme.example"), uri("https://user@acme.example:8443?x"), inside),
             (uri("acme.example"), uri("https://www.acme.example/"), outside),
