@@ -10,8 +10,8 @@ use crate::policies::Habit;
 use crate::recipe::{GeneralName, Recipe};
 
 use conditions::{
-    allows_any, authorities, breaks_only, comes_of, has_upn, is_dotted, lists_differ, lists_itself,
-    maps_any, may_confuse_lists, names, recipes, says, some, trees,
+    allows_any, authorities, breaks_only, comes_of, has_lists_by_others_only, has_upn, is_dotted,
+    lists_differ, lists_itself, maps_any, may_confuse_lists, names, recipes, says, some, trees,
 };
 
 /// Who else was asked.
@@ -179,6 +179,16 @@ pub const TABLE: &[Known] = &[
         applies: |case| says(case, "NullPolicySet") && comes_of(case, &[Habit::DeletesBelow]),
     },
     Known {
+        name: "certval: a list by another key",
+        oracle: Oracle::Certval,
+        accepts: false,
+        clause: "RFC 5280 section 6.3.3 (f)",
+        why: "any key of the authority whose path holds may sign its lists; certval takes only those by the key that signed the certificate, and here there is none",
+        applies: |case| {
+            says(case, "RevocationStatusNotDetermined") && has_lists_by_others_only(case)
+        },
+    },
+    Known {
         name: "OpenSSL: a mapping of anyPolicy without policies",
         oracle: Oracle::OpenSsl,
         accepts: true,
@@ -262,6 +272,16 @@ pub const TABLE: &[Known] = &[
         clause: "RFC 5280 sections 5.2.1 and 6.3.3 (g)",
         why: "key identifiers only help to choose; OpenSSL takes a list of another key that they do not rule out, and tries no other",
         applies: |case| says(case, "CRL_SIGNATURE_FAILURE") && may_confuse_lists(case),
+    },
+    Known {
+        name: "OpenSSL: the old name of a policy mapped from anyPolicy",
+        oracle: Oracle::OpenSsl,
+        accepts: true,
+        clause: "RFC 9618 sections 5.3 (d)(2) and 5.4 (b)(1)",
+        why: "the same from the other side: who names the policy below by its old name, which means something else there, gets it",
+        applies: |case| {
+            breaks_only(case, &["pki.path.policy"]) && comes_of(case, &[Habit::KeepsOldName])
+        },
     },
     Known {
         name: "OpenSSL: a mapping stands for a policy",

@@ -120,3 +120,12 @@ pub(super) fn may_confuse_lists(case: &Case<'_>) -> bool {
         })
     })
 }
+
+/// Returns true if a certificate has a current list of its issuer's name, but none by the key that signed it.
+pub(super) fn has_lists_by_others_only(case: &Case<'_>) -> bool {
+    case.chain.iter().skip(1).any(|it| {
+        let lists = case.graph.lists.iter().filter(|list| is_complete(list, &it.recipe));
+        let by_own = lists.clone().any(|list| list.signer == it.signer);
+        !by_own && lists.count() > 0
+    })
+}
