@@ -180,6 +180,11 @@ impl Levels {
         self.levels.iter().find(|level| level.name == name)
     }
 
+    /// Returns the policies of all levels, the lowest first.
+    pub fn all_policies(&self) -> Vec<String> {
+        self.levels.iter().map(|level| level.policy.clone()).collect()
+    }
+
     /// Returns the policies of a level: its own first, then those of the levels below.
     pub fn policies(&self, name: &str) -> Vec<String> {
         let Some(at) = self.rank(name) else { return Vec::new() };

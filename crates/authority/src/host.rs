@@ -21,6 +21,7 @@ use crate::keys;
 mod check;
 mod grant;
 mod join;
+mod peer;
 mod publish;
 mod renew;
 

@@ -188,8 +188,8 @@ fn vouch(
             names: issue::except(&terms.excluded, &terms.permitted)?,
             policy_mappings: terms.mappings.clone(),
             require_explicit_policy: None,
-            // The bridge maps to its members, and nobody after it.
-            inhibit_policy_mapping: Some(1),
+            // The bridge maps to its members or to another bridge, that one to its members, and nobody after it.
+            inhibit_policy_mapping: Some(2),
             inhibit_any_policy: Some(0),
         },
         path_length: Some(BELOW),
@@ -202,7 +202,7 @@ fn vouch(
     Ok(issue::cross(&crossing, issuer, at, keys::bytes()?)?)
 }
 
-/// Authorities below a bridge: the member's, and one of the member's own.
-const BELOW: u8 = 2;
+/// Authorities below a bridge: another bridge, the member's, and one of the member's own.
+const BELOW: u8 = 3;
 /// How long we vouch for a bridge: two years, in seconds.
 const LIFE: i64 = 2 * 365 * 86_400;

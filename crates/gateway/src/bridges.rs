@@ -4,6 +4,7 @@
 //! ```text
 //! a domain that is no partner's ─► members/DOMAIN.card of each bridge ─► guest of the partner book, for an hour
 //! issued-by.p7c of each bridge, once an hour ─► certificates that may help with every path
+//! peers.json of each bridge that we have joined ─► bridges behind it, which are asked next and likewise
 //! ```
 //!
 //! Nothing of it is trusted for coming from the bridge: a key counts if a path leads to it from our own authority, and if
@@ -16,6 +17,7 @@ use chancery_lookup::Lookup;
 use chancery_pki::Certificate;
 use chancery_pki::bundle::Bundle;
 use chancery_pki::is_domain;
+use chancery_smime::bridge::Peers;
 use chancery_smime::bridge::url::{self, ISSUED_BY};
 use chancery_smime::card::{self, Card};
 use chancery_smime::{Anchor, Reach};
@@ -33,8 +35,10 @@ use crate::server::Gateway;
 pub(crate) struct Guests {
     /// By domain, those that were asked for.
     by_domain: BTreeMap<String, Guest>,
-    /// What the bridges say of their members.
+    /// What the bridges say of their members, and of other bridges.
     pub(crate) certificates: Vec<Certificate>,
+    /// Where bridges publish that ours vouch for; `None` before it was asked.
+    further: Option<Vec<String>>,
 }
 
 /// The bridges that we have joined.
@@ -99,9 +103,16 @@ pub(crate) async fn find(gateway: &Gateway, lookup: &Lookup, domains: Vec<String
     let book = gateway.partners();
     let at = gateway.now_ms() / 1000;
     let mut found = Vec::new();
+    if gateway.guests().further.is_none() {
+        refresh(gateway, lookup, &book).await;
+    }
+    let guests = gateway.guests();
+    // The nearest are asked first: what they say of a domain is said with fewer words between.
+    let bridges: Vec<&String> =
+        book.bridges().iter().chain(guests.further.iter().flatten()).collect();
     for domain in domains.into_iter().take(MAX_DOMAINS) {
         let mut member = None;
-        for bridge in book.bridges() {
+        for bridge in &bridges {
             let url = format!("{bridge}{}", url::card(&domain));
             let bytes = match lookup.file(&url, card::MAX_LENGTH).await {
                 Ok(bytes) => bytes,
@@ -146,10 +157,36 @@ pub(crate) async fn find(gateway: &Gateway, lookup: &Lookup, domains: Vec<String
     });
 }
 
-/// Fetches what the bridges say of their members.
+/// Fetches which bridges ours vouch for; only those next to ours count. `None` if no bridge says.
+async fn further(lookup: &Lookup, book: &PartnerBook) -> Option<Vec<String>> {
+    let (mut further, mut is_told) = (Vec::new(), false);
+    for bridge in book.bridges() {
+        let url = format!("{bridge}{}", url::PEERS);
+        let bytes = match lookup.file(&url, Peers::MAX_LENGTH).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::info!(url, %error, "no bridges behind this one");
+                continue;
+            }
+        };
+        is_told = true;
+        for address in Peers::addresses(&bytes) {
+            if !book.bridges().contains(&address) && !further.contains(&address) {
+                further.push(address);
+            }
+        }
+    }
+    further.truncate(Peers::LIMIT);
+    is_told.then_some(further)
+}
+
+/// Fetches what the bridges say of their members, and which bridges are behind them.
 pub(crate) async fn refresh(gateway: &Gateway, lookup: &Lookup, book: &PartnerBook) {
     let mut certificates: Vec<Certificate> = Vec::new();
-    for bridge in book.bridges() {
+    let further = further(lookup, book).await;
+    // Who is silent now has not taken back what it said before.
+    let further = further.or_else(|| gateway.guests().further.clone()).unwrap_or_default();
+    for bridge in book.bridges().iter().chain(&further) {
         let url = format!("{bridge}{ISSUED_BY}");
         let bundle = match lookup.file(&url, MAX_BUNDLE).await {
             Ok(bytes) => Bundle::from_bytes(&bytes).map_err(|error| error.to_string()),
@@ -162,10 +199,13 @@ pub(crate) async fn refresh(gateway: &Gateway, lookup: &Lookup, book: &PartnerBo
             }
         }
     }
-    // A bridge that cannot be reached now has not taken back what it said; its revocation list would say so.
-    if !certificates.is_empty() {
-        gateway.change_guests(|guests| guests.certificates = certificates);
-    }
+    gateway.change_guests(|guests| {
+        guests.further = Some(further);
+        // A bridge that cannot be reached now has not taken back what it said; its revocation list would say so.
+        if !certificates.is_empty() {
+            guests.certificates = certificates;
+        }
+    });
 }
 
 impl Gateway {

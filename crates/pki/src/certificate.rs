@@ -12,6 +12,7 @@ use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber, Tagged as _};
 use crate::error::Error;
 use crate::extension::{self, AccessDescription, ExtendedKeyUsage, Extensions, KeyUsage};
 use crate::name::{AlternativeName, DistinguishedName};
+use crate::path::NameLimits;
 use crate::pem;
 use crate::time;
 
@@ -139,6 +140,11 @@ impl Certificate {
     /// Returns all subject alternative names.
     pub fn alternative_names(&self) -> &[AlternativeName] {
         &self.0.extensions.alternative_names
+    }
+
+    /// Returns the names that it may and may not give as an authority.
+    pub fn name_limits(&self) -> NameLimits {
+        NameLimits(self.0.extensions.name_constraints.clone().unwrap_or_default())
     }
 
     /// Returns the addresses where certificates of the issuer may be had (`caIssuers`, RFC 5280 section 4.2.2.1).

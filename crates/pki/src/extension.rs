@@ -90,7 +90,7 @@ pub(crate) struct AccessDescription {
 }
 
 /// `NameConstraints` (RFC 5280 section 4.2.1.10).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NameConstraints {
     pub(crate) permitted: Vec<AlternativeName>,
     pub(crate) excluded: Vec<AlternativeName>,

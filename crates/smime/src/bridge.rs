@@ -17,12 +17,14 @@ pub mod url;
 
 mod answer;
 mod paper;
+mod peers;
 mod request;
 #[cfg(test)]
 mod tests;
 
 pub use answer::Answer;
 pub use paper::{Kind, kind};
+pub use peers::{Peer, Peers};
 pub use request::{Request, plain};
 
 /// Why a document was not taken, or not made.

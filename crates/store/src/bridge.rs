@@ -15,8 +15,10 @@ use crate::store::Store;
 use crate::version::Versioned;
 
 mod joined;
+mod peer;
 
 pub use joined::JoinedBridge;
+pub use peer::{PeerRow, PeerTerms};
 
 /// Everything of the bridge that this installation runs, as it was at one moment.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct BridgeBook {
     pub bridge: OwnBridge,
     /// Who asked to join, and who did.
     pub members: Vec<MemberRow>,
+    /// Other bridges that it vouches for.
+    pub peers: Vec<PeerRow>,
     /// Every cross-certificate, the newest first.
     pub crosses: Vec<CrossRow>,
 }
@@ -122,7 +126,7 @@ pub struct ProofRow {
 pub struct CrossRow {
     /// SHA-256 of the certificate in lower-case hexadecimal.
     pub fingerprint: String,
-    /// The member's fingerprint; empty for [`CrossKind::Link`].
+    /// The fingerprint of the member or of the other bridge; empty for [`CrossKind::Link`].
     pub member: String,
     /// In which direction it goes.
     pub kind: CrossKind,
@@ -142,10 +146,14 @@ pub struct CrossRow {
 pub enum CrossKind {
     /// From a member's authority to the bridge.
     FromMember,
+    /// From another bridge to the bridge.
+    FromPeer,
     /// From one key of the bridge to another.
     Link,
     /// From the bridge to a member's authority.
     ToMember,
+    /// From the bridge to another bridge.
+    ToPeer,
 }
 
 /// What changes in one commit.
@@ -161,6 +169,10 @@ pub struct BridgeChange {
     pub members: Vec<MemberRow>,
     /// Members of which nothing remains but certificates.
     pub gone: Vec<String>,
+    /// Other bridges that are new or have changed.
+    pub peers: Vec<PeerRow>,
+    /// Other bridges of which nothing remains but certificates.
+    pub gone_peers: Vec<String>,
     /// Cross-certificates that are new or have changed.
     pub crosses: Vec<CrossRow>,
     /// The number of a request that was taken.
@@ -179,7 +191,8 @@ impl Store {
             let members = members.into_iter().collect::<Option<Vec<_>>>().ok_or_else(damaged)?;
             let crosses = db.all(CROSSES, [organisation], cross)?;
             let crosses = crosses.into_iter().collect::<Option<Vec<_>>>().ok_or_else(damaged)?;
-            Ok(Some(BridgeBook { version, bridge, members, crosses }))
+            let peers = peer::read(db, organisation)?.ok_or_else(damaged)?;
+            Ok(Some(BridgeBook { version, bridge, members, peers, crosses }))
         })
     }
 
@@ -242,13 +255,16 @@ impl CrossKind {
     pub fn word(self) -> &'static str {
         match self {
             Self::FromMember => "from-member",
+            Self::FromPeer => "from-peer",
             Self::Link => "link",
             Self::ToMember => "to-member",
+            Self::ToPeer => "to-peer",
         }
     }
 
     fn of(word: &str) -> Option<Self> {
-        [Self::FromMember, Self::Link, Self::ToMember].into_iter().find(|it| it.word() == word)
+        let all = [Self::FromMember, Self::FromPeer, Self::Link, Self::ToMember, Self::ToPeer];
+        all.into_iter().find(|it| it.word() == word)
     }
 }
 
@@ -291,6 +307,7 @@ fn apply(write: &Write<'_>, change: &BridgeChange, act: &Act) -> Result<()> {
         let sql = "DELETE FROM bridge_member WHERE organisation = $1 AND fingerprint = $2";
         write.run(sql, params![organisation, fingerprint])?;
     }
+    peer::write(write, &change.peers, &change.gone_peers)?;
     for it in &change.crosses {
         let (revoked_at, reason) = it.revoked.clone().unzip();
         let row = params![

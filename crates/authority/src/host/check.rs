@@ -52,7 +52,38 @@ impl Host<'_> {
                 MemberState::Revoked => {}
             }
         }
+        self.check_peers(at, &mut found);
         found
+    }
+
+    fn check_peers(&self, at: i64, found: &mut Vec<Found>) {
+        for peer in &self.book.peers {
+            let of = &peer.name;
+            let mend = "chancery bridge renew; `chancery serve` does it by itself";
+            match self.current(&peer.fingerprint, CrossKind::ToPeer, at) {
+                None => found.push(problem(of, "has no certificate that counts".to_owned(), mend)),
+                Some(it) => {
+                    let end = it.not_after();
+                    found.push(term(of, "our certificate for it", end, at, CROSS_RENEWAL, mend));
+                }
+            }
+            if self.due_peers(at).any(|due| due.fingerprint == peer.fingerprint) {
+                let what =
+                    "its certificate ends soon, or does not exclude the domains of all members";
+                found.push(warning(of, what.to_owned(), mend));
+            }
+            let mend = "ask it for what `chancery bridge peer OUR-CERTIFICATE --out FILE` wrote, then chancery bridge peer FILE";
+            match self.current(&peer.fingerprint, CrossKind::FromPeer, at) {
+                None => {
+                    let what = "its certificate for our bridge is not here".to_owned();
+                    found.push(warning(of, what, mend));
+                }
+                Some(it) => {
+                    let end = it.not_after();
+                    found.push(term(of, "its certificate for ours", end, at, CROSS_RENEWAL, mend));
+                }
+            }
+        }
     }
 
     /// Judges what somebody gets who fetches the revocation list from where members look for it.

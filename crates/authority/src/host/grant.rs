@@ -5,7 +5,7 @@ use chancery_pki::issue::{self, Crossing, Limits, Reason, Revoked};
 use chancery_smime::bridge::{Answer, is_vouched_for, url};
 use chancery_store::Act;
 use chancery_store::bridge::{
-    BridgeChange, CrossKind, CrossRow, DomainRow, MemberRow, MemberState, OwnBridge,
+    BridgeChange, CrossKind, CrossRow, DomainRow, MemberRow, MemberState, OwnBridge, PeerRow,
 };
 use serde_json::json;
 
@@ -21,13 +21,15 @@ pub struct Grant {
     pub level: Option<String>,
 }
 
-/// A certificate of a member for the bridge that was taken.
+/// A certificate of a member, or of another bridge, for the bridge that was taken.
 #[derive(Clone, Debug)]
 pub struct Returned {
-    /// Whose it is.
-    pub member: MemberRow,
-    /// The certificate.
-    pub certificate: Certificate,
+    /// What the member or the other bridge calls itself.
+    pub name: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// The domains of a member.
+    pub domains: Vec<DomainRow>,
 }
 
 impl Host<'_> {
@@ -69,11 +71,13 @@ impl Host<'_> {
             members: vec![member],
             ..BridgeChange::default()
         };
-        self.commit(change, act, "bridge.cross_sign", &subject, details).await?;
+        self.commit(change, act.clone(), "bridge.cross_sign", &subject, details).await?;
+        // Another bridge must not speak for the new member.
+        self.renew(levels, act).await?;
         Ok(answer)
     }
 
-    /// Takes what a member's authority says of the bridge, for publishing.
+    /// Takes what a member's authority, or another bridge, says of the bridge, for publishing.
     pub async fn returned(&mut self, certificate: &Certificate, act: Act) -> Result<Returned> {
         let at = act.at_ms / 1000;
         let wrong = |reason: &str| Error::paper("certificate", reason);
@@ -92,9 +96,14 @@ impl Host<'_> {
                 break;
             }
         }
-        let member = found.ok_or_else(|| {
-            wrong("it is by none of the members' authorities, or is not valid now")
-        })?;
+        let Some(member) = found else {
+            let peer = self.returned_by_peer(certificate, act).await?;
+            let peer = peer.ok_or_else(|| {
+                wrong("it is by none of the members' authorities and of the bridges that we vouch for, or is not valid now")
+            })?;
+            let PeerRow { name, fingerprint, .. } = peer;
+            return Ok(Returned { name, fingerprint, domains: Vec::new() });
+        };
         let details = json!({"name": member.name, "certificate": certificate.fingerprint_sha256()});
         let subject = member.fingerprint.clone();
         let change = BridgeChange {
@@ -102,7 +111,8 @@ impl Host<'_> {
             ..BridgeChange::default()
         };
         self.commit(change, act, "bridge.returned", &subject, details).await?;
-        Ok(Returned { member, certificate: certificate.clone() })
+        let MemberRow { name, fingerprint, domains, .. } = member;
+        Ok(Returned { name, fingerprint, domains })
     }
 
     /// Takes back every word for a member, in a new revocation list; its domains are free for others.
@@ -203,8 +213,8 @@ impl Host<'_> {
             .iter()
             .filter(|it| !changed.iter().any(|changed| changed.fingerprint == it.fingerprint));
         for it in changed.iter().chain(unchanged) {
-            let (Some((when, reason)), true) = (&it.revoked, it.kind != CrossKind::FromMember)
-            else {
+            let is_ours = !matches!(it.kind, CrossKind::FromMember | CrossKind::FromPeer);
+            let (Some((when, reason)), true) = (&it.revoked, is_ours) else {
                 continue;
             };
             // RFC 5280 section 3.3: an entry stays until one list after the end of its certificate.
@@ -257,7 +267,7 @@ fn names(domains: &[DomainRow]) -> Vec<&str> {
     domains.iter().map(|it| it.domain.as_str()).collect()
 }
 
-fn word(reason: Reason) -> &'static str {
+pub(super) fn word(reason: Reason) -> &'static str {
     match reason {
         Reason::AffiliationChanged => "affiliation-changed",
         Reason::CessationOfOperation => "cessation-of-operation",

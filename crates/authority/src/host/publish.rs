@@ -2,7 +2,7 @@
 
 use chancery_pki::Certificate;
 use chancery_pki::bundle::Bundle;
-use chancery_smime::bridge::url;
+use chancery_smime::bridge::{Peer, Peers, url};
 use chancery_store::bridge::{CrossKind, MemberState};
 use chancery_store::key::KeyPurpose;
 use serde_json::json;
@@ -20,9 +20,10 @@ impl Host<'_> {
         publication.add(AUTHORITY[0], self.authority.der().to_vec());
         publication.add(AUTHORITY[1], self.authority.to_pem().into_bytes());
         publication.add(url::CRL, self.book.bridge.crl.clone());
-        let by = self.bundle(&[CrossKind::ToMember, CrossKind::Link], at)?;
+        let by = self.bundle(&[CrossKind::ToMember, CrossKind::ToPeer, CrossKind::Link], at)?;
         publication.add(url::ISSUED_BY, by.to_der());
-        let mut to = self.bundle(&[CrossKind::FromMember, CrossKind::Link], at)?;
+        let mut to =
+            self.bundle(&[CrossKind::FromMember, CrossKind::FromPeer, CrossKind::Link], at)?;
         to.certificates.extend(keys::certificates(self.store, KeyPurpose::Bridge)?);
         publication.add(url::ISSUED_TO, to.to_der());
         publication.add(LEVELS[0], json(levels)?);
@@ -37,6 +38,11 @@ impl Host<'_> {
             index.push(json!({"name": member.name, "domains": domains, "level": member.level,
                 "fingerprint": member.fingerprint, "since_ms": member.since_ms}));
         }
+        let peers = self.book.peers.iter();
+        let peers =
+            peers.filter(|it| self.current(&it.fingerprint, CrossKind::ToPeer, at).is_some());
+        let peers = peers.map(|it| Peer { name: it.name.clone(), url: it.url.clone() }).collect();
+        publication.add(url::PEERS, json(&Peers { peers })?);
         publication.add(INDEX, json(&json!({"bridge": self.name(), "members": index}))?);
         Ok(publication)
     }
@@ -58,6 +64,7 @@ impl Host<'_> {
 
     fn is_of_a_member(&self, fingerprint: &str) -> bool {
         fingerprint.is_empty()
+            || self.book.peers.iter().any(|it| it.fingerprint == fingerprint)
             || self
                 .book
                 .members

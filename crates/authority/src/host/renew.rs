@@ -3,7 +3,7 @@
 use chancery_crypto::seal::MasterKey;
 use chancery_crypto::{KeyKind, PrivateKey};
 use chancery_pki::Certificate;
-use chancery_pki::issue::{self, Authority, Crossing};
+use chancery_pki::issue::{self, Authority, Crossing, Reason};
 use chancery_smime::bridge::url;
 use chancery_store::Act;
 use chancery_store::bridge::{BridgeChange, CrossKind, MemberRow, MemberState};
@@ -18,7 +18,8 @@ use crate::keys;
 
 impl Host<'_> {
     /// Renews the revocation list if half of its time is over, and cross-certificates that end within 90 days and whose
-    /// membership is not due for review. Returns what was renewed, as ends of sentences.
+    /// membership is not due for review; those of other bridges also if they lack a domain of a member. Returns what was
+    /// renewed, as ends of sentences.
     pub async fn renew(&mut self, levels: &Levels, act: Act) -> Result<Vec<String>> {
         let at = act.at_ms / 1000;
         let mut done = Vec::new();
@@ -36,6 +37,17 @@ impl Host<'_> {
                 act.at_ms,
             ));
             done.push(format!("the cross-certificate of {}", member.name));
+        }
+        let mut taken_back = Vec::new();
+        for peer in self.due_peers(at) {
+            let certificate = self.certificate_for_peer(peer, levels, at)?;
+            taken_back.extend(self.superseded(&peer.fingerprint, Reason::Superseded, act.at_ms));
+            change.crosses.push(row(&certificate, &peer.fingerprint, CrossKind::ToPeer, act.at_ms));
+            done.push(format!("the certificate of the bridge {}", peer.name));
+        }
+        if !taken_back.is_empty() {
+            change.bridge = Some(self.with_list(&taken_back, at)?);
+            change.crosses.extend(taken_back);
         }
         if !done.is_empty() {
             let subject = self.book.bridge.name.clone();
@@ -71,6 +83,10 @@ impl Host<'_> {
         for member in self.book.members.iter().filter(|it| it.state == MemberState::Member) {
             let certificate = self.certificate_for(member, levels, at)?;
             crosses.push(row(&certificate, &member.fingerprint, CrossKind::ToMember, act.at_ms));
+        }
+        for peer in &self.book.peers {
+            let certificate = self.certificate_for_peer(peer, levels, at)?;
+            crosses.push(row(&certificate, &peer.fingerprint, CrossKind::ToPeer, act.at_ms));
         }
         let change = BridgeChange {
             bridge: Some(self.with_list(&[], at)?),

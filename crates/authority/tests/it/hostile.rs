@@ -190,7 +190,7 @@ async fn what_the_member_vouches_for_is_what_the_bridge_has_granted() {
     let mut host = bridge(&store).await;
     let acme = Member::new(&["acme.example"]).await;
     let joined = acme.join(&mut host, AT).await;
-    assert_eq!(joined.certificate.path_length(), Some(2));
+    assert_eq!(joined.certificate.path_length(), Some(3));
     let terms =
         Terms { mappings: vec![("1.2.3".to_owned(), "1.2.4".to_owned())], ..Terms::default() };
     let request = acme.ask(host.authority(), acme.wish(), AT + 1).await.unwrap();

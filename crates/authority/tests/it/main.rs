@@ -5,4 +5,6 @@ mod hostile;
 #[cfg(test)]
 mod journey;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod support;

@@ -124,11 +124,16 @@ impl Member {
 
     /// Goes the whole way.
     pub(crate) async fn join(&self, host: &mut Host<'_>, at: i64) -> Joined {
+        self.join_with(host, &levels(), at).await
+    }
+
+    /// Goes the whole way, to a bridge with these levels.
+    pub(crate) async fn join_with(&self, host: &mut Host<'_>, levels: &Levels, at: i64) -> Joined {
         let request = self.ask(host.authority(), self.wish(), at).await.unwrap();
         let taken = host.take(request.as_bytes(), act(at)).await.unwrap().member;
         host.prove(&self.domains[0], &zone(&[&taken]), act(at)).await.unwrap();
         let answer =
-            host.cross_sign(&self.domains[0], &Grant::default(), &levels(), act(at)).await.unwrap();
+            host.cross_sign(&self.domains[0], &Grant::default(), levels, act(at)).await.unwrap();
         let joined = self.accept(&answer, at).await.unwrap();
         host.returned(&joined.certificate, act(at)).await.unwrap();
         joined
@@ -136,16 +141,23 @@ impl Member {
 
     /// What this member makes of a certificate, with its own certificate for the bridge and what the bridge publishes.
     pub(crate) fn judge(&self, target: &Certificate, host: &Host<'_>, at: i64) -> Answer {
-        let publication = host.publication(&levels(), at).unwrap();
-        let bundle = Bundle::from_bytes(publication.file("issued-by.p7c").unwrap()).unwrap();
-        assert_eq!(bundle.unreadable, 0);
-        let mut pool: Pool = bundle.certificates.iter().collect();
+        self.judge_over(target, &[host], at)
+    }
+
+    /// The same with what several bridges publish.
+    pub(crate) fn judge_over(&self, target: &Certificate, hosts: &[&Host<'_>], at: i64) -> Answer {
+        let (mut pool, mut evidence) = (Pool::default(), Evidence::new());
+        for host in hosts {
+            let publication = host.publication(&levels(), at).unwrap();
+            let bundle = Bundle::from_bytes(publication.file("issued-by.p7c").unwrap()).unwrap();
+            assert_eq!(bundle.unreadable, 0);
+            bundle.certificates.iter().for_each(|it| pool.add(it));
+            let list = publication.file("bridge.crl").unwrap().to_vec();
+            evidence.add_list(RevocationList::from_der(list).unwrap());
+        }
         for bridge in self.store.bridges().unwrap() {
             pool.add(&Certificate::from_der(&bridge.to_bridge.unwrap()).unwrap());
         }
-        let mut evidence = Evidence::new();
-        let list = publication.file("bridge.crl").unwrap().to_vec();
-        evidence.add_list(RevocationList::from_der(list).unwrap());
         let mut trust = Trust::anchors(std::slice::from_ref(&self.authority));
         trust.revocation.strictness = Strictness::Soft;
         let verifier = Verifier::new();
@@ -156,7 +168,12 @@ impl Member {
 
 /// Makes a bridge.
 pub(crate) async fn bridge(store: &Store) -> Host<'_> {
-    let new = NewBridge { name: "Sky Bridge".to_owned(), url: BRIDGE_URL.to_owned(), key: key() };
+    bridge_named(store, "Sky Bridge", BRIDGE_URL).await
+}
+
+/// Makes a bridge of this name.
+pub(crate) async fn bridge_named<'s>(store: &'s Store, name: &str, url: &str) -> Host<'s> {
+    let new = NewBridge { name: name.to_owned(), url: url.to_owned(), key: key() };
     let host = Host::create(store, &master(), new, act(AT)).await.unwrap();
     assert_eq!(host.fingerprint(), fingerprint(host.authority()));
     host

@@ -17,6 +17,8 @@ pub enum Bridge {
     Prove(Prove),
     /// As the bridge: vouch for a member, or take its certificate; as a member: take the answer and vouch for the bridge
     CrossSign(CrossSign),
+    /// As the bridge: vouch for another bridge, so that the members of both reach each other; or take its certificate for ours
+    Peer(Peer),
     /// List the members of our bridge and the bridges that we have joined
     List,
     /// Find every problem of the bridge and its members, and of the bridges that we have joined
@@ -25,7 +27,7 @@ pub enum Bridge {
     Levels(Levels),
     /// As the bridge: renew the revocation list and the cross-certificates that end soon
     Renew(Renew),
-    /// As the bridge: take back every word for a member, at once
+    /// As the bridge: take back every word for a member or another bridge, at once
     Revoke(Revoke),
     /// As a member: forget a bridge; nothing is reached through it from then on
     Leave(Leave),
@@ -119,6 +121,31 @@ pub struct CrossSign {
     pub map: Vec<String>,
 }
 
+/// Options of `bridge peer`.
+#[derive(Debug, Args)]
+pub struct Peer {
+    /// The other bridge's certificate, to vouch for it; or its certificate for our bridge, to take it
+    pub file: PathBuf,
+    /// File to write our certificate for the other bridge to; - for standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The other bridge's fingerprint that somebody read to you
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub fingerprint: Option<String>,
+    /// Domains that it may not speak for, beside those of our members
+    #[arg(long, value_name = "DOMAIN")]
+    pub exclude: Vec<String>,
+    /// The only domains that it may speak for, with all below them [default: all but those of our members]
+    #[arg(long, value_name = "DOMAIN")]
+    pub permit: Vec<String>,
+    /// A level or policy of ours, and the other bridge's policy that we take for it
+    #[arg(long, value_name = "OURS=THEIRS")]
+    pub map: Vec<String>,
+    /// Authorities that may be below it: a member's, one of the member's own, and so on
+    #[arg(long, value_name = "NUMBER", default_value_t = 2)]
+    pub path_length: u8,
+}
+
 /// Options of `bridge check`.
 #[derive(Debug, Args)]
 pub struct Check {
@@ -149,7 +176,7 @@ pub struct Renew {
 /// Options of `bridge revoke`.
 #[derive(Debug, Args)]
 pub struct Revoke {
-    /// A domain of the member, or its fingerprint
+    /// A domain of the member, or its fingerprint; or the name, address or fingerprint of another bridge
     pub domain: String,
     /// Why
     #[arg(long, value_enum, default_value_t = Reason::Unspecified)]

@@ -7,6 +7,7 @@ mod host;
 mod init;
 mod list;
 mod member;
+mod peer;
 
 use std::path::Path;
 
@@ -30,6 +31,7 @@ pub(super) fn run(config: Option<&Path>, command: Bridge, output: Output) -> Res
         Bridge::Join(options) => join(&load()?, &options, output),
         Bridge::Prove(options) => host::prove(&load()?, &options, output),
         Bridge::CrossSign(options) => cross_sign(&load()?, &options, output),
+        Bridge::Peer(options) => peer::run(&load()?, &options, output),
         Bridge::List => list::run(&load()?, output),
         Bridge::Check(options) => check::run(&load()?, &options, output),
         Bridge::Levels(options) => list::levels(&load()?, &options, output),

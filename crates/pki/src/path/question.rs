@@ -129,7 +129,7 @@ pub struct AnchorConstraints {
 }
 
 /// Names that an authority may and may not give (RFC 5280 section 4.2.1.10).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameLimits(pub(crate) NameConstraints);
 
 /// What one answer may cost; the certificates come from whoever sent the message.

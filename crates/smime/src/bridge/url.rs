@@ -28,6 +28,8 @@ pub const ISSUED_BY: &str = "issued-by.p7c";
 pub const ISSUED_TO: &str = "issued-to.p7c";
 /// Where the revocation list of the bridge is published.
 pub const CRL: &str = "bridge.crl";
+/// Where it is published which other bridges the bridge vouches for.
+pub const PEERS: &str = "peers.json";
 /// The folder of the members' cards.
 pub const MEMBERS: &str = "members/";
 

@@ -61,4 +61,5 @@ const MIGRATIONS: &[Migration] = &[
     Migration { common: include_str!("schema/0006.sql"), sqlite: "" },
     Migration { common: include_str!("schema/0007.sql"), sqlite: "" },
     Migration { common: include_str!("schema/0008.sql"), sqlite: "" },
+    Migration { common: include_str!("schema/0009.sql"), sqlite: "" },
 ];

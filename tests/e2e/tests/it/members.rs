@@ -1,4 +1,4 @@
-//! Two organisations that know only their bridge: mail between them is protected and verified, and ends with membership.
+//! Organisations that know only their bridges: mail between them is protected and verified, over two bridges as well.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -22,19 +22,29 @@ struct Bridge {
 }
 
 impl Bridge {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
+        let mut bridge = Self::prepare(name);
+        bridge.serve();
+        bridge
+    }
+
+    /// A bridge that is not served yet, so that nobody waits for what it publishes.
+    fn prepare(name: &str) -> Self {
         let fingerprint = String::new();
         let mut bridge =
             Self { folder: Folder::new(), port: Port::pick(), fingerprint, serving: None };
         let (url, listen) =
             (format!("http://{}/", bridge.port.address()), bridge.port.address().to_string());
         let made = bridge.run(&format!(
-            "bridge init Skybridge --url {url} --dir bridge --domain bridge.example --listen {listen}"
+            "bridge init {name} --url {url} --dir bridge --domain bridge.example --listen {listen}"
         ));
         bridge.fingerprint = crate::world::fingerprint_in(&made);
-        let serve = bridge.command("serve --config bridge/chancery.toml --role authority");
-        bridge.serving = Some(Serving::start(serve, bridge.port.address()));
         bridge
+    }
+
+    fn serve(&mut self) {
+        let serve = self.command("serve --config bridge/chancery.toml --role authority");
+        self.serving = Some(Serving::start(serve, self.port.address()));
     }
 
     fn path(&self, name: &str) -> String {
@@ -57,6 +67,14 @@ impl Bridge {
         self.run(&format!("{words} --config bridge/chancery.toml"))
     }
 
+    /// Vouches for another bridge; returns the file with the certificate.
+    fn vouch(&self, other: &Self) -> String {
+        let (theirs, made) = (other.path("bridge/data/bridge.pem"), self.path("peer.pem"));
+        let fingerprint = &other.fingerprint;
+        self.own(&format!("bridge peer {theirs} --fingerprint {fingerprint} --out {made}"));
+        made
+    }
+
     /// Lets an organisation join, whose domain a person has settled.
     fn admit(&self, member: &Gateway) {
         let domain = member.domain().to_owned();
@@ -74,6 +92,9 @@ impl Bridge {
         self.own(&format!("bridge cross-sign {domain} --out {answer}"));
         member.demand(&["bridge", "cross-sign", &answer, "--out", &back]);
         self.own(&format!("bridge cross-sign {back}"));
+        if self.serving.is_none() {
+            return;
+        }
         wait::until("the member's card", || {
             let (head, _) = fetch(self.port.address(), &format!("members/{domain}.card"));
             head.starts_with("HTTP/1.1 200").then_some(())
@@ -91,15 +112,19 @@ fn organisation(domain: &str, mailboxes: SocketAddr) -> Gateway {
 }
 
 fn mail(mark: &str) -> String {
+    between("acme.example", mark)
+}
+
+fn between(domain: &str, mark: &str) -> String {
     format!(
-        "From: alice@acme.example\r\nTo: bob@globex.example\r\nSubject: {mark}\r\nMessage-ID: <{mark}@acme.example>\r\n\
+        "From: alice@{domain}\r\nTo: bob@globex.example\r\nSubject: {mark}\r\nMessage-ID: <{mark}@acme.example>\r\n\
          Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nthe secret of {mark}\r\n"
     )
 }
 
 #[test]
 fn members_of_a_bridge_exchange_protected_mail_without_knowing_each_other() {
-    let bridge = Bridge::new();
+    let bridge = Bridge::new("Skybridge");
     let (ours, theirs, between) = (SmtpSink::start(), SmtpSink::start(), SmtpSink::start());
     let mut acme = organisation("acme.example", ours.address());
     let mut globex = organisation("globex.example", theirs.address());
@@ -145,7 +170,7 @@ fn members_of_a_bridge_exchange_protected_mail_without_knowing_each_other() {
 
 #[test]
 fn whom_no_bridge_has_stays_a_stranger() {
-    let bridge = Bridge::new();
+    let bridge = Bridge::new("Skybridge");
     let (ours, between) = (SmtpSink::start(), SmtpSink::start());
     let mut acme = organisation("acme.example", ours.address());
     acme.route_outside(between.address());
@@ -158,5 +183,77 @@ fn whom_no_bridge_has_stays_a_stranger() {
     );
     assert!(answer.starts_with("250"), "{answer}");
     let story = acme.demand(&["explain", "<nobody@acme.example>"]);
+    assert!(story.contains("policy.no_partner"), "{story}");
+}
+
+#[test]
+fn members_of_two_bridges_that_vouch_for_each_other_exchange_protected_mail() {
+    let (mut north, mut south) = (Bridge::prepare("North"), Bridge::prepare("South"));
+    let (ours, theirs, between_them) = (SmtpSink::start(), SmtpSink::start(), SmtpSink::start());
+    let mut acme = organisation("acme.example", ours.address());
+    let mut initech = organisation("initech.example", ours.address());
+    let mut globex = organisation("globex.example", theirs.address());
+    acme.route_outside(between_them.address());
+    initech.route_outside(between_them.address());
+    north.admit(&acme);
+    south.admit(&globex);
+    // Each bridge vouches for the other; a certificate of one that we do not vouch for is not taken.
+    let to_south = north.vouch(&south);
+    let early = south.command(&format!("bridge peer {to_south} --config bridge/chancery.toml"));
+    let early = { early }.output().expect("the binary starts");
+    assert!(!early.status.success(), "{early:?}");
+    let to_north = south.vouch(&north);
+    south.own(&format!("bridge peer {to_south}"));
+    north.own(&format!("bridge peer {to_north}"));
+    assert!(north.own("bridge list").contains("both ways"));
+
+    // Who joins later is protected from the other bridge as well: what was said before is taken back.
+    north.admit(&initech);
+    let shown = north.run(&format!("cert show {to_south}"));
+    assert!(shown.contains("acme.example") && !shown.contains("initech.example"), "{shown}");
+    north.serve();
+    south.serve();
+    let (_, bundle) = fetch(north.port.address(), "issued-by.p7c");
+    let below = b".initech.example";
+    assert!(bundle.windows(below.len()).any(|it| it == below));
+
+    acme.start();
+    globex.start();
+    let from = |gateway: &Gateway, mark: &str| {
+        let sender = format!("alice@{}", gateway.domain());
+        let text = between(gateway.domain(), mark);
+        let mut dialogue = Dialogue::greeted(gateway.inside());
+        let answer = dialogue.deliver(&sender, &["bob@globex.example"], &text);
+        assert!(answer.starts_with("250"), "{answer}");
+        gateway.demand(&["explain", &format!("<{mark}@acme.example>")])
+    };
+    let story = from(&acme, "far");
+    let wire = between_them.wait_for("the protected form", |accepted| accepted.first().cloned());
+    let wire = String::from_utf8_lossy(&wire.message).into_owned();
+    assert!(!wire.contains("the secret of far"), "{story}");
+    assert!(story.contains("North") && story.contains("South"), "{story}");
+
+    let answer = Dialogue::greeted(globex.outside()).deliver(
+        "alice@acme.example",
+        &["bob@globex.example"],
+        &wire,
+    );
+    assert!(answer.starts_with("250"), "{answer}");
+    let delivered = theirs.received("far");
+    let text = String::from_utf8_lossy(&delivered.message).into_owned();
+    let story = globex.demand(&["explain", "<far@acme.example>"]);
+    assert!(text.contains("the secret of far"), "{story}");
+    let result = fields(&text, "Authentication-Results").concat();
+    assert!(result.contains("smime=pass"), "{result}\n{story}");
+
+    // After the bridges have parted, whoever asks now reaches nobody there.
+    let parted = north.own("bridge revoke South --yes");
+    assert!(parted.contains("South"), "{parted}");
+    wait::until("the word for the other bridge to be gone", || {
+        let (_, peers) = fetch(north.port.address(), "peers.json");
+        (!String::from_utf8_lossy(&peers).contains("South")).then_some(())
+    });
+    initech.start();
+    let story = from(&initech, "late");
     assert!(story.contains("policy.no_partner"), "{story}");
 }

@@ -131,7 +131,12 @@ pub(super) fn returned(
     let returned = block_on(async {
         Ok(host.returned(certificate, act("chancery bridge cross-sign")).await?)
     })?;
-    let shown = Shown::of(&returned.member);
+    let shown = Shown {
+        member: plain(&returned.name),
+        fingerprint: &returned.fingerprint,
+        domains: &returned.domains,
+        dns: Vec::new(),
+    };
     output.show(&shown, || {
         format!(
             "{} and the bridge vouch for each other until {}",
@@ -183,12 +188,14 @@ pub(super) fn revoke(installation: &Installation, options: &Revoke, output: Outp
     let store = installation.store()?;
     let mut host = open(installation, &store)?;
     let domain = which(&options.domain);
-    let member = host.member(&domain)?;
-    let question = format!(
-        "Revoke {} ({})? No member reaches it any more.",
-        plain(&member.name),
-        domains(member)
-    );
+    let peer = host.find_peer(&options.domain).map(|it| plain(&it.name));
+    let question = if let Some(name) = &peer {
+        format!("Revoke {name}? Our members and its members no longer reach each other.")
+    } else {
+        let member = host.member(&domain)?;
+        let (name, domains) = (plain(&member.name), domains(member));
+        format!("Revoke {name} ({domains})? No member reaches it any more.")
+    };
     if !options.yes
         && !ask(&question)
             .ok_or_else(|| Failure::usage("there is nobody to ask").hint("add --yes"))?
@@ -202,11 +209,16 @@ pub(super) fn revoke(installation: &Installation, options: &Revoke, output: Outp
         Reason::Superseded => issue::Reason::Superseded,
         Reason::Unspecified => issue::Reason::Unspecified,
     };
-    let member =
-        block_on(async { Ok(host.revoke(&domain, reason, act("chancery bridge revoke")).await?) })?;
-    note(
-        "A running `chancery serve` publishes the new revocation list within a minute; otherwise publish it now.",
-    );
+    let act = act("chancery bridge revoke");
+    if peer.is_some() {
+        let peer = block_on(async { Ok(host.part(&options.domain, reason, act).await?) })?;
+        note(PUBLISH);
+        let (member, fingerprint) = (plain(&peer.name), &peer.fingerprint);
+        let shown = Shown { member, fingerprint, domains: &[], dns: Vec::new() };
+        return output.show(&shown, || format!("revoked {}", shown.member));
+    }
+    let member = block_on(async { Ok(host.revoke(&domain, reason, act).await?) })?;
+    note(PUBLISH);
     let shown = Shown::of(&member);
     output.show(&shown, || format!("revoked {}", shown.member))
 }
@@ -249,3 +261,6 @@ fn domains(member: &MemberRow) -> String {
     let names: Vec<&str> = member.domains.iter().map(|it| it.domain.as_str()).collect();
     names.join(", ")
 }
+
+/// What is left to do after something was taken back.
+const PUBLISH: &str = "A running `chancery serve` publishes the new revocation list within a minute; otherwise publish it now.";

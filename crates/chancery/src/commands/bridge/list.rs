@@ -1,7 +1,9 @@
 //! `chancery bridge list` and `levels`: what there is, for people and programs.
 
 use chancery_authority::assurance;
-use chancery_store::bridge::{BridgeBook, CrossKind, JoinedBridge, MemberRow, MemberState};
+use chancery_store::bridge::{
+    BridgeBook, CrossKind, JoinedBridge, MemberRow, MemberState, PeerRow, PeerTerms,
+};
 use serde::Serialize;
 
 use super::read_levels;
@@ -24,6 +26,20 @@ struct Bridge {
     url: String,
     crl_until: String,
     members: Vec<Member>,
+    peers: Vec<Peer>,
+}
+
+/// Another bridge that ours vouches for.
+#[derive(Serialize)]
+struct Peer {
+    name: String,
+    url: String,
+    fingerprint: String,
+    /// Both vouch for each other.
+    is_mutual: bool,
+    terms: PeerTerms,
+    since: String,
+    ends: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -78,6 +94,23 @@ fn bridge(book: &BridgeBook) -> Bridge {
         url: book.bridge.url.clone(),
         crl_until: day(book.bridge.crl_ends_ms / 1000),
         members: book.members.iter().map(|it| member(book, it)).collect(),
+        peers: book.peers.iter().map(|it| peer(book, it)).collect(),
+    }
+}
+
+fn peer(book: &BridgeBook, row: &PeerRow) -> Peer {
+    let current = |kind| {
+        let mut its = book.crosses.iter().filter(|it| it.member == row.fingerprint);
+        its.find(|it| it.kind == kind && it.revoked.is_none())
+    };
+    Peer {
+        name: plain(&row.name),
+        url: row.url.clone(),
+        fingerprint: row.fingerprint.clone(),
+        is_mutual: current(CrossKind::FromPeer).is_some(),
+        terms: row.terms.clone(),
+        since: day(row.since_ms / 1000),
+        ends: current(CrossKind::ToPeer).map(|it| day(it.ends_ms / 1000)),
     }
 }
 
@@ -142,6 +175,24 @@ fn text(shown: &Shown) -> String {
             .collect();
         let head = ["MEMBER", "STATE", "LEVEL", "DOMAINS", "UNTIL", "REVIEW", "FINGERPRINT"];
         parts.push(if rows.is_empty() { "no members yet".to_owned() } else { table(&head, &rows) });
+        if !bridge.peers.is_empty() {
+            let row = |it: &Peer| {
+                let direction = if it.is_mutual { "both ways" } else { "ours only" };
+                let until = or_dash(&it.ends);
+                vec![
+                    it.name.clone(),
+                    direction.into(),
+                    it.url.clone(),
+                    until,
+                    it.fingerprint.clone(),
+                ]
+            };
+            let rows: Vec<Vec<String>> = bridge.peers.iter().map(row).collect();
+            parts.push(table(
+                &["OTHER BRIDGE", "VOUCHED", "ADDRESS", "UNTIL", "FINGERPRINT"],
+                &rows,
+            ));
+        }
     }
     if !shown.joined.is_empty() {
         let rows: Vec<Vec<String>> = shown

@@ -67,7 +67,7 @@ pub(super) fn ask(
 }
 
 /// Whoever can exchange the bridge's certificate on its way can be everybody; so people compare.
-fn confirm(actual: &str, expected: Option<&str>) -> Result {
+pub(super) fn confirm(actual: &str, expected: Option<&str>) -> Result {
     match expected {
         Some(expected) if is_fingerprint(expected, actual) => Ok(()),
         Some(expected) => Err(Failure::no(format!("the fingerprint is {actual} and not {}", plain(expected)))
