@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub mod bridge;
 pub mod cert;
 pub mod directory;
+pub mod dns;
 pub mod message;
 pub mod trust;
 

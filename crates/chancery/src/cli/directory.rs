@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::dns::DirectoryDns;
+
 /// What strangers find of your people.
 #[derive(Debug, Subcommand)]
 pub enum Directory {
@@ -15,6 +17,9 @@ pub enum Directory {
     Status(Status),
     /// Ask your own directory as a stranger does, and compare with what it should say
     Test(TestDirectory),
+    /// Put the same certificates into the DNS
+    #[command(subcommand)]
+    Dns(DirectoryDns),
     /// Show who asked for whom
     Asked(AskedFor),
 }

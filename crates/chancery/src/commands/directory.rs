@@ -1,6 +1,7 @@
 //! `chancery directory`: what strangers find of this organisation's people.
 
 mod asked;
+mod dns;
 mod status;
 mod test;
 
@@ -32,6 +33,7 @@ pub(super) fn run(installation: &Installation, command: Directory, output: Outpu
         Directory::Unpublish(options) => unpublish(installation, &options, output),
         Directory::Status(options) => status::run(installation, &options, output),
         Directory::Test(options) => test::run(installation, &options, output),
+        Directory::Dns(command) => dns::run(installation, &command, output),
         Directory::Asked(options) => asked::run(installation, &options, output),
     }
 }

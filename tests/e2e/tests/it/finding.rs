@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::fetching::{Server, openssl, run, start, web};
 
 /// Makes `NAME.pem` and `NAME.der`, a certificate that encrypts mail to the address.
-fn person(folder: &Path, name: &str, email: &str) {
+pub(crate) fn person(folder: &Path, name: &str, email: &str) {
     person_until(folder, name, email, 2049);
 }
 
@@ -50,7 +50,7 @@ fn hex(folder: &Path, file: &str) -> String {
 }
 
 /// Asks the binary; returns its exit status and its answer.
-fn find(folder: &Path, settings: &str, address: &str) -> (Option<i32>, Value) {
+pub(crate) fn find(folder: &Path, settings: &str, address: &str) -> (Option<i32>, Value) {
     let settings = format!("organisation = \"acme.example\"\n{settings}");
     fs::write(folder.join("chancery.toml"), settings).expect("ours");
     let output = Command::new(chancery::binary())
@@ -63,7 +63,7 @@ fn find(folder: &Path, settings: &str, address: &str) -> (Option<i32>, Value) {
 }
 
 /// The one thing of a kind in an answer.
-fn only<'a>(answer: &'a Value, kind: &str) -> &'a Value {
+pub(crate) fn only<'a>(answer: &'a Value, kind: &str) -> &'a Value {
     let list = answer[kind].as_array().unwrap_or_else(|| panic!("{answer}"));
     let [one] = &list[..] else { panic!("{answer}") };
     one
@@ -212,16 +212,21 @@ fn a_corporate_directory_is_asked_over_tls_with_a_password() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+/// What the server knows who may change a zone by.
+pub(crate) const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
 /// Knot with a root of its own, signed or not.
-fn names(folder: &Path, root: &str, is_signed: bool) -> (Server, Port) {
+pub(crate) fn names(folder: &Path, root: &str, is_signed: bool) -> (Server, Port) {
     let port = Port::pick();
     let signing = |policy: &str| format!("    dnssec-signing: on\n    dnssec-policy: {policy}\n");
     let settings = format!(
         "server:\n    listen: 127.0.0.2@{}\n    rundir: \"{root}\"\ndatabase:\n    storage: \".\"\n\
+         key:\n  - id: chancery.\n    algorithm: hmac-sha256\n    secret: {SECRET}\n\
+         acl:\n  - id: update\n    key: chancery.\n    action: update\n\
          policy:\n  - id: plain\n    manual: on\n  - id: hashed\n    manual: on\n    nsec3: on\n\
          template:\n  - id: default\n    storage: \".\"\n    zonefile-sync: -1\n    journal-content: none\n\
          zone:\n  - domain: .\n    file: {root}.zone\n{}  - domain: unsigned.test\n    file: unsigned.zone\n\
-         \x20 - domain: signed.test\n    file: {root}.test.zone\n{}  - domain: bogus.test\n    file: bogus.zone\n{}",
+         \x20 - domain: signed.test\n    file: {root}.test.zone\n    acl: update\n{}  - domain: bogus.test\n    file: bogus.zone\n{}",
         port.number(),
         if is_signed { signing("plain") } else { String::new() },
         if is_signed { signing("hashed") } else { String::new() },
@@ -288,7 +293,7 @@ fn write_zones(folder: &Path, store: u16, signed: &str) {
 }
 
 /// Writes keys and zones.
-fn prepare(folder: &Path, store: u16) {
+pub(crate) fn prepare(folder: &Path, store: u16) {
     // Keys first: the servers find them.
     fs::write(
         folder.join("keys.conf"),
@@ -309,7 +314,7 @@ fn prepare(folder: &Path, store: u16) {
     write_zones(folder, store, &run(folder, "/usr/sbin/keymgr", "-c keys.conf signed.test. ds"));
 }
 
-fn dns(port: &Port, keys: &str) -> String {
+pub(crate) fn dns(port: &Port, keys: &str) -> String {
     format!(
         "[dns]\nservers = [\"127.0.0.2:{}\"]\ntrust-anchor = \"root.key\"\n[lookup]\nallow-private = true\n[find]\ndns = true\n{keys}",
         port.number()

@@ -37,3 +37,4 @@ mod ring;
 mod time;
 mod trust;
 mod world;
+mod zones;
