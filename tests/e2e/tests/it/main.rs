@@ -12,6 +12,7 @@ mod bad_input;
 mod bare;
 mod bridge;
 mod certs;
+mod chained;
 mod choice;
 mod commands;
 mod crash;
