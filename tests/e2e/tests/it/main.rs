@@ -19,6 +19,7 @@ mod crash;
 mod desk;
 mod desk_keys;
 mod dialogues;
+mod directory;
 mod fetching;
 mod finding;
 mod harness;

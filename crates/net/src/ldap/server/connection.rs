@@ -111,7 +111,9 @@ impl<'a, H: Handler> Connection<'a, H> {
                 read = self.stream.read(&mut self.input), if is_free => {
                     let count = read?;
                     if count == 0 {
-                        return Ok(());
+                        // It has no more to ask, and may still be reading.
+                        self.finish_all().await;
+                        return self.close().await;
                     }
                     has_asked = true;
                     self.session.feed(self.input.get(..count).unwrap_or_default());
@@ -221,8 +223,8 @@ impl<'a, H: Handler> Connection<'a, H> {
         }
     }
 
-    /// Answers what is waited for, says goodbye, and ends.
-    async fn farewell(&mut self) -> io::Result<()> {
+    /// Answers what is waited for, within a limited time.
+    async fn finish_all(&mut self) {
         let mut limit = self.shared.config.clock.sleep(self.shared.config.slow_timeout);
         while !self.searches.is_empty() {
             tokio::select! {
@@ -231,6 +233,11 @@ impl<'a, H: Handler> Connection<'a, H> {
                 () = &mut limit => break,
             }
         }
+    }
+
+    /// Answers what is waited for, says goodbye, and ends.
+    async fn farewell(&mut self) -> io::Result<()> {
+        self.finish_all().await;
         self.session.disconnect(Outcome::UNAVAILABLE, "the server stops");
         self.close().await
     }
