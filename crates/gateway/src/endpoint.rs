@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use chancery_lookup::Lookup;
+use chancery_lookup::keys::Finder;
 
 use crate::metrics;
 use crate::server::Gateway;
@@ -48,9 +49,10 @@ async fn answer(mut stream: TcpStream, gateway: &Gateway) -> io::Result<()> {
         b"GET /metrics HTTP/1.1" | b"GET /metrics HTTP/1.0" => match gateway.store.metrics() {
             Ok(queue) => {
                 let own = gateway.metrics.render(&queue, gateway.now_ms());
-                let numbers = gateway.lookup.as_ref().map(Lookup::numbers);
+                let numbers = gateway.lookup.as_ref().map(Lookup::numbers).unwrap_or_default();
+                let keys = gateway.finder.as_ref().map(Finder::numbers).unwrap_or_default();
                 let more = gateway.more_metrics.get().map(|render| render());
-                let lookup = metrics::render_lookup(&numbers.unwrap_or_default());
+                let lookup = metrics::render_lookup(&numbers, &keys);
                 ("200 OK", own + &lookup + &more.unwrap_or_default())
             }
             Err(error) => ("503 Service Unavailable", format!("{error}\n")),

@@ -54,6 +54,7 @@ mod queue;
 mod receipts;
 mod release;
 mod routes;
+mod seek;
 mod server;
 mod stored_body;
 mod warning;

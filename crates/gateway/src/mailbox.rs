@@ -6,6 +6,7 @@
 
 use std::sync::PoisonError;
 
+use chancery_mail::Address;
 use chancery_pki::{Certificate, Purpose, Rule, Scope, encrypts_for, path};
 use chancery_policy::{Decided, EncryptTo, KeyChoice, KeyFacts, PartnerKey, choose_key};
 use chancery_smime::{PathVerdict, RecipientKey, Trust as _};
@@ -121,6 +122,9 @@ pub(crate) fn for_recipient(
         if !mailbox.keys.is_empty() {
             draft.record("keys", &mailbox.keys);
         }
+        if !has_partner && choice.review.is_none() {
+            draft.keyless.extend(may_be_found(subject, address));
+        }
         draft
             .lacking
             .extend(mailbox.keys.iter_mut().flat_map(|it| std::mem::take(&mut it.lacking)));
@@ -140,6 +144,10 @@ pub(crate) fn for_recipient(
         judged.key.decision == Some(KeyDecision::Trusted) || judged.key.origin <= Origin::Partner;
     if has_partner && !is_as_sure {
         return organisation();
+    }
+    let is_sourced = (Origin::Directory..=Origin::Discovered).contains(&judged.key.origin);
+    if is_sourced && subject.now_ms.saturating_sub(judged.key.seen_at_ms) > SEEN_EVERY_MS {
+        draft.stale.extend(may_be_found(subject, address));
     }
     let peer = store.peer(&mailbox.address)?;
     let known: Vec<_> = peer.iter().flat_map(statements).collect();
@@ -170,6 +178,13 @@ pub(crate) fn for_recipient(
     }
     let key = MailboxKey { address: mailbox.address, recipient, record };
     Ok((PartnerKey::OfRecipient(words), Some(key)))
+}
+
+/// Returns the address if somebody may be asked about it.
+fn may_be_found(subject: &Subject<'_>, address: &str) -> Option<Address> {
+    let address = Address::parse(address).ok()?;
+    let finder = subject.gateway.finder.as_ref()?;
+    finder.covers(&address).then_some(address)
 }
 
 impl Gateway {
@@ -218,7 +233,9 @@ impl Judged {
         match (self.key.decision, self.key.origin) {
             (Some(KeyDecision::Trusted), _) => Ok("an administrator trusts it".to_owned()),
             (_, Origin::Issued) => Ok("we issued it".to_owned()),
-            (_, Origin::Directory | Origin::Partner | Origin::Dnssec) => {
+            (_, Origin::Directory | Origin::Partner | Origin::Dnssec)
+                if at.saturating_sub(self.key.seen_at_ms / 1000) <= BELIEVED =>
+            {
                 Ok(format!("{} names it", self.key.source))
             }
             _ => Err(miss),
@@ -313,5 +330,9 @@ fn rank(origin: Origin) -> u8 {
 const ASKING_MS: i64 = 600_000;
 /// Requests for keys in that time.
 const MAX_ASKING: usize = 1_000;
+/// How long a source is believed about a key that it named, in seconds; until then it is asked again, if it is there.
+const BELIEVED: i64 = 7 * 86_400;
+/// How long a source is not asked again about a key that it named.
+const SEEN_EVERY_MS: i64 = 3_600_000;
 /// How exactly the book says when a key was last used; a row is not written again for each message.
 const USED_EVERY_MS: i64 = 3_600_000;

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chancery_lookup::keys;
 use chancery_lookup::metrics::{MetricDoc, Numbers};
 use chancery_store::metrics::Metrics as QueueNumbers;
 
@@ -117,13 +118,15 @@ impl Metrics {
 /// Lists every metric for the reference page.
 pub fn documentation() -> impl Iterator<Item = MetricDoc> {
     let lookup = Numbers::default().documented().map(|(doc, _)| doc);
-    COUNTERS.iter().copied().chain([FAILURES, QUEUE, OLDEST, STAGES]).chain(lookup)
+    let find = keys::Numbers::default().documented().map(|(doc, _)| doc);
+    let own = COUNTERS.iter().copied().chain([FAILURES, QUEUE, OLDEST, STAGES]);
+    own.chain(lookup).chain(find)
 }
 
 /// Renders what looking things up has cost.
-pub(crate) fn render_lookup(numbers: &Numbers) -> String {
+pub(crate) fn render_lookup(numbers: &Numbers, keys: &keys::Numbers) -> String {
     let mut out = String::with_capacity(2048);
-    for (doc, value) in numbers.documented() {
+    for (doc, value) in numbers.documented().into_iter().chain(keys.documented()) {
         head(&mut out, &doc);
         line(&mut out, doc.name, "", value);
     }
@@ -235,7 +238,7 @@ mod tests {
             },
             61_000,
         );
-        let text = text + &render_lookup(&Numbers::default());
+        let text = text + &render_lookup(&Numbers::default(), &keys::Numbers::default());
         assert!(text.contains("chancery_notices_total 3\n"));
         assert!(text.contains("chancery_failures_total{code=\"route.loop\"} 1\n"));
         assert!(text.contains("chancery_queue_oldest_seconds 60\n"));

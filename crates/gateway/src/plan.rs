@@ -19,7 +19,7 @@ use crate::metrics::{Counter, Stage};
 use crate::partners::PartnerBook;
 use crate::release::Releasable;
 use crate::server::Gateway;
-use crate::{bridges, codes, desktop, inward, notices, outward, queue};
+use crate::{bridges, codes, desktop, inward, notices, outward, queue, seek};
 
 /// Plans one message and starts the delivery of its children.
 pub(crate) async fn run(
@@ -75,14 +75,34 @@ pub(crate) async fn thoroughly<T: Send + 'static>(
             (subject, prepared)
         }
     };
-    let Some(lookup) = &gateway.lookup else { return (subject, prepared) };
     let strangers = taken(&mut prepared, |draft| &mut draft.strangers);
-    if !strangers.is_empty() {
+    if let Some(lookup) = &gateway.lookup
+        && !strangers.is_empty()
+    {
         // Only then can be told whether the mail is for a partner or for a stranger.
         bridges::find(gateway, lookup, strangers).await;
         before = gateway.known();
         (subject, prepared) = apart(gateway, subject, prepare, None).await;
     }
+    if let Some(finder) = &gateway.finder {
+        let keyless = taken(&mut prepared, |draft| &mut draft.keyless);
+        if !keyless.is_empty() {
+            let sought = seek::seek(gateway, finder, keyless).await;
+            if let Some((code, why)) = sought.wait {
+                return (subject, Err(NoPlan { code, why }));
+            }
+            if sought.is_new {
+                before = gateway.known();
+                (subject, prepared) = apart(gateway, subject, prepare, None).await;
+            }
+        }
+        let stale = taken(&mut prepared, |draft| &mut draft.stale);
+        if !stale.is_empty() {
+            let (gateway, finder) = (Arc::clone(gateway), finder.clone());
+            tokio::spawn(async move { seek::seek(&gateway, &finder, stale).await });
+        }
+    }
+    let Some(lookup) = &gateway.lookup else { return (subject, prepared) };
     let lacking = taken(&mut prepared, |draft| &mut draft.lacking);
     if !lacking.is_empty() {
         let wait = gateway.settings.lookup_wait;
@@ -166,6 +186,10 @@ pub(crate) struct Draft {
     pub(crate) lacking: Vec<Inquiry>,
     /// Domains of recipients that a bridge may have as members.
     pub(crate) strangers: Vec<String>,
+    /// Recipients whose key may be found.
+    pub(crate) keyless: Vec<Address>,
+    /// Recipients whose key should be looked for again, for the next message.
+    pub(crate) stale: Vec<Address>,
 }
 
 /// A recipient that the message does not go to, or not now.
@@ -204,6 +228,8 @@ impl Draft {
             refused: Vec::new(),
             lacking: Vec::new(),
             strangers: Vec::new(),
+            keyless: Vec::new(),
+            stale: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chancery_fault::Coded as _;
 use chancery_lookup::Lookup;
+use chancery_lookup::keys::Finder;
 use chancery_net::clock::Clock;
 use chancery_net::dns::Resolver;
 use chancery_net::listener::Listener;
@@ -43,6 +44,8 @@ pub struct Context {
     pub tls: tls::Identity,
     /// Fetches what is lacking about certificates; without it, what is here has to do.
     pub lookup: Option<Lookup>,
+    /// Finds keys of recipients; without it, those in the key book have to do.
+    pub finder: Option<Finder>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Asks for the end.
@@ -83,6 +86,7 @@ pub(crate) struct Gateway {
     pub(crate) policy: RwLock<Arc<Policy>>,
     pub(crate) partners: RwLock<Arc<PartnerBook>>,
     pub(crate) lookup: Option<Lookup>,
+    pub(crate) finder: Option<Finder>,
     /// What is known where nothing is fetched: what was imported, and the signatures that were verified.
     known: RwLock<Known>,
     /// What is known of the members of bridges.
@@ -239,6 +243,7 @@ impl Gateway {
             policy: RwLock::new(Arc::new(context.policy)),
             partners: RwLock::new(Arc::new(partners)),
             lookup: context.lookup,
+            finder: context.finder,
             known: RwLock::new(known),
             imported: Mutex::new(imported),
             guests: RwLock::default(),

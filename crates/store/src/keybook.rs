@@ -107,6 +107,17 @@ pub enum KeyEvent {
     },
 }
 
+/// What sources say about an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sighting {
+    /// Whose keys, in lower case.
+    pub address: String,
+    /// The keys that were named.
+    pub keys: Vec<BookKey>,
+    /// The sources that gave no answer, about whose keys nothing is known now.
+    pub silent: Vec<String>,
+}
+
 /// Which keys to list; everything that is given must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyFilter {
@@ -189,6 +200,19 @@ impl Store {
         self.database
             .write("keep keys that were found", Vec::new(), move |write| {
                 keys.iter().try_for_each(|key| see(write, key))
+            })
+            .await
+    }
+
+    /// Writes what sources say about an address now. A key that its source names no more loses what the source gave it;
+    /// returns true if a key is new, or surer than before.
+    pub async fn sight_keys(&self, sighting: Sighting) -> Result<bool> {
+        self.database
+            .write("keep keys that were found", Vec::new(), move |write| {
+                let before = Versioned::KeyBook.now(write)?;
+                withdraw(write, &sighting)?;
+                sighting.keys.iter().try_for_each(|key| see(write, key))?;
+                Ok(Versioned::KeyBook.now(write)? != before)
             })
             .await
     }
@@ -321,6 +345,25 @@ pub(crate) fn see(write: &Write<'_>, key: &BookKey) -> Result<()> {
     )?;
     if origin != known.origin || decision != known.decision.map(KeyDecision::word) {
         Versioned::KeyBook.grow(write)?;
+    }
+    Ok(())
+}
+
+/// Takes their origin from keys that came from sources which do not name them any more.
+fn withdraw(write: &Write<'_>, sighting: &Sighting) -> Result<()> {
+    let sql = format!("{SELECT} WHERE organisation = $1 AND address = $2");
+    let known = write.all(&sql, params![write.organisation, sighting.address], read)?;
+    for key in known.into_iter().map(whole) {
+        let key = key?;
+        let is_named = sighting.keys.iter().any(|it| it.certificate == key.certificate);
+        let is_sourced = (Origin::Directory..=Origin::Bridge).contains(&key.origin);
+        if is_sourced && !is_named && !sighting.silent.contains(&key.source) {
+            let sql = "UPDATE book_key SET origin = $1 \
+                       WHERE organisation = $2 AND address = $3 AND fingerprint = $4";
+            let (origin, fingerprint) =
+                (Origin::Discovered.word(), key.certificate.fingerprint_sha256());
+            write.run(sql, params![origin, write.organisation, key.address, fingerprint])?;
+        }
     }
     Ok(())
 }

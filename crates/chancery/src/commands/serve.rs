@@ -20,6 +20,7 @@ use super::runtime;
 use crate::cli::{Role, Serve};
 use crate::convert;
 use crate::failure::{Failure, Result};
+use crate::finding;
 use crate::installation::{Installation, read_policy};
 use crate::output::note;
 use crate::{logging, systemd};
@@ -45,6 +46,7 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
     let runtime = runtime(&mut Builder::new_multi_thread())?;
     let ended = runtime.block_on(async {
         let shutdown = Shutdown::new();
+        let finder = finding::finder(&installation.settings)?;
         let policy_file = installation.settings.policy.clone();
         let (keys_of, keys_in) = (installation.clone(), store.clone());
         let context = Context {
@@ -53,6 +55,7 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
             policy,
             tls,
             lookup: convert::lookup(&installation.settings, &store)?,
+            finder: Some(finder.clone()),
             clock: Arc::new(SystemClock::new()),
             shutdown: shutdown.clone(),
             reload: Arc::new(move || match read_policy(&policy_file) {
@@ -80,7 +83,7 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
         let (authority, directory) = match options.role {
             None => (
                 Authority::start(installation, &store, &shutdown).await?,
-                directory::Running::start(installation, &store, &shutdown).await?,
+                directory::Running::start(installation, &store, finder, &shutdown).await?,
             ),
             Some(_) => (None, None),
         };
@@ -144,7 +147,8 @@ fn run_directory(installation: &Installation) -> Result {
     let runtime = runtime(&mut Builder::new_multi_thread())?;
     let ended = runtime.block_on(async {
         let shutdown = Shutdown::new();
-        let directory = directory::Running::start(installation, &store, &shutdown).await?;
+        let finder = finding::finder(&installation.settings)?;
+        let directory = directory::Running::start(installation, &store, finder, &shutdown).await?;
         let directory = directory.ok_or_else(|| {
             Failure::usage("the configuration does not say where the directory is asked")
                 .hint("add `[directory] outside-listen = [\"0.0.0.0:389\"]`")

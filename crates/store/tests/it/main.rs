@@ -16,6 +16,7 @@ mod failures;
 mod flow;
 #[cfg(test)]
 mod keybook;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod peers;

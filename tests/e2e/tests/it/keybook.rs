@@ -2,11 +2,14 @@
 
 use std::fs;
 
+use chancery_e2e::chancery::section;
+use chancery_e2e::peers::Accepted;
 use chancery_e2e::place::Folder;
 use chancery_e2e::wait;
 use serde_json::Value;
 
 use crate::fetching::{AUTHORITY, issue, openssl};
+use crate::finding::{names, prepare};
 use crate::world::Lone;
 
 /// Two authorities that are believed about initech.example, and what they issue to Bob.
@@ -211,4 +214,48 @@ fn two_keys_that_are_as_sure_are_for_a_person() {
     assert!(initech.read(&wire, "bert").is_some() && initech.read(&wire, "bob").is_none());
     let listed = acme.gateway.json(&["key", "list", BOB]);
     assert_eq!(listed.pointer("/reviews"), Some(&Value::Array(Vec::new())), "{listed}");
+}
+
+#[test]
+fn signed_zones_bring_keys_and_forged_ones_stop_the_mail() {
+    let place = Folder::new();
+    prepare(place.path(), 1);
+    let (_server, port) = names(place.path(), "signed", true);
+    let acme = Lone::start(|gateway| {
+        gateway.set_policy("version = 1\n[outbound]\nask-for-key = \"never\"\n");
+        let anchor = place.path().join("root.key").to_str().expect("a plain path").to_owned();
+        gateway.configure(|settings| {
+            let dns = section(settings, "dns");
+            let servers = vec![toml::Value::from(format!("127.0.0.2:{}", port.number()))];
+            dns.insert("servers".into(), servers.into());
+            dns.insert("trust-anchor".into(), anchor.into());
+            section(settings, "find").insert("dns".into(), true.into());
+        });
+    });
+    let send = |to: &str, mark: &str| {
+        let message = format!(
+            "From: alice@acme.example\r\nTo: {to}\r\nSubject: hello\r\nMessage-ID: <{mark}@acme.example>\r\n\
+             Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nthe secret of {mark}\r\n"
+        );
+        acme.send(&[to], &message)
+    };
+    assert!(send("ann@signed.test", "sure").starts_with("250"));
+    let (wire, story) = left(&acme, "sure");
+    assert!(!String::from_utf8_lossy(&wire).contains("secret"), "it is encrypted");
+    assert!(story.contains("(dnssec: dns)") && story.contains("dns names it"), "{story}");
+
+    // An unsigned zone is nobody's word: the policy wants protection where it is possible, and here it is not.
+    assert!(send("uma@unsigned.test", "open").starts_with("250"));
+    let (wire, story) = left(&acme, "open");
+    assert!(String::from_utf8_lossy(&wire).contains("the secret of open"));
+    assert!(story.contains("discovered: dns"), "{story}");
+
+    // Somebody is in the way: nothing leaves, whatever the policy wants.
+    assert!(send("ben@bogus.test", "forged").starts_with("250"));
+    wait::until("the reason", || {
+        let story = acme.gateway.demand(&["explain", "<forged@acme.example>"]);
+        story.contains("dns.bogus").then_some(())
+    });
+    let texts: Vec<String> = acme.internet.accepted().iter().map(Accepted::text).collect();
+    assert!(!texts.concat().contains("the secret of forged"));
 }

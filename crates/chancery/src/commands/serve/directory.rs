@@ -9,6 +9,7 @@ use chancery_directory::limiter::Limits;
 use chancery_directory::settings::{Addresses, Passwords, Settings};
 use chancery_directory::{Context, Directory, Listening, Shown};
 use chancery_gateway::settings::Users as _;
+use chancery_lookup::keys::Finder;
 use chancery_net::clock::SystemClock;
 use chancery_net::shutdown::Shutdown;
 use chancery_net::tls::{self, ClientCertificates};
@@ -20,7 +21,6 @@ use super::tls_identity;
 use crate::commands::Users;
 use crate::convert;
 use crate::failure::{Failure, Result};
-use crate::finding;
 use crate::installation::{Installation, write_private};
 use crate::settings::{Audit, Cidr, ListenAddress};
 
@@ -45,6 +45,7 @@ impl Running {
     pub(super) async fn start(
         installation: &Installation,
         store: &Store,
+        finder: Finder,
         shutdown: &Shutdown,
     ) -> Result<Option<Self>> {
         let from = &installation.settings.directory;
@@ -71,7 +72,7 @@ impl Running {
         };
         let context = Context {
             store: store.clone(),
-            finder: Some(finding::finder(&installation.settings)?),
+            finder: Some(finder),
             passwords,
             tls: Some(tls),
             key: question_key(installation, store)?,
