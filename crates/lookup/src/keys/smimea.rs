@@ -79,3 +79,64 @@ const KEY: u8 = 1;
 const WHOLE: u8 = 0;
 const SHA256: u8 = 1;
 const SHA512: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    fn certificate() -> Certificate {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::default().self_signed(&key).unwrap();
+        Certificate::from_der(certificate.der()).unwrap()
+    }
+
+    fn record(usage: u8, selector: u8, matching: u8, data: &[u8]) -> Association {
+        Association { usage, selector, matching, data: data.to_vec() }
+    }
+
+    #[test]
+    fn the_name_is_a_hash_of_the_local_part_as_it_is_written() {
+        // RFC 7929 section 3 has the same hash for this one.
+        let hugh = "c93f1e400f26708f98cb19d936620da35eec8f72e57f9eec01c1afd6";
+        let name = |text: &str| owner_name(&Address::parse(text).unwrap());
+        assert_eq!(name("hugh@EXAMPLE.com"), format!("{hugh}._smimecert.example.com"));
+        assert_ne!(name("Hugh@example.com"), name("hugh@example.com"));
+        assert_eq!(
+            name("\"hugh\"@bücher.example"),
+            format!("{hugh}._smimecert.xn--bcher-kva.example")
+        );
+    }
+
+    #[test]
+    fn records_confirm_exclude_or_want_a_path() {
+        use Confirmation::{Confirmed, NeedsPath};
+        let (own, other) = (certificate(), certificate());
+        let sha256 = |octets: &[u8]| DigestAlgorithm::Sha256.digest(octets).as_ref().to_vec();
+        let sha512 = |octets: &[u8]| DigestAlgorithm::Sha512.digest(octets).as_ref().to_vec();
+        for (records, expected) in [
+            (vec![], Some(Confirmation::None)),
+            (vec![record(3, 0, 0, own.der())], Some(Confirmed)),
+            (vec![record(3, 1, 0, own.spki())], Some(Confirmed)),
+            (vec![record(3, 0, 1, &sha256(own.der()))], Some(Confirmed)),
+            (vec![record(3, 1, 2, &sha512(own.spki()))], Some(Confirmed)),
+            (vec![record(3, 0, 0, other.der()), record(3, 0, 0, own.der())], Some(Confirmed)),
+            (vec![record(3, 0, 0, other.der())], None),
+            (vec![record(3, 0, 1, &sha256(own.spki()))], None),
+            (vec![record(3, 1, 1, &sha256(own.der()))], None),
+            (vec![record(3, 0, 0, &[])], None),
+            (vec![record(1, 0, 0, own.der())], Some(NeedsPath)),
+            (vec![record(1, 0, 0, other.der())], None),
+            // It names an authority, which must still be seen on the path.
+            (vec![record(2, 0, 0, other.der())], Some(NeedsPath)),
+            (vec![record(0, 0, 1, &[1; 32]), record(3, 0, 0, other.der())], Some(NeedsPath)),
+            // What is not known is as if it were not there.
+            (vec![record(4, 0, 0, other.der())], Some(Confirmation::None)),
+            (vec![record(3, 2, 0, other.der()), record(255, 0, 0, &[])], Some(Confirmation::None)),
+            (vec![record(3, 0, 3, own.der()), record(3, 0, 0, other.der())], None),
+        ] {
+            assert_eq!(judge(&records, &own), expected, "{records:?}");
+        }
+    }
+}
