@@ -190,7 +190,9 @@ impl NameLimits {
 }
 
 impl Default for Budget {
-    /// Generous for honest meshes: real paths through bridges have up to eight certificates.
+    /// Generous for honest meshes: real paths through bridges have up to eight certificates, which with a list for each are
+    /// sixteen signatures. Each certificate and each list costs one, however many paths need it, so that 200 are sixty
+    /// bridges that have taken back their word before the one that has not.
     fn default() -> Self {
         Self { depth: 16, candidates: 20_000, paths: 1_000, signatures: 200, comparisons: 500_000 }
     }

@@ -41,7 +41,7 @@ impl Party {
 fn authority(name: &str) -> Profile {
     Profile {
         authority: Some(None),
-        key_usage: Some(KeyUsage::KEY_CERT_SIGN),
+        key_usage: Some(KeyUsage::KEY_CERT_SIGN.and(KeyUsage::CRL_SIGN)),
         extended_key_usage: Vec::new(),
         alternative_names: Vec::new(),
         ..leaf(name)

@@ -52,6 +52,12 @@ impl<'a> Signed<'a> {
         self.signature
     }
 
+    /// Returns true if it was found before that the key of the certificate made the signature.
+    pub(crate) fn is_known_of(&self, signer: &Certificate) -> bool {
+        let known = self.memo.verified.get().filter(|_| !self.algorithms_differ);
+        known.zip(signer.public_key()).is_some_and(|(known, key)| known == key.spki_der())
+    }
+
     /// Checks that the key of the certificate made the signature; says why not, as the end of a sentence about it.
     pub fn verify(&self, signer: &Certificate) -> Result<(), String> {
         // RFC 5280 sections 4.1.1.2 and 5.1.1.2.
@@ -64,7 +70,7 @@ impl<'a> Signed<'a> {
                 signer.subject()
             ));
         };
-        if self.memo.verified.get().is_some_and(|known| known == key.spki_der()) {
+        if self.is_known_of(signer) {
             return Ok(());
         }
         let algorithm = SignatureAlgorithm::from_der(self.algorithm)

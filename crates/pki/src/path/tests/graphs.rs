@@ -5,10 +5,10 @@ use crate::Certificate;
 use crate::issue::{self, Authority, Profile};
 use crate::name::AlternativeName;
 use crate::path::{
-    self, Anchor, Answer, Budget, NameLimits, Outcome, Pool, Purpose, Question, Rule, Trust,
-    Verifier,
+    self, Anchor, Answer, Budget, NameLimits, Outcome, Pool, Purpose, Question, Rule, Strictness,
+    Trust, Verifier,
 };
-use crate::revocation::Evidence;
+use crate::revocation::{Evidence, RevocationList};
 
 fn ask(target: &Certificate, pool: &Pool, trust: &Trust, verifier: &Verifier) -> Answer {
     let evidence = Evidence::new();
@@ -47,6 +47,43 @@ fn ten_thousand_candidates_of_one_name_cost_nothing() {
     let answer = ask(&target, &pool, &trust, &Verifier::new());
     assert!(answer.is_trusted(), "{answer}");
     assert!(answer.spent.signatures == 2 && answer.spent.candidates == 1, "{:?}", answer.spent);
+}
+
+/// Sixty bridges vouch for an authority, and all but the one that is tried last have taken it back.
+#[test]
+fn a_list_costs_one_signature_however_many_paths_need_it() {
+    let [root, middle] = ["Root", "Middle"].map(Party::new);
+    let target = middle.issue(&leaf("alice"), &Party::new("alice"));
+    let (mut pool, mut evidence) = (Pool::default(), Evidence::new());
+    let reason = issue::Reason::Superseded;
+    let mut publish = |party: &Party, revoked: &[issue::Revoked]| {
+        let issuer = Authority { key: &party.key, certificate: &party.own };
+        let list = issue::crl(&issuer, revoked, AT - 60, AT + 60, 1).unwrap();
+        evidence.add_list(RevocationList::from_der(list).unwrap());
+    };
+    for number in 0..60 {
+        let bridge = Party::new(&format!("Bridge {number}"));
+        pool.add(&root.vouch(&bridge));
+        let is_good = number == 31;
+        // What lasts longest is tried first.
+        let not_after = AT + if is_good { 3600 } else { 7200 };
+        let cross = bridge.issue(&Profile { not_after, ..authority("Middle") }, &middle);
+        let revoked = issue::Revoked { serial: cross.serial().to_vec(), at: AT - 60, reason };
+        publish(&bridge, if is_good { &[] } else { std::slice::from_ref(&revoked) });
+        pool.add(&cross);
+    }
+    publish(&root, &[]);
+    publish(&middle, &[]);
+    let mut trust = Trust::anchors(std::slice::from_ref(&root.own));
+    trust.revocation.strictness = Strictness::Hard;
+    let verifier = Verifier::new();
+    let purpose = Purpose::SmimeSign;
+    let answer =
+        path::decide(&Question::new(&target, purpose, AT, &trust, &pool, &evidence, &verifier));
+    assert!(answer.is_trusted(), "{answer}");
+    // Two certificates and a list for each bridge, the target, and the lists of root and middle.
+    assert!(answer.spent.signatures <= 60 * 3 + 3, "{:?}", answer.spent);
+    assert_eq!(answer.spent.paths, 60, "{:?}", answer.spent);
 }
 
 #[test]
