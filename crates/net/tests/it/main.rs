@@ -6,6 +6,8 @@ mod cuts;
 #[cfg(test)]
 mod dns;
 #[cfg(test)]
+mod ldap_server;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod routes;

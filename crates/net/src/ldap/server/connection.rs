@@ -35,6 +35,8 @@ pub(super) struct Connection<'a, H> {
     /// Answers that are being made, by what identifies their task.
     searches: JoinSet<(u32, Vec<u8>)>,
     running: HashMap<u32, AbortHandle>,
+    /// When the request must be whole that has begun to come in, in milliseconds of the clock.
+    due: Option<u64>,
 }
 
 /// What to do when everything that came is served.
@@ -73,6 +75,7 @@ impl<'a, H: Handler> Connection<'a, H> {
             output: Vec::new(),
             searches: JoinSet::new(),
             running: HashMap::new(),
+            due: None,
         };
         if let TlsMode::Implicit(_) = shared.config.tls {
             connection.start_tls().await?;
@@ -94,17 +97,9 @@ impl<'a, H: Handler> Connection<'a, H> {
                 Next::Close => return self.close().await,
             }
             self.write().await?;
-            let config = &self.shared.config;
             let is_free = self.searches.len() < MAX_OUTSTANDING;
-            let time = if !self.searches.is_empty() {
-                // A client that waits for us is not idle.
-                config.search_timeout + config.slow_timeout
-            } else if has_asked && !self.session.has_more() {
-                config.idle_timeout
-            } else {
-                config.slow_timeout
-            };
-            let timer = config.clock.sleep(time);
+            let time = self.patience(has_asked);
+            let timer = self.shared.config.clock.sleep(time);
             tokio::select! {
                 biased;
                 Some(done) = self.searches.join_next_with_id() => self.finish(done),
@@ -127,6 +122,23 @@ impl<'a, H: Handler> Connection<'a, H> {
         }
     }
 
+    /// Returns how long the client may now be silent. Whoever sends a request octet by octet gets no more time for that.
+    fn patience(&mut self, has_asked: bool) -> Duration {
+        let config = &self.shared.config;
+        if !self.searches.is_empty() {
+            // A client that waits for us is not idle.
+            return config.search_timeout + config.slow_timeout;
+        }
+        if has_asked && !self.session.has_more() {
+            self.due = None;
+            return config.idle_timeout;
+        }
+        let now = config.clock.monotonic_ms();
+        let slow = u64::try_from(config.slow_timeout.as_millis()).unwrap_or(u64::MAX);
+        let due = *self.due.get_or_insert(now.saturating_add(slow));
+        Duration::from_millis(due.saturating_sub(now))
+    }
+
     /// Serves what has come in, as far as there may be more answers to wait for.
     async fn serve(&mut self) -> io::Result<Next> {
         while self.searches.len() < MAX_OUTSTANDING {
@@ -134,6 +146,7 @@ impl<'a, H: Handler> Connection<'a, H> {
                 Err(_) => return Ok(Next::Close),
                 Ok(None) => break,
                 Ok(Some(message)) => {
+                    self.due = None;
                     if self.shared.handler.quick(&self.client, message, &mut self.output) {
                         self.session.skip();
                         if self.output.len() > MAX_OUTPUT {
