@@ -7,6 +7,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use clap::Args;
@@ -70,14 +71,25 @@ pub(crate) fn run(options: &Options) -> Result {
     }
     let folder = build()?;
     let peer = peer::build()?;
-    let mut crashed = Vec::new();
-    for name in chosen {
-        println!("fuzzing {name} for {} s", options.seconds);
-        if let Err(message) = fuzz(&folder.join(name), name, &peer, options) {
-            println!("{message}");
-            crashed.push(name.as_str());
+    // A target keeps one processor busy.
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let waiting = Mutex::new(chosen.into_iter());
+    let crashed = Mutex::new(Vec::new());
+    let next = || waiting.lock().ok()?.next();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some(name) = next() {
+                    println!("fuzzing {name} for {} s", options.seconds);
+                    if let Err(message) = fuzz(&folder.join(name), name, &peer, options) {
+                        println!("{message}");
+                        crashed.lock().unwrap_or_else(PoisonError::into_inner).push(name.as_str());
+                    }
+                }
+            });
         }
-    }
+    });
+    let crashed = crashed.into_inner().unwrap_or_else(PoisonError::into_inner);
     if crashed.is_empty() {
         Ok(())
     } else {
