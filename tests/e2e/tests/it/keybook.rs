@@ -259,3 +259,35 @@ fn signed_zones_bring_keys_and_forged_ones_stop_the_mail() {
     let texts: Vec<String> = acme.internet.accepted().iter().map(Accepted::text).collect();
     assert!(!texts.concat().contains("the secret of forged"));
 }
+
+#[test]
+fn of_a_partner_the_surer_key_is_used_and_the_policy_decides() {
+    let initech = Initech::new();
+    initech.issue("bob", "root", 0x10);
+    let root = initech.file("root.pem");
+    let partner = Lone::start_as("initech.example");
+    let acme = Lone::start(|gateway| {
+        gateway.add_partner(&partner.gateway.card(), &partner.gateway.fingerprint());
+        gateway.demand(&["partner", "trust", "initech.example", "--anchor", &root]);
+    });
+    // What a mail brought is less sure than the card.
+    acme.receive(BOB, &initech.signed("bob", "harvest"));
+    wait::until("the harvest", || {
+        let keys = acme.gateway.json(&["key", "list", BOB]);
+        keys.pointer("/keys/0").is_some().then_some(())
+    });
+    let is_for_bob = |mark: &str| {
+        send(&acme, mark);
+        initech.read(&left(&acme, mark).0, "bob").is_some()
+    };
+    assert!(!is_for_bob("card"));
+    acme.gateway.demand(&["key", "import", &initech.file("bob.pem")]);
+    assert!(is_for_bob("own"));
+    acme.gateway.set_policy("version = 1\n[outbound]\nencrypt-to = \"organisation\"\n");
+    let process = acme.gateway.process().expect("it runs").to_string();
+    let told = std::process::Command::new("kill").args(["-HUP", &process]).status();
+    assert!(told.expect("kill is there").success());
+    wait::until("the policy", || {
+        (!is_for_bob(&format!("again{}", acme.internet.accepted().len()))).then_some(())
+    });
+}
