@@ -5,6 +5,9 @@
 //! chancery-bench measure OPERATION FOLDER SIZE MILLISECONDS   prints the processor time of an operation
 //! chancery-bench memory OPERATION FOLDER SIZE                 prints the largest memory while it runs
 //! ```
+//! What certification paths cost is measured where their graphs are made, in `tests/graphs/src/speed.rs`
+//! (`cargo xtask bench paths`), beside OpenSSL and certval in one run.
+//!
 //! `openssl/peer.c` beside it measures the same operations with OpenSSL's library. Both are processes of one thread
 //! that count their own processor time, so that a neighbour's load changes little.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for the terminal")]

@@ -11,7 +11,8 @@ use crate::recipe::{GeneralName, Recipe};
 
 use conditions::{
     allows_any, authorities, breaks_only, comes_of, has_lists_by_others_only, has_upn, is_dotted,
-    lists_differ, lists_itself, maps_any, may_confuse_lists, names, recipes, says, some, trees,
+    lists_differ, lists_itself, maps_any, may_confuse_lists, names, names_below, recipes, says,
+    some, trees,
 };
 
 /// Who else was asked.
@@ -64,6 +65,8 @@ const PAGE: &str = "# Where other libraries decide otherwise
 `cargo nextest run -p chancery-graphs` makes certificate graphs from seeds and asks OpenSSL 4 and certval about their chains.
 Whatever they say otherwise than Chancery must be in this table, which is that of `tests/graphs/src/known.rs`; anything else fails the test.
 `CHANCERY_GRAPHS=20000` before the command compares so many graphs.
+On 22 November 2026 the seeds 1 to 20,000, in four runs, made 104,002 chains of which 36,933 hold: 47,979 were compared with OpenSSL 4.0.3, 50,327 with certval 0.2.0-rc.1, and every disagreement was one of these.
+What is said of policies is explained only if a second reading of RFC 9618 with just that habit says the same.
 
 | difference | the library | clause | why |
 |---|---|---|---|
@@ -168,6 +171,22 @@ pub const TABLE: &[Known] = &[
             says(case, "NameConstraintsViolation")
                 && trees(case)
                     .any(|tree| matches!(tree, GeneralName::Dns(name) if name.starts_with('.')))
+        },
+    },
+    Known {
+        name: "certval: leading dot in a host constraint of an anchor",
+        oracle: Oracle::Certval,
+        accepts: true,
+        clause: "RFC 5280 section 4.2.1.10",
+        why: "an excluded `.domain` excludes the hosts below it, and whether the domain itself is not known, so we refuse both; where an anchor says so (RFC 5937), certval lets both pass",
+        applies: |case| {
+            let anchor = case.chain.first().map(|it| &it.recipe);
+            breaks_only(case, &["pki.path.name_constraints"])
+                && anchor.is_some_and(|it| {
+                    it.excluded.iter().any(|tree| {
+                        is_dotted(tree) && (names(case, tree) || names_below(case, tree))
+                    })
+                })
         },
     },
     Known {

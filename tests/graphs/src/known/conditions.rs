@@ -40,6 +40,13 @@ pub(super) fn names(case: &Case<'_>, tree: &GeneralName) -> bool {
     names.iter().any(|name| *name == GeneralName::Dns(tree.trim_start_matches('.').to_owned()))
 }
 
+/// Returns true if the target has a host below the domain of a tree with a leading dot.
+pub(super) fn names_below(case: &Case<'_>, tree: &GeneralName) -> bool {
+    let GeneralName::Dns(tree) = tree else { return false };
+    let is_below = |it: &GeneralName| matches!(it, GeneralName::Dns(name) if name.ends_with(tree));
+    case.graph.target.recipe.names.iter().any(is_below)
+}
+
 pub(super) fn has_upn(case: &Case<'_>) -> bool {
     trees(case).any(|tree| matches!(tree, GeneralName::Upn(_)))
 }
