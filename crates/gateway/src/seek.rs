@@ -68,17 +68,62 @@ fn sightings(address: &Address, found: &Found, now_ms: i64) -> Sighting {
 }
 
 fn origin(candidate: &Candidate) -> Origin {
-    if candidate.confirmation == Confirmation::Confirmed {
-        return Origin::Dnssec;
-    }
-    match candidate.origin.kind {
-        Kind::Bridge => Origin::Bridge,
-        Kind::Directory if candidate.origin.vouches() => Origin::Directory,
-        Kind::Dns if candidate.origin.vouches() => Origin::Dnssec,
-        Kind::Partner if candidate.origin.vouches() => Origin::Partner,
-        Kind::Directory | Kind::Dns | Kind::Http | Kind::Partner => Origin::Discovered,
+    match (candidate.origin.kind, candidate.is_vouched_for()) {
+        (_, true) if candidate.confirmation == Confirmation::Confirmed => Origin::Dnssec,
+        (Kind::Directory, true) => Origin::Directory,
+        (Kind::Partner, true) => Origin::Partner,
+        (Kind::Bridge, _) => Origin::Bridge,
+        (Kind::Directory | Kind::Dns | Kind::Http | Kind::Partner, _) => Origin::Discovered,
     }
 }
 
 /// Addresses of one message that are looked for.
 const MAX_ADDRESSES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use chancery_crypto::{KeyKind, PrivateKey};
+    use chancery_lookup::keys::{Channel, Dnssec, Origin as Found};
+    use chancery_pki::{Organisation, Speaks, issue};
+
+    use super::*;
+
+    #[test]
+    fn only_what_vouches_by_itself_needs_no_path() {
+        let organisation = Organisation::new("globex", ["globex.example".to_owned()]).unwrap();
+        let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let certificate = issue::ca(&organisation, &key, 1_700_000_000, [1; 20]).unwrap();
+        let secure = Channel::Dns(Dnssec::Secure);
+        for (kind, channel, confirmation, is_fresh, expected) in [
+            (Kind::Dns, secure, Confirmation::Confirmed, true, Origin::Dnssec),
+            // Usages 0 to 2 of RFC 6698 want a path; a usage that is not understood says nothing.
+            (Kind::Dns, secure, Confirmation::NeedsPath, true, Origin::Discovered),
+            (Kind::Dns, secure, Confirmation::None, true, Origin::Discovered),
+            (
+                Kind::Dns,
+                Channel::Dns(Dnssec::Insecure),
+                Confirmation::None,
+                true,
+                Origin::Discovered,
+            ),
+            (Kind::Http, Channel::Tls, Confirmation::Confirmed, true, Origin::Dnssec),
+            (Kind::Http, Channel::Tls, Confirmation::None, true, Origin::Discovered),
+            (Kind::Directory, Channel::Tls, Confirmation::None, true, Origin::Directory),
+            (Kind::Directory, Channel::Clear, Confirmation::None, true, Origin::Discovered),
+            (Kind::Directory, Channel::Tls, Confirmation::NeedsPath, true, Origin::Discovered),
+            (Kind::Partner, Channel::Tls, Confirmation::None, true, Origin::Partner),
+            (Kind::Partner, Channel::Tls, Confirmation::None, false, Origin::Discovered),
+            (Kind::Bridge, Channel::Tls, Confirmation::None, true, Origin::Bridge),
+        ] {
+            let candidate = Candidate {
+                certificate: certificate.clone(),
+                origin: Found { source: "source".into(), kind, channel },
+                speaks: Speaks::Mailbox("bob@globex.example".into()),
+                found_at: 0,
+                is_fresh,
+                confirmation,
+            };
+            assert_eq!(origin(&candidate), expected, "{candidate:?}");
+        }
+    }
+}

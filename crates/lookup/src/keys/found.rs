@@ -155,7 +155,10 @@ impl Candidate {
     /// we or the partner run, asked over TLS, or the signed DNS, just now. Every other one needs a path to an authority.
     pub fn is_vouched_for(&self) -> bool {
         let by_dns = self.confirmation == Confirmation::Confirmed;
-        let by_origin = self.origin.vouches() && self.confirmation == Confirmation::None;
+        // A record whose usage is not understood says nothing, even if a certificate is in it (RFC 6698 section 4.1).
+        let by_origin = self.origin.kind != Kind::Dns
+            && self.origin.vouches()
+            && self.confirmation == Confirmation::None;
         self.is_fresh && (by_dns || by_origin)
     }
 }
