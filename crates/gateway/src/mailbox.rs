@@ -89,9 +89,57 @@ impl Mailbox {
         Ok(Self { address, keys, choice })
     }
 
+    /// Returns what the policy is told where none was chosen.
+    fn none(&self, of_organisation: &PartnerKey) -> PartnerKey {
+        match &self.choice.review {
+            Some(why) if *of_organisation != PartnerKey::Usable => PartnerKey::Review(why.clone()),
+            // Who had protected mail before does not lose it silently.
+            None if *of_organisation == PartnerKey::NoPartner => {
+                let lost = self.keys.iter().find(|it| !it.usable && it.was_promised());
+                lost.map_or(PartnerKey::NoPartner, |it| PartnerKey::Unsuitable(it.why.clone()))
+            }
+            _ => of_organisation.clone(),
+        }
+    }
+
     /// Returns the key that was chosen.
     pub fn chosen(&self) -> Option<&Judged> {
         self.keys.get(self.choice.chosen?)
+    }
+}
+
+/// What the key book means for a recipient.
+#[derive(Debug)]
+pub(crate) struct Prospect {
+    /// What the policy is told.
+    pub(crate) key: PartnerKey,
+    /// The recipient's own key, if it is to be used.
+    pub(crate) own: Option<MailboxKey>,
+    /// What follows if the decision turns on a key.
+    pub(crate) aside: Aside,
+}
+
+/// What there is to do and to tell about the keys of a recipient. Of mail that needs no key nobody is asked anything.
+#[derive(Debug, Default)]
+pub(crate) struct Aside {
+    events: Vec<KeyEvent>,
+    keyless: Option<Address>,
+    stale: Option<Address>,
+    lacking: Vec<Inquiry>,
+    passed_over: Vec<Judged>,
+}
+
+impl Aside {
+    /// Adds it to a plan.
+    pub(crate) fn add_to(self, draft: &mut Draft) {
+        if !self.passed_over.is_empty() {
+            draft.record("keys", &self.passed_over);
+        }
+        draft.planned.keys.extend(self.events);
+        draft.keyless.extend(self.keyless);
+        draft.stale.extend(self.stale);
+        let room = MAX_LACKING.saturating_sub(draft.lacking.len());
+        draft.lacking.extend(self.lacking.into_iter().take(room));
     }
 }
 
@@ -100,84 +148,89 @@ pub(crate) fn for_recipient(
     subject: &Subject<'_>,
     address: &str,
     of_organisation: &PartnerKey,
-    draft: &mut Draft,
-) -> Result<(PartnerKey, Option<MailboxKey>)> {
-    let store = &subject.gateway.store;
+) -> Result<Prospect> {
+    let mut aside = Aside::default();
     let preference = subject.gateway.policy().outbound().encrypt_to;
     let has_partner = *of_organisation == PartnerKey::Usable;
-    let organisation = || Ok((of_organisation.clone(), None));
     if preference == EncryptTo::OrganisationOnly
         || (has_partner && preference == EncryptTo::Organisation)
     {
-        return organisation();
+        return Ok(Prospect { key: of_organisation.clone(), own: None, aside });
     }
-    let mut mailbox = Mailbox::read(store, &subject.partners, address, subject.now_ms / 1000)?;
-    let choice = mailbox.choice.clone();
-    if let Some(why) = &choice.review {
-        let (address, why) = (mailbox.address.clone(), why.clone());
-        let review = Review { address, why, since_ms: subject.now_ms };
-        draft.planned.keys.push(KeyEvent::Review(review));
+    let (store, at) = (&subject.gateway.store, subject.now_ms / 1000);
+    let mut mailbox = Mailbox::read(store, &subject.partners, address, at)?;
+    if let Some(why) = mailbox.choice.review.clone() {
+        let address = mailbox.address.clone();
+        aside.events.push(KeyEvent::Review(Review { address, why, since_ms: subject.now_ms }));
     }
-    let Some(at) = choice.chosen.filter(|at| *at < mailbox.keys.len()) else {
-        if !mailbox.keys.is_empty() {
-            draft.record("keys", &mailbox.keys);
+    let chosen = mailbox.choice.chosen.filter(|at| *at < mailbox.keys.len());
+    let Some(judged) = chosen.map(|at| mailbox.keys.swap_remove(at)) else {
+        let key = mailbox.none(of_organisation);
+        if !has_partner && mailbox.choice.review.is_none() {
+            aside.keyless = may_be_found(subject, address);
         }
-        if !has_partner && choice.review.is_none() {
-            draft.keyless.extend(may_be_found(subject, address));
-        }
-        draft
-            .lacking
-            .extend(mailbox.keys.iter_mut().flat_map(|it| std::mem::take(&mut it.lacking)));
-        return match choice.review {
-            Some(why) if !has_partner => Ok((PartnerKey::Review(why), None)),
-            // Who had protected mail before does not lose it silently.
-            None if *of_organisation == PartnerKey::NoPartner => {
-                let lost = mailbox.keys.iter().find(|it| !it.usable && it.was_promised());
-                let why = lost.map(|it| it.why.clone());
-                Ok((why.map_or(PartnerKey::NoPartner, PartnerKey::Unsuitable), None))
-            }
-            _ => organisation(),
-        };
+        let lacking = mailbox.keys.iter_mut().flat_map(|it| std::mem::take(&mut it.lacking));
+        aside.lacking = lacking.collect();
+        aside.passed_over = mailbox.keys;
+        return Ok(Prospect { key, own: None, aside });
     };
-    let judged = mailbox.keys.swap_remove(at);
     let is_as_sure =
         judged.key.decision == Some(KeyDecision::Trusted) || judged.key.origin <= Origin::Partner;
     if has_partner && !is_as_sure {
-        return organisation();
+        return Ok(Prospect { key: PartnerKey::Usable, own: None, aside });
     }
     let is_sourced = (Origin::Directory..=Origin::Discovered).contains(&judged.key.origin);
     if is_sourced && subject.now_ms.saturating_sub(judged.key.seen_at_ms) > SEEN_EVERY_MS {
-        draft.stale.extend(may_be_found(subject, address));
+        aside.stale = may_be_found(subject, address);
     }
-    let peer = store.peer(&mailbox.address)?;
-    let known: Vec<_> = peer.iter().flat_map(statements).collect();
-    let recipient = match RecipientKey::new(judged.key.certificate.der(), &known) {
-        Ok(recipient) => recipient,
-        Err(_) if has_partner => return organisation(),
-        Err(error) => return Ok((PartnerKey::Unsuitable(error.to_string()), None)),
-    };
-    let because = judged.why;
-    let words = format!("{because}; {} ({})", choice.why, judged.key.origin.word());
-    let record = KeyRecord {
-        address: mailbox.address.clone(),
-        fingerprint_sha256: judged.key.certificate.fingerprint_sha256(),
-        origin: judged.key.origin,
-        source: judged.key.source,
-        found_at_ms: judged.key.found_at_ms,
-        because,
-        chosen: choice.why,
-        review: choice.review,
-        path: judged.path,
-    };
     if subject.now_ms.saturating_sub(judged.key.used_at_ms) > USED_EVERY_MS {
-        draft.planned.keys.push(KeyEvent::Used {
+        aside.events.push(KeyEvent::Used {
             address: mailbox.address.clone(),
-            fingerprint: record.fingerprint_sha256.clone(),
+            fingerprint: judged.key.certificate.fingerprint_sha256(),
             at_ms: subject.now_ms,
         });
     }
-    let key = MailboxKey { address: mailbox.address, recipient, record };
-    Ok((PartnerKey::OfRecipient(words), Some(key)))
+    let (key, own) = match MailboxKey::new(store, mailbox.address, judged, mailbox.choice)? {
+        Ok(own) => (PartnerKey::OfRecipient(own.words()), Some(own)),
+        Err(_) if has_partner => (PartnerKey::Usable, None),
+        Err(why) => (PartnerKey::Unsuitable(why), None),
+    };
+    Ok(Prospect { key, own, aside })
+}
+
+impl MailboxKey {
+    /// Makes a key ready for use; says what is wrong if it cannot be encrypted to.
+    fn new(
+        store: &Store,
+        address: String,
+        judged: Judged,
+        choice: KeyChoice,
+    ) -> Result<std::result::Result<Self, String>> {
+        let peer = store.peer(&address)?;
+        let known: Vec<_> = peer.iter().flat_map(statements).collect();
+        let recipient = match RecipientKey::new(judged.key.certificate.der(), &known) {
+            Ok(recipient) => recipient,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let record = KeyRecord {
+            address: address.clone(),
+            fingerprint_sha256: judged.key.certificate.fingerprint_sha256(),
+            origin: judged.key.origin,
+            source: judged.key.source,
+            found_at_ms: judged.key.found_at_ms,
+            because: judged.why,
+            chosen: choice.why,
+            review: choice.review,
+            path: judged.path,
+        };
+        Ok(Ok(Self { address, recipient, record }))
+    }
+
+    /// Returns why it is this one.
+    fn words(&self) -> String {
+        let KeyRecord { because, chosen, origin, .. } = &self.record;
+        format!("{because}; {chosen} ({})", origin.word())
+    }
 }
 
 /// Returns the address if somebody may be asked about it.
@@ -326,6 +379,8 @@ fn rank(origin: Origin) -> u8 {
     }
 }
 
+/// Questions of one message about paths that the network is asked.
+const MAX_LACKING: usize = 16;
 /// How long a plan takes at most until it is written.
 const ASKING_MS: i64 = 600_000;
 /// Requests for keys in that time.

@@ -15,10 +15,11 @@ use chancery_store::{NewBody, Recipient, RecipientId};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::mailbox::{self, MailboxKey};
+use crate::mailbox::{self, MailboxKey, Prospect};
 use crate::metrics::Counter;
 use crate::notices;
 use crate::plan::{Draft, Subject};
+use crate::queue;
 use crate::release::Releasable;
 
 /// Plans the message for every outside domain it goes to.
@@ -37,13 +38,17 @@ pub(crate) fn plan(
         let (mut protected, mut own_keys) = (Vec::new(), Vec::new());
         let mut readable: BTreeMap<&'static str, Vec<(RecipientId, ClearPermit)>> = BTreeMap::new();
         for recipient in recipients {
-            let (key, own) = mailbox::for_recipient(subject, &recipient.address, &key, draft)?;
+            let Prospect { key, own, aside } =
+                mailbox::for_recipient(subject, &recipient.address, &key)?;
             let decision = if subject.message.listener == notices::REQUEST {
                 decide_request(&policy, &recipient.address)
             } else {
                 decision(subject, &policy, recipient, &key)
             };
             draft.record("policy", &decision);
+            if turns_on_a_key(decision.treatment()) {
+                aside.add_to(draft);
+            }
             match (decision.treatment(), own) {
                 (Treatment::Protect, Some(own)) => own_keys.push((recipient.id, own)),
                 (Treatment::Protect, None) => protected.push(recipient.id),
@@ -75,6 +80,15 @@ pub(crate) fn plan(
         }
     }
     Ok(())
+}
+
+/// Returns true if another key, or one at all, would change what happens.
+fn turns_on_a_key(treatment: Treatment) -> bool {
+    match treatment {
+        Treatment::Clear | Treatment::Protect => true,
+        Treatment::Hold { code } => queue::KEY_CODES.contains(&code),
+        Treatment::Pass | Treatment::Reject { .. } | Treatment::Sign => false,
+    }
 }
 
 /// Asks the policy about one recipient.

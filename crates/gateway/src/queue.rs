@@ -269,7 +269,7 @@ fn domain_of(address: &str) -> Option<String> {
 const INQUIRE_EVERY_MS: i64 = 3_600_000;
 
 /// Holds that a partner's card ends.
-const KEY_CODES: [&chancery_fault::Code; 5] = [
+pub(crate) const KEY_CODES: [&chancery_fault::Code; 5] = [
     &chancery_policy::NO_PARTNER,
     &chancery_policy::KEY_EXPIRED,
     &chancery_policy::KEY_NOT_YET_VALID,

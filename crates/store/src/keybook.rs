@@ -156,13 +156,17 @@ impl BookKey {
 }
 
 impl Store {
-    /// Returns the keys of an address, those of the surest origin first.
+    /// Returns the keys of an address, those of the surest origin first; of more than 64 those that were decided about, used,
+    /// or seen last.
     pub fn book_keys_of(&self, address: &str) -> Result<Vec<BookKey>> {
-        let sql = format!("{SELECT} WHERE organisation = $1 AND address = $2");
+        let sql = format!(
+            "{SELECT} WHERE organisation = $1 AND address = $2 \
+             ORDER BY decision IS NULL, used_at DESC, seen_at DESC, fingerprint LIMIT $3"
+        );
         let address = address.to_lowercase();
-        let keys = self
-            .database
-            .read(READING, |db| all(db, &sql, params![self.database.organisation, address]))?;
+        let keys = self.database.read(READING, |db| {
+            all(db, &sql, params![self.database.organisation, address, MAX_OF_ADDRESS])
+        })?;
         Ok(sorted(keys))
     }
 
@@ -484,6 +488,9 @@ const INSERT: &str = "INSERT INTO book_key (organisation, address, domain, finge
 const TRIM: &str = "DELETE FROM book_key WHERE organisation = $1 AND domain = $2 AND decision IS NULL AND used_at = 0 \
     AND origin IN ('discovered', 'harvested') AND seen_at <= \
     (SELECT seen_at FROM book_key WHERE organisation = $1 AND domain = $2 ORDER BY seen_at DESC LIMIT 1 OFFSET $3)";
+
+/// Keys of one address that are looked at.
+const MAX_OF_ADDRESS: i64 = 64;
 
 /// Keys that are remembered of one domain without having been used.
 const MAX_UNUSED: i64 = 20_000;

@@ -222,7 +222,10 @@ fn signed_zones_bring_keys_and_forged_ones_stop_the_mail() {
     prepare(place.path(), 1);
     let (_server, port) = names(place.path(), "signed", true);
     let acme = Lone::start(|gateway| {
-        gateway.set_policy("version = 1\n[outbound]\nask-for-key = \"never\"\n");
+        gateway.set_policy(
+            "version = 1\n[outbound]\nask-for-key = \"never\"\n\
+             [[rule]]\nname = \"plain\"\nthen = \"pass\"\nwhen = { header = { name = \"X-Plain\" } }\n",
+        );
         let anchor = place.path().join("root.key").to_str().expect("a plain path").to_owned();
         gateway.configure(|settings| {
             let dns = section(settings, "dns");
@@ -256,6 +259,10 @@ fn signed_zones_bring_keys_and_forged_ones_stop_the_mail() {
         let story = acme.gateway.demand(&["explain", "<forged@acme.example>"]);
         story.contains("dns.bogus").then_some(())
     });
+    // What needs no key is no question to anybody.
+    let plain = "X-Plain: yes\r\nMessage-ID: <plain@acme.example>\r\n\r\nplain\r\n";
+    assert!(acme.send(&["ben@bogus.test"], plain).starts_with("250"));
+    acme.internet.received("plain@acme.example");
     let texts: Vec<String> = acme.internet.accepted().iter().map(Accepted::text).collect();
     assert!(!texts.concat().contains("the secret of forged"));
 }
