@@ -132,8 +132,8 @@ mod tests {
             list.note(false, Some(&asker), "ann@acme.example", Outcome::Found);
         }
         list.note(true, None, "eve@acme.example", Outcome::Nothing);
-        let (rows, lost) = list.take(5);
-        assert_eq!((rows.len(), lost, rows[0].times), (2, 0, 3));
+        let (rows, dropped) = list.take(5);
+        assert_eq!((rows.len(), dropped, rows[0].times), (2, 0, 3));
         assert!(!rows[0].address.contains('@') && rows[0].address.len() == 32);
         assert_eq!(rows[0].address, list.shown("ann@acme.example"));
         assert_ne!(rows[0].address, hashed(&[8; 32], "ann@acme.example"));
@@ -142,8 +142,8 @@ mod tests {
         for number in 0..MOST + 10 {
             list.note(false, Some(&asker), &number.to_string(), Outcome::Nothing);
         }
-        let (rows, lost) = list.take(7);
-        assert_eq!((rows.len(), lost), (MOST, 10));
+        let (rows, dropped) = list.take(7);
+        assert_eq!((rows.len(), dropped), (MOST, 10));
         let open = AskedList::new(Kept::Clear, [7; 32]);
         assert_eq!(open.shown("a@b"), "a@b");
         let silent = AskedList::new(Kept::Nothing, [7; 32]);
