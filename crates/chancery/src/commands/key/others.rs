@@ -196,10 +196,8 @@ impl Listed {
 impl Shown<'_> {
     fn text(&self) -> String {
         if self.keys.is_empty() {
-            return format!(
-                "no keys of {}; look for some: chancery key find ADDRESS",
-                self.address
-            );
+            let address = plain(self.address);
+            return format!("no keys of {address}; look for some: chancery key find {address}");
         }
         let mut text = format!("{} of {}", counted(self.keys.len(), "key"), plain(self.address));
         for (at, judged) in self.keys.iter().enumerate() {
@@ -231,6 +229,15 @@ impl Shown<'_> {
         }
         let what = if self.chosen.is_some() { "the marked key is used" } else { "none is used" };
         text.push_str(&format!("\n{what}: {}", self.why));
+        if self.chosen.is_none() && self.review.is_none() {
+            let domain = self.address.rsplit_once('@').map_or("", |(_, domain)| domain);
+            text.push_str(&format!(
+                "\nto use one whose fingerprint you have compared: chancery key trust {} FINGERPRINT\n\
+                 to believe its authority: chancery partner trust {} --anchor FILE",
+                plain(self.address),
+                plain(domain)
+            ));
+        }
         if let Some(review) = self.review {
             text.push_str(&format!(
                 "\ndecide: {review}\n  chancery key trust {} FINGERPRINT",
