@@ -184,6 +184,9 @@ pub(crate) fn for_recipient(
         aside.stale = may_be_found(subject, address);
     }
     if subject.now_ms.saturating_sub(judged.key.used_at_ms) > USED_EVERY_MS {
+        if mailbox.choice.review.is_none() {
+            aside.events.push(KeyEvent::Settled { address: mailbox.address.clone() });
+        }
         aside.events.push(KeyEvent::Used {
             address: mailbox.address.clone(),
             fingerprint: judged.key.certificate.fingerprint_sha256(),

@@ -98,6 +98,11 @@ pub enum KeyEvent {
     },
     /// Its keys need a person.
     Review(Review),
+    /// Its keys need nobody any more.
+    Settled {
+        /// Whose.
+        address: String,
+    },
     /// It was asked for a key.
     Asked {
         /// Who.
@@ -252,8 +257,7 @@ impl Store {
                 if write.run(sql, params![word, write.organisation, address, fingerprint])? == 0 {
                     return Ok(false);
                 }
-                let sql = "DELETE FROM book_review WHERE organisation = $1 AND address = $2";
-                write.run(sql, params![write.organisation, address])?;
+                settle(write, &address)?;
                 let details = json!({"fingerprint": fingerprint, "decision": word});
                 audit::append(write, &act, "key.decide", &address, details)?;
                 Versioned::KeyBook.grow(write)?;
@@ -282,12 +286,19 @@ pub(crate) fn note(write: &Write<'_>, event: &KeyEvent) -> Result<()> {
                        ON CONFLICT (organisation, address) DO UPDATE SET asked_at = excluded.asked_at";
             write.run(sql, params![write.organisation, address, at_ms]).map(|_| ())
         }
+        KeyEvent::Settled { address } => settle(write, address),
         KeyEvent::Review(Review { address, why, since_ms }) => {
             let sql = "INSERT INTO book_review (organisation, address, why, since) VALUES ($1, $2, $3, $4) \
                        ON CONFLICT (organisation, address) DO UPDATE SET why = excluded.why";
             write.run(sql, params![write.organisation, address, why, since_ms]).map(|_| ())
         }
     }
+}
+
+/// Forgets that a person must decide.
+fn settle(write: &Write<'_>, address: &str) -> Result<()> {
+    let sql = "DELETE FROM book_review WHERE organisation = $1 AND address = $2";
+    write.run(sql, params![write.organisation, address]).map(|_| ())
 }
 
 /// Writes a key that was seen: a new one, or a known one that was seen again, perhaps by a surer way.

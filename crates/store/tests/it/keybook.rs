@@ -63,6 +63,11 @@ async fn use_and_reply_are_written_with_the_plan() {
     let key = &all(&store)[0];
     assert_eq!((key.used_at_ms, key.confirmed_at_ms), (NOW + 3, NOW + 8));
     assert_eq!(store.key_reviews().unwrap(), [review]);
+    let (message, _) = accept(&store, &["ann@acme.example"], b"body").await;
+    let mut plan = Planned::new(message, NOW);
+    plan.keys = vec![KeyEvent::Settled { address: BOB.to_owned() }];
+    store.commit_plan(plan).await.unwrap();
+    assert_eq!(store.key_reviews().unwrap(), []);
 }
 
 #[tokio::test]
