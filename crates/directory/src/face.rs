@@ -83,10 +83,14 @@ impl Face {
         limiter.permits(asker, number, now) && limiter.ask(asker, number, now) == Verdict::Go
     }
 
-    fn missed(&self, asker: Option<&Asker>) {
+    fn missed(&self, asker: Option<&Asker>, key: &str) {
         let Some(asker) = asker.filter(|_| !self.is_inside) else { return };
         let now = self.shared.clock.monotonic_ms();
-        self.shared.limiter.lock().unwrap_or_else(PoisonError::into_inner).missed(asker, now);
+        self.shared.limiter.lock().unwrap_or_else(PoisonError::into_inner).missed(
+            asker,
+            number(key),
+            now,
+        );
     }
 
     async fn answer(&self, client: &Client, search: &Search) -> Answer {
@@ -180,7 +184,7 @@ impl Face {
             };
             if found.is_none() {
                 self.shared.metrics.add(Counter::Nothing, 1);
-                self.missed(asker.as_ref());
+                self.missed(asker.as_ref(), &it.key);
             }
             let outcome = if found.is_some() { Outcome::Found } else { Outcome::Nothing };
             self.note(asker.as_ref(), &it.key, outcome);

@@ -65,6 +65,8 @@ struct Account {
     misses: Bucket,
     /// Addresses that were asked for lately and cost nothing now: mail clients ask again and again.
     recent: Vec<u64>,
+    /// Of them, those that led to nothing.
+    missed: Vec<u64>,
     /// Refused questions since the last one that was answered.
     strikes: u32,
     seen_ms: u64,
@@ -99,12 +101,8 @@ impl Limiter {
                 account.strikes = account.strikes.saturating_add(1);
             } else {
                 account.strikes = 0;
-                if !account.recent.contains(&address) {
+                if is_new(&mut account.recent, address) {
                     account.lookups.take(share * limits.lookups, now_ms);
-                    if account.recent.len() >= RECENT {
-                        account.recent.remove(0);
-                    }
-                    account.recent.push(address);
                 }
             }
         }
@@ -130,11 +128,14 @@ impl Limiter {
         })
     }
 
-    /// Counts an address that led to nothing.
-    pub fn missed(&mut self, asker: &Asker, now_ms: u64) {
+    /// Counts an address that led to nothing, once: who asks again learns nothing more.
+    pub fn missed(&mut self, asker: &Asker, address: u64, now_ms: u64) {
         let limits = self.limits;
         for (place, share) in places(asker, limits) {
-            self.account(place, share, now_ms).misses.take(share * limits.misses, now_ms);
+            let account = self.account(place, share, now_ms);
+            if is_new(&mut account.missed, address) {
+                account.misses.take(share * limits.misses, now_ms);
+            }
         }
     }
 
@@ -157,6 +158,7 @@ impl Limiter {
             lookups: Bucket::full(share * limits.lookups, now_ms),
             misses: Bucket::full(share * limits.misses, now_ms),
             recent: Vec::new(),
+            missed: Vec::new(),
             strikes: 0,
             seen_ms: now_ms,
         });
@@ -205,6 +207,18 @@ impl Bucket {
         self.refill(size, now_ms);
         self.left = self.left.saturating_sub(WHOLE);
     }
+}
+
+/// Remembers an address among the last ones; returns true if it was not there.
+fn is_new(among: &mut Vec<u64>, address: u64) -> bool {
+    if among.contains(&address) {
+        return false;
+    }
+    if among.len() >= RECENT {
+        among.remove(0);
+    }
+    among.push(address);
+    true
 }
 
 /// Returns the accounts of an asker, with how many shares of the limits each has.
@@ -266,9 +280,9 @@ mod tests {
     fn misses_end_it_sooner_and_time_brings_it_back() {
         let mut limiter = Limiter::new(LIMITS);
         let ann = address("2001:db8::1");
-        for _ in 0..3 {
-            assert_eq!(limiter.ask(&ann, 1, 0), Verdict::Go);
-            limiter.missed(&ann, 0);
+        for address in [1, 1, 2, 2, 1, 3] {
+            assert_eq!(limiter.ask(&ann, address, 0), Verdict::Go);
+            limiter.missed(&ann, address, 0);
         }
         let first = Duration::from_millis(500);
         assert_eq!(limiter.ask(&ann, 1, 0), Verdict::Later { after: first, is_news: true });
