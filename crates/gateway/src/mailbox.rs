@@ -10,8 +10,8 @@ use chancery_mail::Address;
 use chancery_pki::{Certificate, Purpose, Rule, Scope, encrypts_for, path};
 use chancery_policy::{Decided, EncryptTo, KeyChoice, KeyFacts, PartnerKey, choose_key};
 use chancery_smime::{PathVerdict, RecipientKey, Trust as _};
-use chancery_store::Store;
 use chancery_store::keybook::{BookKey, KeyDecision, KeyEvent, Origin, Review};
+use chancery_store::{MessageId, Store};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -244,12 +244,15 @@ fn may_be_found(subject: &Subject<'_>, address: &str) -> Option<Address> {
 }
 
 impl Gateway {
-    /// Returns true once for an address in a time, so that two messages at the same moment ask once; what was asked before
-    /// is in the store.
-    pub(crate) fn ask_once(&self, address: &str, now_ms: i64) -> bool {
+    /// Returns true if a message may ask an address: one does in a time, so that two at the same moment ask once, and each
+    /// of its plans says the same. What was asked before is in the store.
+    pub(crate) fn may_ask(&self, message: MessageId, address: &str, now_ms: i64) -> bool {
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        asking.retain(|_, at_ms| now_ms.saturating_sub(*at_ms) < ASKING_MS);
-        asking.len() < MAX_ASKING && asking.insert(address.to_owned(), now_ms).is_none()
+        asking.retain(|_, (_, at_ms)| now_ms.saturating_sub(*at_ms) < ASKING_MS);
+        if let Some((asks, _)) = asking.get(address) {
+            return *asks == message;
+        }
+        asking.len() < MAX_ASKING && asking.insert(address.to_owned(), (message, now_ms)).is_none()
     }
 }
 

@@ -254,7 +254,7 @@ fn requests(
         let asked_since = subject.now_ms.saturating_sub(ASK_EVERY_MS);
         if subject.partners.partner(&to.ascii_domain()).is_some()
             || gateway.store.key_asked_at(&address)?.is_some_and(|at_ms| at_ms > asked_since)
-            || !gateway.ask_once(&address, subject.now_ms)
+            || !gateway.may_ask(message.id, &address, subject.now_ms)
         {
             continue;
         }

@@ -106,8 +106,8 @@ pub(crate) struct Gateway {
     pub(crate) released_for: Mutex<Option<(Arc<PartnerBook>, i64)>>,
     /// The version of the partner book whose keys were asked about, and when.
     pub(crate) asked_for: Mutex<(i64, i64)>,
-    /// Addresses that are being asked for their key, and since when.
-    pub(crate) asking: Mutex<BTreeMap<String, i64>>,
+    /// Addresses that are being asked for their key, by which message, and since when.
+    pub(crate) asking: Mutex<BTreeMap<String, (MessageId, i64)>>,
     /// When was last looked for what has waited too long.
     pub(crate) late_at_ms: AtomicI64,
     /// When finished messages were last forgotten.

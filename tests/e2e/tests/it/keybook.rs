@@ -223,7 +223,8 @@ fn signed_zones_bring_keys_and_forged_ones_stop_the_mail() {
     let (_server, port) = names(place.path(), "signed", true);
     let acme = Lone::start(|gateway| {
         gateway.set_policy(
-            "version = 1\n[outbound]\nask-for-key = \"never\"\n\
+            "version = 1\n\
+             [[rule]]\nname = \"must\"\nthen = \"protect\"\nwhen = { header = { name = \"X-Must\" } }\n\
              [[rule]]\nname = \"plain\"\nthen = \"pass\"\nwhen = { header = { name = \"X-Plain\" } }\n",
         );
         let anchor = place.path().join("root.key").to_str().expect("a plain path").to_owned();
@@ -246,6 +247,12 @@ fn signed_zones_bring_keys_and_forged_ones_stop_the_mail() {
     let (wire, story) = left(&acme, "sure");
     assert!(!String::from_utf8_lossy(&wire).contains("secret"), "it is encrypted");
     assert!(story.contains("(dnssec: dns)") && story.contains("dns names it"), "{story}");
+
+    // A key is found that nobody vouches for: the plan is made again with it, and still asks for a better one.
+    let must = "X-Must: yes\r\nMessage-ID: <must@acme.example>\r\n\r\nthe secret of must\r\n";
+    assert!(acme.send(&["uma@unsigned.test"], must).starts_with("250"));
+    let request = acme.internet.received("waits for your key");
+    assert_eq!(request.recipients, ["uma@unsigned.test"]);
 
     // An unsigned zone is nobody's word: the policy wants protection where it is possible, and here it is not.
     assert!(send("uma@unsigned.test", "open").starts_with("250"));
