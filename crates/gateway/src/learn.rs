@@ -40,7 +40,7 @@ pub(crate) fn from_verdict(
     let news = if speaks_as_organisation(signer, &domain) {
         of_organisation(partner, signer, verdict, at, &domain)
     } else {
-        let address = format!("{}@{domain}", author.local()).to_ascii_lowercase();
+        let address = author.folded();
         let known = subject.gateway.store.peer(&address)?;
         let news = stated(signer, verdict, at, address);
         // What is known already is not written again for each message; its time is, or an old message would be new.
@@ -57,14 +57,13 @@ pub(crate) fn from_verdict(
 
 /// Puts the certificate that a person wants to be encrypted to into the key book.
 fn harvest(subject: &Subject<'_>, author: &Address, signer: &SignerVerdict, draft: &mut Draft) {
-    let address = format!("{}@{}", author.local(), author.ascii_domain());
     let (now_ms, message) = (subject.message.received_at_ms, subject.message);
     let source = message.message_id.clone().unwrap_or_else(|| message.id.to_string());
     let certificate = signer.encryption_certificate.as_deref();
     let Some(certificate) = certificate.and_then(|der| Certificate::from_der(der).ok()) else {
         return;
     };
-    let key = BookKey::seen(&address, certificate, Origin::Harvested, source, now_ms);
+    let key = BookKey::seen(&author.folded(), certificate, Origin::Harvested, source, now_ms);
     draft.record("harvested", &key);
     draft.planned.keys.push(KeyEvent::Seen(Box::new(key)));
 }

@@ -23,7 +23,7 @@ use crate::server::Gateway;
 /// The keys of one address, judged, with the choice among them.
 #[derive(Debug)]
 pub struct Mailbox {
-    /// Whose, in lower case.
+    /// Whose, as the key book has it.
     pub address: String,
     /// The keys, those of the surest origin first.
     pub keys: Vec<Judged>,
@@ -80,8 +80,8 @@ pub(crate) struct KeyRecord {
 
 impl Mailbox {
     /// Reads what the key book has for an address and judges it at a time (Unix seconds).
-    pub fn read(store: &Store, partners: &PartnerBook, address: &str, at: i64) -> Result<Self> {
-        let address = address.to_lowercase();
+    pub fn read(store: &Store, partners: &PartnerBook, address: &Address, at: i64) -> Result<Self> {
+        let address = address.folded();
         let judge = |key| Judged::new(key, partners, at);
         let keys: Vec<Judged> = store.book_keys_of(&address)?.into_iter().map(judge).collect();
         let facts: Vec<KeyFacts> = keys.iter().map(Judged::facts).collect();
@@ -146,7 +146,7 @@ impl Aside {
 /// Decides whose key a recipient's copy is encrypted to: its own, or that of its organisation, which is given.
 pub(crate) fn for_recipient(
     subject: &Subject<'_>,
-    address: &str,
+    address: &Address,
     of_organisation: &PartnerKey,
 ) -> Result<Prospect> {
     let mut aside = Aside::default();
@@ -237,10 +237,9 @@ impl MailboxKey {
 }
 
 /// Returns the address if somebody may be asked about it.
-fn may_be_found(subject: &Subject<'_>, address: &str) -> Option<Address> {
-    let address = Address::parse(address).ok()?;
+fn may_be_found(subject: &Subject<'_>, address: &Address) -> Option<Address> {
     let finder = subject.gateway.finder.as_ref()?;
-    finder.covers(&address).then_some(address)
+    finder.covers(address).then(|| address.clone())
 }
 
 impl Gateway {

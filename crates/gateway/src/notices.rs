@@ -250,7 +250,7 @@ fn requests(
     }
     for it in stopped.iter().filter(|it| is_for_want_of_a_key(it.code)) {
         let Ok(to) = Address::parse(&it.recipient.address) else { continue };
-        let address = format!("{}@{}", to.local(), to.ascii_domain()).to_lowercase();
+        let address = to.folded();
         let asked_since = subject.now_ms.saturating_sub(ASK_EVERY_MS);
         if subject.partners.partner(&to.ascii_domain()).is_some()
             || gateway.store.key_asked_at(&address)?.is_some_and(|at_ms| at_ms > asked_since)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
+use chancery_mail::Address;
 use chancery_policy::{
     ClearKind, ClearPermit, Decision, Destination, Facts, Message, PartnerKey, Sensitivity,
     Treatment, decide, decide_request,
@@ -25,7 +26,7 @@ use crate::release::Releasable;
 /// Plans the message for every outside domain it goes to.
 pub(crate) fn plan(
     subject: &Subject<'_>,
-    domains: &BTreeMap<String, Vec<&Recipient>>,
+    domains: &BTreeMap<String, Vec<(Address, &Recipient)>>,
     draft: &mut Draft,
 ) -> Result<()> {
     let policy = subject.gateway.policy();
@@ -37,9 +38,8 @@ pub(crate) fn plan(
         }
         let (mut protected, mut own_keys) = (Vec::new(), Vec::new());
         let mut readable: BTreeMap<&'static str, Vec<(RecipientId, ClearPermit)>> = BTreeMap::new();
-        for recipient in recipients {
-            let Prospect { key, own, aside } =
-                mailbox::for_recipient(subject, &recipient.address, &key)?;
+        for (address, recipient) in recipients {
+            let Prospect { key, own, aside } = mailbox::for_recipient(subject, address, &key)?;
             let decision = if subject.message.listener == notices::REQUEST {
                 decide_request(&policy, &recipient.address)
             } else {

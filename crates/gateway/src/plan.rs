@@ -345,11 +345,14 @@ pub(crate) fn prepare(
     let subject = Subject { gateway, message, index, partners, form, labels, now_ms };
     let mut draft = Draft::new(message.id, now_ms);
     let mut inside = Vec::new();
-    let mut outside: BTreeMap<String, Vec<&Recipient>> = BTreeMap::new();
+    let mut outside: BTreeMap<String, Vec<(Address, &Recipient)>> = BTreeMap::new();
     for recipient in recipients {
         match Address::parse(&recipient.address) {
             Ok(address) if gateway.settings.is_ours(address.domain()) => inside.push(recipient),
-            Ok(address) => outside.entry(address.ascii_domain()).or_default().push(recipient),
+            Ok(address) => {
+                let of_domain = outside.entry(address.ascii_domain()).or_default();
+                of_domain.push((address, recipient));
+            }
             Err(_bad) => {
                 let text = codes::BAD_ADDRESS.summary.to_owned();
                 draft.refuse(recipient, &codes::BAD_ADDRESS, text);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chancery_fault::Coded as _;
 use chancery_mail::Address;
 use chancery_policy::{EncryptTo, PartnerKey};
-use chancery_store::{Act, Claim, MessageId, QueueFilter, Recipient, Selection, Work};
+use chancery_store::{Act, Claim, MessageId, QueueFilter, RecipientId, Selection, Work};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::mailbox::Mailbox;
@@ -186,10 +186,11 @@ async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::
             limit: MAX_HELD,
             ..QueueFilter::default()
         };
-        let mut by_domain: BTreeMap<String, Vec<Recipient>> = BTreeMap::new();
+        let mut by_domain: BTreeMap<String, Vec<(Address, RecipientId)>> = BTreeMap::new();
         for row in gateway.store.list(&filter)? {
-            if let Some(domain) = domain_of(&row.recipient.address) {
-                by_domain.entry(domain).or_default().push(row.recipient);
+            if let Ok(address) = Address::parse(&row.recipient.address) {
+                let of_domain = by_domain.entry(address.ascii_domain()).or_default();
+                of_domain.push((address, row.recipient.id));
             }
         }
         for (domain, recipients) in by_domain {
@@ -200,8 +201,8 @@ async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::
                 continue;
             }
             let with_key =
-                recipients.iter().filter(|it| has_key(gateway, &book, &it.address, now_ms));
-            let with_key: Vec<_> = with_key.map(|it| it.id).collect();
+                recipients.iter().filter(|(address, _)| has_key(gateway, &book, address, now_ms));
+            let with_key: Vec<RecipientId> = with_key.map(|(_, id)| *id).collect();
             if !with_key.is_empty() {
                 let_go(gateway, &domain, Selection::Recipients(with_key), now_ms).await?;
             }
@@ -212,7 +213,7 @@ async fn refresh_partners(gateway: &Arc<Gateway>) -> Result<(), chancery_store::
 }
 
 /// Returns true if there is a key of an address of its own that would be used.
-fn has_key(gateway: &Gateway, book: &PartnerBook, address: &str, now_ms: i64) -> bool {
+fn has_key(gateway: &Gateway, book: &PartnerBook, address: &Address, now_ms: i64) -> bool {
     if gateway.policy().outbound().encrypt_to == EncryptTo::OrganisationOnly {
         return false;
     }
@@ -259,10 +260,6 @@ async fn let_go(
     let released = gateway.store.release(which, act).await?;
     tracing::info!(domain, recipients = released.len(), "held mail goes on: there is a key now");
     Ok(())
-}
-
-fn domain_of(address: &str) -> Option<String> {
-    Address::parse(address).ok().map(|address| address.ascii_domain())
 }
 
 /// How often the keys of all partners are asked about; what is known of them is renewed before it ends besides.

@@ -57,7 +57,7 @@ pub(crate) async fn seek(gateway: &Gateway, finder: &Finder, addresses: Vec<Addr
 
 /// Returns what each source that answered says about an address now.
 fn sightings(address: &Address, found: &Found, now_ms: i64) -> Sighting {
-    let name = format!("{}@{}", address.local(), address.ascii_domain()).to_lowercase();
+    let name = address.folded();
     let silent = found.unanswered.iter().map(|it| it.source.to_string()).collect();
     let keys = found.candidates.iter().filter(|it| it.is_fresh).map(|candidate| {
         let source = candidate.origin.source.to_string();

@@ -72,6 +72,13 @@ impl Address {
         normal_domain(&self.domain)
     }
 
+    /// Returns the address as books of keys and directories keep it: without case, the domain in A-labels. No organisation
+    /// has two people whose addresses differ by case alone; what a certificate says of one counts letter by letter all the
+    /// same ([`Address::same_mailbox`]).
+    pub fn folded(&self) -> String {
+        format!("{}@{}", self.local.to_lowercase(), self.ascii_domain())
+    }
+
     /// Returns true if the address needs no SMTPUTF8.
     pub fn is_ascii(&self) -> bool {
         self.local.is_ascii() && self.domain.is_ascii()

@@ -3,13 +3,13 @@
 use std::fs;
 
 use chancery_e2e::chancery::section;
-use chancery_e2e::peers::Accepted;
+use chancery_e2e::peers::{Accepted, Dialogue};
 use chancery_e2e::place::Folder;
 use chancery_e2e::wait;
 use serde_json::Value;
 
 use crate::fetching::{AUTHORITY, issue, openssl};
-use crate::finding::{names, prepare};
+use crate::finding::{names, person, prepare};
 use crate::world::Lone;
 
 /// Two authorities that are believed about initech.example, and what they issue to Bob.
@@ -151,6 +151,34 @@ fn mail_waits_for_the_recipients_key_and_goes_by_itself() {
     acme.gateway.demand(&["key", "trust", BOB, &bob]);
     let (wire, _) = left(&acme, "retired");
     assert!(initech.read(&wire, "bob").is_some());
+}
+
+#[test]
+fn a_key_is_found_however_the_domain_is_written() {
+    let place = Folder::new();
+    person(place.path(), "bob", "bob@xn--bcher-kva.example");
+    let file = place.path().join("bob.pem").to_str().expect("a plain path").to_owned();
+    let acme = Lone::start(|gateway| {
+        gateway.demand(&["key", "import", &file, "--trust"]);
+    });
+    for (mark, domain, word) in
+        [("ascii", "xn--bcher-kva.example", ""), ("letters", "B\u{fc}cher.example", " SMTPUTF8")]
+    {
+        let mut dialogue = Dialogue::greeted(acme.gateway.inside());
+        let commands = [
+            format!("MAIL FROM:<alice@acme.example>{word}"),
+            format!("RCPT TO:<Bob@{domain}>"),
+            "DATA".to_owned(),
+        ];
+        for command in commands {
+            let answer = dialogue.say(&command);
+            assert!(answer.starts_with(['2', '3']), "{command}: {answer}");
+        }
+        dialogue.send(format!("Message-ID: <{mark}@acme.example>\r\n\r\nthe secret\r\n.\r\n"));
+        assert!(dialogue.reply().starts_with("250"));
+        let (wire, story) = left(&acme, mark);
+        assert!(!String::from_utf8_lossy(&wire).contains("the secret"), "{mark}: {story}");
+    }
 }
 
 #[test]

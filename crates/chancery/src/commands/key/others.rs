@@ -105,7 +105,8 @@ pub(super) fn import(
             Object::List(_) | Object::Response(_) => {}
         }
     }
-    let wanted = addresses.iter().map(|it| parse(it)).collect::<Result<Vec<String>>>()?;
+    let wanted =
+        addresses.iter().map(|it| Ok(parse(it)?.folded())).collect::<Result<Vec<String>>>()?;
     let mut keys = Vec::new();
     for certificate in certificates.iter().filter(|it| !it.is_ca()) {
         for address in certificate.emails() {
@@ -143,7 +144,7 @@ pub(super) fn decide(
     decision: Option<KeyDecision>,
     output: Output,
 ) -> Result {
-    let (address, typed) = (parse(address)?, typed(fingerprint)?);
+    let (address, typed) = (parse(address)?.folded(), typed(fingerprint)?);
     let filter = KeyFilter { of: Some(address.clone()), fingerprint: Some(typed) };
     let mut found = store.book_keys(&filter)?;
     let mut key = match (found.pop(), found.is_empty()) {
@@ -168,10 +169,9 @@ pub(super) fn decide(
     output.show(&key, || rows(std::slice::from_ref(&key)))
 }
 
-fn parse(address: &str) -> Result<String> {
-    let parsed = Address::parse(address)
-        .map_err(|_bad| Failure::usage(format!("{} is no mail address", plain(address))))?;
-    Ok(format!("{}@{}", parsed.local(), parsed.ascii_domain()).to_lowercase())
+fn parse(address: &str) -> Result<Address> {
+    Address::parse(address)
+        .map_err(|_bad| Failure::usage(format!("{} is no mail address", plain(address))))
 }
 
 impl Listed {
