@@ -9,14 +9,14 @@ use std::sync::PoisonError;
 use chancery_mail::Address;
 use chancery_pki::{Certificate, Purpose, Rule, Scope, encrypts_for, path};
 use chancery_policy::{Decided, EncryptTo, KeyChoice, KeyFacts, PartnerKey, choose_key};
-use chancery_smime::{PathVerdict, RecipientKey, Trust as _};
+use chancery_smime::{RecipientKey, Trust as _};
 use chancery_store::keybook::{BookKey, KeyDecision, KeyEvent, Origin, Review};
 use chancery_store::{MessageId, Store};
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::inquiry::Inquiry;
-use crate::partners::{EncryptionPath, PartnerBook, statements};
+use crate::partners::{EncryptionPath, PartnerBook, failures, statements};
 use crate::plan::{Draft, Subject};
 use crate::server::Gateway;
 
@@ -323,19 +323,13 @@ impl Judged {
                     brought: Vec::new(),
                 });
             }
-            let path = EncryptionPath {
-                path: answer.path.steps.iter().rev().map(|it| it.certificate.subject()).collect(),
-                validation: PathVerdict::of(&answer),
-            };
             if answer.is_trusted() && anchor.encrypts_for(certificate, address, &answer) {
-                self.path = Some(path);
+                self.path = Some(EncryptionPath::of(&answer));
                 return (Some(anchor.name), false, String::new());
             }
             if answer.outcome == path::Outcome::Rejected {
-                let reasons: Vec<String> =
-                    answer.path.failures().map(|failure| failure.to_string()).collect();
-                miss = reasons.join("; ");
-                self.path = Some(path);
+                miss = failures(&answer);
+                self.path = Some(EncryptionPath::of(&answer));
                 if answer.path.failures().any(|failure| failure.rule == Rule::Revoked) {
                     return (None, true, miss);
                 }

@@ -22,6 +22,7 @@ use crate::settings::Settings;
 mod key;
 
 pub use key::EncryptionPath;
+pub(crate) use key::failures;
 use key::{PartnerCertificate, Standing};
 
 /// All partners at one moment; a changed book is a new value.

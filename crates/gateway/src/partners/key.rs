@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chancery_pki::path::{self, Known};
+use chancery_pki::path::{self, Answer, Known};
 use chancery_pki::{Certificate, Purpose, Rule};
 use chancery_smime::{Anchor, PathVerdict, Reach, RecipientKey};
 use serde::Serialize;
@@ -25,6 +25,21 @@ pub struct EncryptionPath {
     pub path: Vec<String>,
     /// What the path stands on, and which rules it breaks.
     pub validation: PathVerdict,
+}
+
+impl EncryptionPath {
+    /// Returns what the path engine found.
+    pub(crate) fn of(answer: &Answer) -> Self {
+        Self {
+            path: answer.path.steps.iter().rev().map(|it| it.certificate.subject()).collect(),
+            validation: PathVerdict::of(answer),
+        }
+    }
+}
+
+/// Returns in words what is wrong with a path.
+pub(crate) fn failures(answer: &Answer) -> String {
+    answer.path.failures().map(|failure| failure.to_string()).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether a certificate can be encrypted to.
@@ -96,17 +111,12 @@ impl PartnerCertificate {
         let mut addresses = domains.iter().map(|domain| format!("somebody@{domain}"));
         let is_limited = anchor.reach != Reach::Constrained
             || addresses.all(|address| answer.path.limits_mail_to(&address));
-        let why = answer.path.failures().map(|it| it.to_string()).collect::<Vec<_>>().join("; ");
-        let path = Arc::new(EncryptionPath {
-            path: answer.path.steps.iter().rev().map(|it| it.certificate.subject()).collect(),
-            validation: PathVerdict::of(&answer),
-        });
         let standing = match () {
             () if is_trusted && !is_limited => Standing::Bad(UNLIMITED.to_owned()),
-            () if is_trusted => Standing::Usable(path),
+            () if is_trusted => Standing::Usable(Arc::new(EncryptionPath::of(&answer))),
             () if all(&[Rule::NotYetValid]) => Standing::Early,
             () if all(&[Rule::Expired, Rule::NotYetValid]) => Standing::Late,
-            () => Standing::Bad(why),
+            () => Standing::Bad(failures(&answer)),
         };
         (standing, end)
     }
