@@ -134,25 +134,19 @@ impl PartnerBook {
     /// Returns the same book for somebody who knows something else about certificates.
     #[must_use]
     pub fn knowing(&self, known: &Known) -> Self {
-        let given = known.clone();
-        let known = known.with(self.of_bridges(), []);
-        Self { given, known, ..self.clone() }
+        self.with(known, &self.guests)
     }
 
-    /// Returns true if it was made for somebody who knows exactly this.
-    pub fn knows(&self, known: &Known) -> bool {
-        self.given.is_same(known)
-    }
-
-    /// Returns the same book with other members of bridges.
+    /// Returns the same book for somebody who knows something else about certificates, and about members of bridges.
     #[must_use]
-    pub(crate) fn with(&self, guests: &Arc<Guests>) -> Self {
-        Self { guests: Arc::clone(guests), ..self.clone() }.knowing(&self.given)
+    pub(crate) fn with(&self, known: &Known, guests: &Arc<Guests>) -> Self {
+        let book = Self { given: known.clone(), guests: Arc::clone(guests), ..self.clone() };
+        Self { known: known.with(book.of_bridges(), []), ..book }
     }
 
-    /// Returns true if it was made with exactly these members of bridges.
-    pub(crate) fn has(&self, guests: &Arc<Guests>) -> bool {
-        Arc::ptr_eq(&self.guests, guests)
+    /// Returns true if it was made with exactly this.
+    pub(crate) fn is_with(&self, known: &Known, guests: &Arc<Guests>) -> bool {
+        self.given.is_same(known) && Arc::ptr_eq(&self.guests, guests)
     }
 
     /// Returns the bridges that we have joined.

@@ -316,18 +316,14 @@ impl Gateway {
     ) -> std::result::Result<Arc<PartnerBook>, chancery_store::Error> {
         let (book, known, guests) = (self.partners(), self.known(), self.guests());
         if self.store.partner_version()? == book.version() {
-            let is_same = book.knows(&known) && book.has(&guests);
-            return Ok(if is_same {
-                book
-            } else {
-                self.put_book(book.knowing(&known).with(&guests))
-            });
+            let is_same = book.is_with(&known, &guests);
+            return Ok(if is_same { book } else { self.put_book(book.with(&known, &guests)) });
         }
         let Some(identity) = self.current_identity()? else { return Ok(book) };
         match PartnerBook::read(&self.store, &identity, &self.settings) {
             Ok(book) => {
                 tracing::info!(partners = book.len(), "partner book read again");
-                Ok(self.put_book(book.knowing(&known).with(&guests)))
+                Ok(self.put_book(book.with(&known, &guests)))
             }
             Err(Error::Store(error)) => Err(error),
             Err(error) => {
