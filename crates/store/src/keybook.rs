@@ -204,15 +204,6 @@ impl Store {
         self.database.read(READING, |db| db.one(sql, params, |row| row.get(0)))
     }
 
-    /// Writes keys that were found.
-    pub async fn keep_keys(&self, keys: Vec<BookKey>) -> Result<()> {
-        self.database
-            .write("keep keys that were found", Vec::new(), move |write| {
-                keys.iter().try_for_each(|key| see(write, key))
-            })
-            .await
-    }
-
     /// Writes what sources say about an address now. A key that its source names no more loses what the source gave it;
     /// returns true if a key is new, or surer than before.
     pub async fn sight_keys(&self, sighting: Sighting) -> Result<bool> {

@@ -23,16 +23,20 @@ fn all(store: &Store) -> Vec<BookKey> {
     store.book_keys(&KeyFilter::default()).unwrap()
 }
 
+async fn bring(store: &Store, keys: Vec<BookKey>) {
+    store.import_keys(keys, act("because")).await.unwrap();
+}
+
 #[tokio::test]
 async fn the_surest_way_by_which_a_key_came_is_kept() {
     let (directory, store) = fresh();
     let certificate = certificate(1);
-    store.keep_keys(vec![seen(&certificate, Origin::Harvested, 5)]).await.unwrap();
+    bring(&store, vec![seen(&certificate, Origin::Harvested, 5)]).await;
     let version = store.key_book_version().unwrap();
-    store.keep_keys(vec![seen(&certificate, Origin::Dnssec, 7)]).await.unwrap();
+    bring(&store, vec![seen(&certificate, Origin::Dnssec, 7)]).await;
     assert!(store.key_book_version().unwrap() > version, "held mail may go now");
     let version = store.key_book_version().unwrap();
-    store.keep_keys(vec![seen(&certificate, Origin::Discovered, 9)]).await.unwrap();
+    bring(&store, vec![seen(&certificate, Origin::Discovered, 9)]).await;
     assert_eq!(store.key_book_version().unwrap(), version, "nothing is new");
     let store = {
         drop(store);
@@ -74,14 +78,14 @@ async fn use_and_reply_are_written_with_the_plan() {
 async fn a_decision_stays_and_ends_the_review() {
     let (_directory, store) = fresh();
     let certificate = certificate(1);
-    store.keep_keys(vec![seen(&certificate, Origin::Harvested, 1)]).await.unwrap();
+    bring(&store, vec![seen(&certificate, Origin::Harvested, 1)]).await;
     let fingerprint = certificate.fingerprint_sha256();
     let decide = |address: &'static str, decision| {
         store.decide_key(address, fingerprint.clone(), decision, act("because"))
     };
     assert!(!decide("eve@globex.example", Some(KeyDecision::Trusted)).await.unwrap());
     assert!(decide(BOB, Some(KeyDecision::Retired)).await.unwrap());
-    store.keep_keys(vec![seen(&certificate, Origin::Imported, 2)]).await.unwrap();
+    bring(&store, vec![seen(&certificate, Origin::Imported, 2)]).await;
     assert_eq!(all(&store)[0].decision, Some(KeyDecision::Retired), "being seen changes nothing");
     assert!(decide(BOB, None).await.unwrap());
     assert_eq!(all(&store)[0].decision, None);
@@ -93,7 +97,7 @@ async fn keys_are_listed_by_address_domain_and_fingerprint() {
     let (_directory, store) = fresh();
     let certificates = [1, 2].map(certificate);
     let other = BookKey::seen("a@b_.example", certificates[1].clone(), Origin::Bridge, "", NOW);
-    store.keep_keys(vec![seen(&certificates[0], Origin::Bridge, 1), other]).await.unwrap();
+    bring(&store, vec![seen(&certificates[0], Origin::Bridge, 1), other]).await;
     let count = |of: Option<&str>, fingerprint: Option<&str>| {
         let filter =
             KeyFilter { of: of.map(str::to_owned), fingerprint: fingerprint.map(str::to_owned) };
