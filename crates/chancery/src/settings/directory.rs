@@ -7,7 +7,7 @@ use super::address::Cidr;
 use super::check::Listener;
 use super::read::{Source, timeout};
 use super::socket::ListenAddress;
-use super::values::{read_listener, read_proxy};
+use super::values::read_proxy;
 
 /// The directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,19 +79,7 @@ pub(super) fn read<'d>(
     base: &Path,
     listeners: &mut Vec<Listener<'d>>,
 ) -> Option<Directory> {
-    let mut listen = |path: &'static str| -> Vec<ListenAddress> {
-        let found = source.list(path, |value| read_listener(value, base));
-        let is_written = source.written(path).is_some();
-        let addresses = found.iter().map(|(address, _)| address.clone()).collect();
-        listeners.extend(found.into_iter().map(|(address, place)| Listener {
-            path,
-            address,
-            place,
-            is_written,
-            is_mail: false,
-        }));
-        addresses
-    };
+    let mut listen = |path| source.listen(path, base, false, listeners);
     let (outside_listen, outside_tls_listen) =
         (listen("directory.outside-listen"), listen("directory.outside-tls-listen"));
     let (inside_listen, inside_tls_listen) =

@@ -77,6 +77,27 @@ impl<'d> Source<'d> {
         self.value(path)?.duration()
     }
 
+    /// Reads addresses that we listen on, and notes them beside all others.
+    pub(super) fn listen(
+        &self,
+        path: &'static str,
+        base: &Path,
+        is_mail: bool,
+        listeners: &mut Vec<Listener<'d>>,
+    ) -> Vec<ListenAddress> {
+        let found = self.list(path, |value| read_listener(value, base));
+        let is_written = self.written(path).is_some();
+        let addresses = found.iter().map(|(address, _)| address.clone()).collect();
+        listeners.extend(found.into_iter().map(|(address, place)| Listener {
+            path,
+            address,
+            place,
+            is_written,
+            is_mail,
+        }));
+        addresses
+    }
+
     pub(super) fn count(&self, path: &str, most: u64) -> Option<usize> {
         usize::try_from(self.value(path)?.integer(1..=most)?).ok()
     }
@@ -233,22 +254,10 @@ fn read_listeners<'d>(
     base: &Path,
 ) -> (Inside, Outside, Metrics, Vec<Listener<'d>>) {
     let mut listeners = Vec::new();
-    let mut listen = |path: &'static str, is_mail: bool| -> Vec<ListenAddress> {
-        let found = source.list(path, |value| read_listener(value, base));
-        let is_written = source.written(path).is_some();
-        let addresses = found.iter().map(|(address, _)| address.clone()).collect();
-        listeners.extend(found.into_iter().map(|(address, place)| Listener {
-            path,
-            address,
-            place,
-            is_written,
-            is_mail,
-        }));
-        addresses
-    };
+    let mut listen = |path| source.listen(path, base, true, &mut listeners);
     let inside = Inside {
-        listen: listen("inside.listen", true),
-        lmtp_listen: listen("inside.lmtp-listen", true),
+        listen: listen("inside.listen"),
+        lmtp_listen: listen("inside.lmtp-listen"),
         allow: source
             .list("inside.allow", read_network)
             .into_iter()
@@ -261,7 +270,7 @@ fn read_listeners<'d>(
             .and_then(|value| value.choice(FOREIGN_SENDERS))
             .unwrap_or(false),
     };
-    let outside = Outside { listen: listen("outside.listen", true) };
+    let outside = Outside { listen: listen("outside.listen") };
     let metrics =
         source.value("metrics.listen").filter(|value| value.text() != Some("")).and_then(|value| {
             let address = read_port(&value)?;
