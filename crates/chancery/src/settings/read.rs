@@ -14,7 +14,8 @@ use super::schema::{KEYS, TABLES, keys_of};
 use super::socket::ListenAddress;
 use super::sources;
 use super::values::{
-    read_address, read_domain, read_listener, read_network, read_path, read_port, read_server,
+    credential, read_address, read_domain, read_listener, read_network, read_path, read_port,
+    read_server,
 };
 use super::{
     Authority, Dns, Inside, Keys, Limits, Log, LogFormat, LogLevel, Lookup, Metrics, Outside,
@@ -73,7 +74,7 @@ impl<'d> Source<'d> {
         items.into_iter().filter_map(|item| read(&item).map(|read| (read, item))).collect()
     }
 
-    fn duration(&self, path: &str) -> Option<Duration> {
+    pub(super) fn duration(&self, path: &str) -> Option<Duration> {
         self.value(path)?.duration()
     }
 
@@ -334,11 +335,7 @@ fn read_keys(source: &Source<'_>, base: &Path, data: &Path) -> Option<Keys> {
     };
     let unseal = value.parse("a file, \"passphrase:FILE\" or \"credential:NAME\"", |text| {
         if let Some(name) = text.strip_prefix("credential:") {
-            // The name becomes a file name in the credentials directory; it must not lead out of it.
-            let is_name = !name.is_empty()
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-            return (is_name && !name.starts_with('.'))
-                .then(|| Unseal::Credential(name.to_owned()));
+            return credential(name).map(Unseal::Credential);
         }
         if let Some(file) = text.strip_prefix("passphrase:") {
             return (!file.is_empty()).then(|| Unseal::PassphraseFile(base.join(file)));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chancery_crypto::unhex;
 use chancery_policy::document::{KeyDoc, Table, Value, domain};
 use chancery_wire::ldap::{Filter, Scope, Template, Url};
 
@@ -110,11 +111,11 @@ pub enum Secret {
 /// Reads `[find]`.
 pub(super) fn read(source: &Source<'_>, base: &Path, own: &[String]) -> Option<Find> {
     let switch = |path| source.value(path).and_then(|value| value.boolean());
-    let time = |path| source.value(path).and_then(|value| value.duration());
     let (dns, web) = (switch("find.dns"), switch("find.web"));
-    let (lifetime, negative) = (time("find.lifetime"), time("find.negative-lifetime"));
-    let stale = time("find.stale");
-    let cached = source.value("find.cached-addresses")?.integer(1..=10_000_000);
+    let lifetime = source.duration("find.lifetime");
+    let negative = source.duration("find.negative-lifetime");
+    let stale = source.duration("find.stale");
+    let cached = source.count("find.cached-addresses", 10_000_000);
     let listed = source.value("find.source").and_then(|value| value.list()).unwrap_or_default();
     let mut sources: Vec<FindSource> = Vec::new();
     for item in &listed {
@@ -131,7 +132,7 @@ pub(super) fn read(source: &Source<'_>, base: &Path, own: &[String]) -> Option<F
         lifetime: lifetime?,
         negative_lifetime: negative?,
         stale: stale?,
-        cached: usize::try_from(cached?).ok()?,
+        cached: cached?,
         sources,
     })
 }
@@ -332,14 +333,7 @@ fn attribute(text: &str) -> Option<String> {
 }
 
 fn fingerprint(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter(|it| *it != ':')
-        .map(|it| it.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()?;
-    let octets: Vec<u8> =
-        digits.chunks(2).map(|pair| pair.iter().fold(0, |all, it| all << 4 | it)).collect();
-    (digits.len() == 64).then_some(octets)?.try_into().ok()
+    unhex(&text.replace(':', ""))?.as_slice().try_into().ok()
 }
 
 /// Names of sources that are switched on by a key.

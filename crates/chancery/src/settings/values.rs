@@ -51,10 +51,7 @@ pub(super) fn read_server(value: &Value<'_>) -> Option<SocketAddr> {
 }
 
 pub(super) fn read_network(value: &Value<'_>) -> Option<Cidr> {
-    let network = value.parse(
-        "a network such as \"192.0.2.0/24\" or an address (no bits set after the prefix)",
-        Cidr::parse,
-    )?;
+    let network = read_proxy(value)?;
     if network.is_everything() {
         value.mistake(
             format!("\"{network}\" lets everybody send through us: an open relay"),
@@ -83,12 +80,17 @@ pub(super) fn read_path(value: &Value<'_>, base: &Path) -> Option<PathBuf> {
 pub(super) fn read_secret(value: &Value<'_>, base: &Path) -> Option<Secret> {
     value.parse("a file or \"credential:NAME\"", |text| {
         if let Some(name) = text.strip_prefix("credential:") {
-            // The name becomes a file name in the credentials directory; it must not lead out of it.
-            let is_good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-            let is_name = !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_good);
-            return is_name.then(|| Secret::Credential(name.to_owned()));
+            return credential(name).map(Secret::Credential);
         }
         let is_path = !text.is_empty() && !text.contains(char::is_control);
         is_path.then(|| Secret::File(base.join(text)))
     })
+}
+
+/// Returns the name of a systemd credential, if it is one: it becomes a file name in the credentials directory, and must
+/// not lead out of it.
+pub(super) fn credential(name: &str) -> Option<String> {
+    let is_good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let is_name = !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_good);
+    is_name.then(|| name.to_owned())
 }
