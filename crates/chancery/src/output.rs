@@ -129,6 +129,11 @@ pub fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{end}")
 }
 
+/// Returns as much of a fingerprint as tables show.
+pub fn short(fingerprint: &str) -> &str {
+    fingerprint.get(..16).unwrap_or(fingerprint)
+}
+
 /// Makes text from outside safe for a terminal.
 pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

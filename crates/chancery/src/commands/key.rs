@@ -18,7 +18,7 @@ use crate::failure::{Failure, Result};
 use crate::installation::{
     Installation, act, make_master_key, make_salt, next_to, put_in_place, read_master_key,
 };
-use crate::output::{Output, ask, counted, day, note, plain, table};
+use crate::output::{Output, ask, counted, day, note, plain, short, table};
 use crate::settings::Unseal;
 
 /// Runs the command.
@@ -64,7 +64,7 @@ fn rows(keys: &[KeySummary]) -> String {
             state(key).to_owned(),
             day(key.not_after),
             key.kind.clone(),
-            key.fingerprint.chars().take(SHOWN).collect(),
+            short(&key.fingerprint).to_owned(),
             plain(&key.subject),
         ]
     };
@@ -115,8 +115,7 @@ fn renew(installation: &Installation, store: &Store, options: &Renew, output: Ou
 
 fn retire(store: &Store, fingerprint: &str, yes: bool, output: Output) -> Result {
     let key = find(store, fingerprint)?;
-    let name =
-        format!("{} ({})", plain(&key.subject), key.fingerprint.get(..SHOWN).unwrap_or_default());
+    let name = format!("{} ({})", plain(&key.subject), short(&key.fingerprint));
     match key.state {
         KeyState::Used => {
             return Err(
@@ -282,8 +281,5 @@ fn state(key: &KeySummary) -> &'static str {
     }
 }
 
-/// So much of a fingerprint is shown in tables.
-const SHOWN: usize = 16;
-
-/// So much of it must be given: 32 bits tell the handful of keys of an organisation apart.
+/// So much of a fingerprint must be given: 32 bits tell the handful of keys of an organisation apart.
 const SHORTEST: usize = 8;

@@ -9,7 +9,7 @@ use crate::cli::cert::{KindChoice, List};
 use crate::commands::block_on;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, act, now_ms};
-use crate::output::{Output, counted, day, plain, table};
+use crate::output::{Output, counted, day, plain, short, table};
 
 /// What is listed.
 #[derive(Serialize)]
@@ -152,13 +152,12 @@ impl Listed {
             return "nothing; `chancery cert import FILE` takes certificates and revocation lists"
                 .to_owned();
         }
-        let short = |digits: &str| digits.chars().take(16).collect::<String>();
         let certificates = self.certificates.iter().map(|it| {
             let name = if it.emails.is_empty() { it.subject.clone() } else { it.emails.join(" ") };
             vec![
                 it.kind.word().to_owned(),
                 day(it.not_after),
-                short(&it.fingerprint_sha256),
+                short(&it.fingerprint_sha256).to_owned(),
                 plain(&name),
                 plain(&it.issuer),
             ]
@@ -167,7 +166,7 @@ impl Listed {
             vec![
                 if it.is_delta { "delta-list" } else { "list" }.to_owned(),
                 it.next_update.map_or_else(|| "?".to_owned(), day),
-                short(&it.fingerprint_sha256),
+                short(&it.fingerprint_sha256).to_owned(),
                 counted(it.entries, "entry").replace("entrys", "entries"),
                 plain(&it.issuer),
             ]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::cli::directory::Status;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, now_ms};
-use crate::output::{Output, day, note, plain, table};
+use crate::output::{Output, day, note, plain, short, table};
 
 #[derive(Serialize)]
 struct Shown {
@@ -102,7 +102,7 @@ fn text(shown: &Shown) -> String {
                 plain(&row.address),
                 row.kinds.clone(),
                 day(row.not_after),
-                row.fingerprint.chars().take(16).collect(),
+                short(&row.fingerprint).to_owned(),
                 plain(&row.why),
             ]
         })

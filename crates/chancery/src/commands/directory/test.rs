@@ -14,7 +14,7 @@ use crate::commands::block_on;
 use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, now_ms};
-use crate::output::{Output, plain, table};
+use crate::output::{Output, plain, short, table};
 
 #[derive(Serialize)]
 struct Report {
@@ -147,10 +147,6 @@ fn text(report: &Report) -> String {
         })
         .collect();
     format!("{}\n{}", report.address, table(&["ASKED AT", "FOUND", "VERDICT"], &rows))
-}
-
-fn short(fingerprint: &str) -> &str {
-    fingerprint.get(..16).unwrap_or(fingerprint)
 }
 
 /// Writes a value into a filter (RFC 4515 section 3) within a URL (RFC 4516 section 2.1).

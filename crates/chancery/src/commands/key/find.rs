@@ -12,7 +12,7 @@ use crate::cli::FindKeys;
 use crate::failure::{Failure, Result};
 use crate::finding;
 use crate::installation::Installation;
-use crate::output::{Output, day, plain, time};
+use crate::output::{Output, day, plain, short, time};
 
 /// What was found, as programs read it.
 #[derive(Serialize)]
@@ -185,7 +185,7 @@ fn text(shown: &Shown) -> String {
         lines.push(format!("{}: {when}: {} ({})", it.source, it.why, it.code));
     }
     for it in &shown.dropped {
-        let what = it.fingerprint.as_deref().and_then(|it| it.get(..16)).unwrap_or("something");
+        let what = it.fingerprint.as_deref().map_or("something", short);
         lines.push(format!("{}: {what} cannot be used: {}", it.source, it.why));
     }
     lines.join("\n")

@@ -6,19 +6,18 @@ use chancery_gateway::imported::Imported;
 use chancery_gateway::mailbox::{Judged, Mailbox};
 use chancery_gateway::partners::PartnerBook;
 use chancery_mail::Address;
-use chancery_pki::Certificate;
 use chancery_pki::describe::Object;
 use chancery_pki::path::Known;
 use chancery_store::Store;
 use chancery_store::keybook::{BookKey, KeyDecision, KeyFilter, Origin, Review};
 use serde::Serialize;
 
-use super::{SHOWN, block_on, typed};
+use super::{block_on, typed};
 use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::input::{self, SMALL};
 use crate::installation::{Installation, act, now_ms};
-use crate::output::{Output, counted, day, note, plain, table};
+use crate::output::{Output, counted, day, note, plain, short, table};
 
 /// What is listed.
 #[derive(Serialize)]
@@ -253,7 +252,7 @@ fn rows(keys: &[BookKey]) -> String {
         let at = |at_ms: i64| if at_ms > 0 { day(at_ms / 1000) } else { "-".to_owned() };
         vec![
             plain(&key.address),
-            fingerprint(&key.certificate),
+            short(&key.certificate.fingerprint_sha256()).to_owned(),
             key.origin.word().to_owned(),
             key.decision.map_or("-", KeyDecision::word).to_owned(),
             day(key.certificate.not_after()),
@@ -263,8 +262,4 @@ fn rows(keys: &[BookKey]) -> String {
     };
     let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
     table(&["ADDRESS", "FINGERPRINT", "ORIGIN", "DECISION", "UNTIL", "USED", "SOURCE"], &rows)
-}
-
-fn fingerprint(certificate: &Certificate) -> String {
-    certificate.fingerprint_sha256().chars().take(SHOWN).collect()
 }

@@ -12,7 +12,7 @@ use chancery_store::partner::PartnerRow;
 use chancery_store::trust::{Scope, Trusts};
 use serde::Serialize;
 
-use crate::output::{day, plain};
+use crate::output::{day, plain, short};
 
 /// What is in force for a scope.
 #[derive(Debug, Serialize)]
@@ -267,7 +267,7 @@ impl fmt::Display for Shown {
 
 impl fmt::Display for Anchor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits: String = self.fingerprint_sha256.chars().take(16).collect();
+        let digits = short(&self.fingerprint_sha256);
         write!(f, "{} until {}, SHA-256 {digits}…", plain(&self.subject), self.valid_until)?;
         if let Some(length) = self.path_length {
             write!(f, ", {length} authorities below it at most")?;
