@@ -88,6 +88,18 @@ pub(crate) fn read_levels(installation: &Installation) -> Result<Levels> {
     Ok(Levels::parse(&text)?)
 }
 
+/// Reads pairs of policies, each of the form `OURS=THEIRS`.
+fn mappings(pairs: &[String]) -> Result<Vec<(String, String)>> {
+    let read = |pair: &String| {
+        let (ours, theirs) = pair.split_once('=').ok_or_else(|| {
+            let pair = plain(pair);
+            Failure::usage(format!("`--map` {pair} is not of the form OURS=THEIRS"))
+        })?;
+        Ok((ours.to_owned(), theirs.to_owned()))
+    };
+    pairs.iter().map(read).collect()
+}
+
 fn certificate(bytes: &[u8]) -> Result<Certificate> {
     Certificate::from_pem(bytes).map_err(|error| Failure::of("cannot use the certificate", &error))
 }

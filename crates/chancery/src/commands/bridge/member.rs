@@ -5,7 +5,7 @@ use chancery_pki::Certificate;
 use chancery_smime::card::is_fingerprint;
 use serde::Serialize;
 
-use super::write;
+use super::{mappings, write};
 use crate::cli::bridge::{CrossSign, Join, Leave};
 use crate::commands::{block_on, card};
 use crate::failure::{Failure, Result};
@@ -29,9 +29,7 @@ pub(super) fn ask(
     options: &Join,
     output: Output,
 ) -> Result {
-    let actual = chancery_authority::fingerprint(bridge);
-    note(&format!("bridge       {}\nfingerprint  {actual}", plain(&bridge.subject())));
-    confirm(&actual, options.fingerprint.as_deref())?;
+    let actual = confirm(bridge, options.fingerprint.as_deref())?;
     let store = installation.store()?;
     let master = installation.working_master_key(&store)?;
     let identity = installation.identity(&store)?;
@@ -66,14 +64,17 @@ pub(super) fn ask(
     output.show(&asked, || asked.request.map_or_else(String::new, str::to_owned))
 }
 
-/// Whoever can exchange the bridge's certificate on its way can be everybody; so people compare.
-pub(super) fn confirm(actual: &str, expected: Option<&str>) -> Result {
+/// Whoever can exchange a bridge's certificate on its way can be everybody; so people compare its fingerprint, which is
+/// returned.
+pub(super) fn confirm(bridge: &Certificate, expected: Option<&str>) -> Result<String> {
+    let actual = chancery_authority::fingerprint(bridge);
+    note(&format!("bridge       {}\nfingerprint  {actual}", plain(&bridge.subject())));
     match expected {
-        Some(expected) if is_fingerprint(expected, actual) => Ok(()),
+        Some(expected) if is_fingerprint(expected, &actual) => Ok(actual),
         Some(expected) => Err(Failure::no(format!("the fingerprint is {actual} and not {}", plain(expected)))
             .hint("do not use this certificate: get the right one from the bridge, by another way than before")),
         None => match ask_person("Did the bridge read you this fingerprint?") {
-            Some(true) => Ok(()),
+            Some(true) => Ok(actual),
             Some(false) => Err(Failure::no("nothing was asked")),
             None => Err(Failure::usage("there is nobody to ask")
                 .hint("give the fingerprint that the bridge read to you: --fingerprint XXXX-XXXX-XXXX-XXXX-XXXX-XXXX")),
@@ -141,17 +142,7 @@ fn terms(installation: &Installation, options: &CrossSign) -> Result<Terms> {
     excluded.extend(options.exclude.iter().cloned());
     excluded.sort();
     excluded.dedup();
-    let mut mappings = Vec::new();
-    for pair in &options.map {
-        let Some((ours, theirs)) = pair.split_once('=') else {
-            return Err(Failure::usage(format!(
-                "`--map` {} is not of the form OURS=THEIRS",
-                plain(pair)
-            )));
-        };
-        mappings.push((ours.to_owned(), theirs.to_owned()));
-    }
-    Ok(Terms { excluded, permitted: options.permit.clone(), mappings })
+    Ok(Terms { excluded, permitted: options.permit.clone(), mappings: mappings(&options.map)? })
 }
 
 #[derive(Serialize)]

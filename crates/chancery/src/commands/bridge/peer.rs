@@ -5,10 +5,10 @@ use chancery_smime::bridge::{Kind, kind};
 use chancery_store::bridge::PeerTerms;
 use serde::Serialize;
 
-use super::{certificate, host, member, of_no_use, open, read_levels, write};
+use super::{certificate, host, mappings, member, of_no_use, open, read_levels, write};
 use crate::cli::bridge::Peer;
 use crate::commands::block_on;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::input::{self, SMALL};
 use crate::installation::{Installation, act};
 use crate::output::{Output, note, plain};
@@ -44,12 +44,10 @@ fn vouch(
     output: Output,
 ) -> Result {
     let terms = terms(options)?;
-    let fingerprint = chancery_authority::fingerprint(bridge);
-    note(&format!("bridge       {}\nfingerprint  {fingerprint}", plain(&bridge.subject())));
+    let fingerprint = member::confirm(bridge, options.fingerprint.as_deref())?;
     let store = installation.store()?;
     let levels = read_levels(installation)?;
     let mut host = open(installation, &store)?;
-    member::confirm(&fingerprint, options.fingerprint.as_deref())?;
     let made = block_on(async {
         Ok(host.peer(bridge, terms.clone(), &levels, act("chancery bridge peer")).await?)
     })?;
@@ -69,18 +67,10 @@ fn vouch(
 }
 
 fn terms(options: &Peer) -> Result<PeerTerms> {
-    let mut mappings = Vec::new();
-    for pair in &options.map {
-        let Some((ours, theirs)) = pair.split_once('=') else {
-            let pair = plain(pair);
-            return Err(Failure::usage(format!("`--map` {pair} is not of the form OURS=THEIRS")));
-        };
-        mappings.push((ours.to_owned(), theirs.to_owned()));
-    }
     Ok(PeerTerms {
         excluded: options.exclude.clone(),
         permitted: options.permit.clone(),
-        mappings,
+        mappings: mappings(&options.map)?,
         path_length: options.path_length,
     })
 }
