@@ -23,32 +23,28 @@ use crate::settings::Unseal;
 
 /// Runs the command.
 pub(super) fn run(installation: &Installation, command: Key, output: Output) -> Result {
-    if let Key::Find(options) = &command {
-        return find::run(installation, options, output);
-    }
-    let store = installation.store()?;
+    let store = || installation.store();
     match command {
-        // It needs no store.
-        Key::Find(_) => Ok(()),
+        Key::Find(options) => find::run(installation, &options, output),
         Key::List { of, others } if others || of.is_some() => {
-            others::list(&store, of.as_deref(), output)
+            others::list(&store()?, of.as_deref(), output)
         }
-        Key::List { .. } => list(&store, output),
-        Key::Show { address } => others::show(installation, &store, &address, output),
+        Key::List { .. } => list(&store()?, output),
+        Key::Show { address } => others::show(installation, &store()?, &address, output),
         Key::Import { file, address, trust } => {
-            others::import(&store, &file, &address, trust, output)
+            others::import(&store()?, &file, &address, trust, output)
         }
         Key::Trust { address, fingerprint, undo } => {
             let decision = (!undo).then_some(KeyDecision::Trusted);
-            others::decide(&store, &address, &fingerprint, decision, output)
+            others::decide(&store()?, &address, &fingerprint, decision, output)
         }
-        Key::Renew(options) => renew(installation, &store, &options, output),
+        Key::Renew(options) => renew(installation, &store()?, &options, output),
         Key::Retire { fingerprint, address: Some(address), .. } => {
             let decision = Some(KeyDecision::Retired);
-            others::decide(&store, &address, &fingerprint, decision, output)
+            others::decide(&store()?, &address, &fingerprint, decision, output)
         }
-        Key::Retire { fingerprint, yes, .. } => retire(&store, &fingerprint, yes, output),
-        Key::Reseal { unseal } => reseal(installation, &store, unseal.as_deref(), output),
+        Key::Retire { fingerprint, yes, .. } => retire(&store()?, &fingerprint, yes, output),
+        Key::Reseal { unseal } => reseal(installation, &store()?, unseal.as_deref(), output),
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Input {
 impl Input {
     /// Opens a message as it is.
     pub(super) fn open(file: Option<&Path>) -> Result<Self> {
-        let name = name_of(file);
+        let name = input::name(file.unwrap_or(Path::new("-")));
         let cannot = |error: io::Error| Failure::usage(format!("cannot read {name}: {error}"));
         let mut source: Box<dyn Spool> = match file.filter(|file| *file != Path::new("-")) {
             Some(file) => {
@@ -283,10 +283,6 @@ impl Spools for TemporarySpools {
 pub(super) fn spool_failed(error: &io::Error) -> Failure {
     Failure::failed(format!("cannot use temporary space: {error}"))
         .hint("make room in the folder for temporary files, or name another one in TMPDIR")
-}
-
-fn name_of(file: Option<&Path>) -> String {
-    input::name(file.unwrap_or(Path::new("-")))
 }
 
 fn spooled(mut source: impl Read) -> Result<Box<dyn Spool>> {
