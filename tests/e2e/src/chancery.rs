@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
@@ -123,12 +124,7 @@ impl Gateway {
 
     /// Changes the configuration file.
     pub fn configure(&self, change: impl FnOnce(&mut Table)) {
-        let path = self.path("chancery.toml");
-        let text = fs::read_to_string(&path).expect("init writes chancery.toml");
-        let mut configuration: Table =
-            text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
-        change(&mut configuration);
-        fs::write(&path, configuration.to_string()).expect("the folder is ours");
+        configure(&self.path(""), change);
     }
 
     /// Sends mail for a domain to a server, past all DNS.
@@ -353,6 +349,21 @@ impl Outcome {
         assert_eq!(self.code, Some(0), "chancery {what} failed:\n{}\n{}", self.stdout, self.stderr);
         self.stdout
     }
+
+    /// Returns the JSON that was printed, whether the command said yes or no.
+    pub fn json(&self) -> Value {
+        let read = serde_json::from_str(&self.stdout);
+        read.unwrap_or_else(|error| panic!("it printed no JSON: {error}\n{self:?}"))
+    }
+}
+
+/// Changes the configuration file in a folder.
+pub fn configure(folder: &Path, change: impl FnOnce(&mut Table)) {
+    let path = folder.join("chancery.toml");
+    let text = fs::read_to_string(&path).expect("init writes chancery.toml");
+    let mut configuration: Table = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    change(&mut configuration);
+    fs::write(&path, configuration.to_string()).expect("the folder is ours");
 }
 
 /// Returns a table of a configuration, made if it is not there.
@@ -364,6 +375,11 @@ pub fn section<'a>(table: &'a mut Table, name: &str) -> &'a mut Table {
 /// Runs the binary with words alone, such as `demo`.
 pub fn chancery(words: &[&str], input: &[u8]) -> Outcome {
     outcome(Command::new(binary()).args(words), input)
+}
+
+/// Runs the binary in a folder.
+pub fn chancery_in(folder: &Path, words: impl IntoIterator<Item: AsRef<OsStr>>) -> Outcome {
+    outcome(Command::new(binary()).args(words).current_dir(folder), b"")
 }
 
 fn outcome(command: &mut Command, input: &[u8]) -> Outcome {

@@ -2,8 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::chancery::binary;
 use crate::wait;
 
 /// The process that serves it; it ends with this value.
@@ -11,8 +13,11 @@ use crate::wait;
 pub struct Serving(Child);
 
 impl Serving {
-    /// Starts the command, and waits until somebody answers at the address.
-    pub fn start(mut command: Command, at: SocketAddr) -> Self {
+    /// Starts it with `bridge/chancery.toml` in a folder, and waits until somebody answers at the address.
+    pub fn start(folder: &Path, at: SocketAddr) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["serve", "--config", "bridge/chancery.toml", "--role", "authority"]);
+        command.current_dir(folder);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let serving = Self(command.spawn().expect("the binary starts"));
         wait::until("the publication", || TcpStream::connect(at).ok());

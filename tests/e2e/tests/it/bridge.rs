@@ -3,11 +3,11 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use chancery_e2e::{
-    chancery::{self, Outcome},
+    chancery::{Outcome, chancery_in, configure, section},
     peers::{OpenSsl, Unbound},
     place::{Folder, Port},
     publication::{Serving, fetch},
@@ -32,14 +32,7 @@ impl World {
     }
 
     fn run(&self, words: &[&str]) -> Outcome {
-        let mut command = Command::new(chancery::binary());
-        let output = command.current_dir(self.folder.path()).args(words).stdin(Stdio::null());
-        let output = output.output().expect("the binary starts");
-        Outcome {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        chancery_in(self.folder.path(), words)
     }
 
     fn demand(&self, words: &[&str]) -> String {
@@ -108,12 +101,10 @@ impl World {
 
     /// Lets an installation ask this name server.
     fn resolve(&self, installation: &str, server: &Unbound) {
-        let path = self.folder.path().join(installation).join("chancery.toml");
-        let text = fs::read_to_string(&path).expect("init writes it");
-        let mut table: toml::Table = text.parse().expect("it is TOML");
-        let servers = vec![server.address().to_string()];
-        chancery::section(&mut table, "dns").insert("servers".into(), servers.into());
-        fs::write(path, table.to_string()).expect("the folder is ours");
+        configure(&self.folder.path().join(installation), |table| {
+            let servers = vec![server.address().to_string()];
+            section(table, "dns").insert("servers".into(), servers.into());
+        });
     }
 
     /// Writes the certificates of a member that others need to judge it.
@@ -137,10 +128,7 @@ impl World {
     }
 
     fn serve(&self) -> Serving {
-        let mut command = Command::new(chancery::binary());
-        command.current_dir(self.folder.path());
-        command.args(["serve", "--config", "bridge/chancery.toml", "--role", "authority"]);
-        Serving::start(command, self.port.address())
+        Serving::start(self.folder.path(), self.port.address())
     }
 
     /// Asks whether acme reaches globex's certificate for a domain, as the guide does.

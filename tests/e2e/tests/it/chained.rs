@@ -1,22 +1,17 @@
 //! Directories that pass questions on: from one organisation's inside to another one's outside, and in circles.
 
-use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use chancery_e2e::chancery;
+use chancery_e2e::chancery::{self, chancery_in, configure, section};
 use chancery_e2e::place::{Folder, Port};
 
 use crate::fetching::{Server, start};
 use crate::finding::{find, only, person};
 
-fn demand(folder: &Path, words: &str) -> Output {
-    let mut command = Command::new(chancery::binary());
-    let command = command.args(words.split_whitespace()).current_dir(folder);
-    let output = command.output().expect("the binary starts");
-    assert!(output.status.success(), "{words}: {output:?}");
-    output
+fn demand(folder: &Path, words: &str) {
+    chancery_in(folder, words.split(' ')).demand(words);
 }
 
 /// A source in clear, asked with much patience.
@@ -31,16 +26,13 @@ fn source(name: &str, kind: &str, port: &Port, domain: &str) -> String {
 /// An organisation that runs its directory and asks these sources.
 fn organisation(folder: &Path, name: &str, ports: [&Port; 2], sources: &str) -> Server {
     demand(folder, &format!("init {name}.example --dir {name}"));
-    let file = folder.join(name).join("chancery.toml");
-    let written = fs::read_to_string(&file).expect("it was made");
-    let mut settings: toml::Table = written.parse().expect("it is TOML");
-    let [outside, inside] = ports.map(|port| port.address().to_string());
-    let more = format!("outside-listen = [\"{outside}\"]\ninside-listen = [\"{inside}\"]");
-    settings
-        .insert("directory".to_owned(), more.parse::<toml::Table>().expect("it is TOML").into());
-    let more: toml::Table = sources.parse().expect("it is TOML");
-    settings.extend(more);
-    fs::write(&file, settings.to_string()).expect("ours");
+    let [outside, inside] = ports.map(|port| vec![port.address().to_string()]);
+    configure(&folder.join(name), |settings| {
+        let directory = section(settings, "directory");
+        directory.insert("outside-listen".into(), outside.into());
+        directory.insert("inside-listen".into(), inside.into());
+        settings.extend(sources.parse::<toml::Table>().expect("it is TOML"));
+    });
     if name == "globex" {
         person(folder, "bob", "bob@globex.example");
         let home = folder.join(name);

@@ -4,13 +4,13 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use chancery_e2e::chancery::{Gateway, section};
 use chancery_e2e::place::{Folder, Port};
 use chancery_e2e::wait;
 
-use crate::fetching::{issue, openssl};
+use crate::fetching::{Server, issue, openssl, slapd};
 
 /// An organisation whose directory is asked; ann and Bob are published, eve is not.
 struct Acme {
@@ -191,7 +191,7 @@ fn gpgsm_finds_addresses_and_no_names() {
 #[test]
 fn harvesters_learn_nothing_here_and_everything_from_slapd() {
     let acme = Acme::start(&[]);
-    let (people, _slapd) = slapd(acme.people.path());
+    let (people, _slapd) = people_in_slapd(acme.people.path());
     let tricks = tricks();
     assert!(tricks.len() >= 10_000, "{}", tricks.len());
     let ours: SocketAddr = acme.at("outside").parse().expect("an address");
@@ -375,24 +375,12 @@ fn tricks() -> Vec<Vec<u8>> {
     all
 }
 
-/// slapd with the same people; ends with the test.
-struct Slapd(Child);
-
-impl Drop for Slapd {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-fn slapd(people: &Path) -> (SocketAddr, Slapd) {
+/// slapd with the same people.
+fn people_in_slapd(people: &Path) -> (SocketAddr, Server) {
     let port = Port::pick();
-    let folder = people.join("slapd");
-    fs::create_dir_all(folder.join("db")).expect("ours");
     let settings = "include /etc/ldap/schema/core.schema\ninclude /etc/ldap/schema/cosine.schema\n\
         include /etc/ldap/schema/inetorgperson.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
         pidfile slapd.pid\ndatabase mdb\nsuffix \"o=Acme\"\ndirectory db\nsizelimit 2\n";
-    fs::write(folder.join("slapd.conf"), settings).expect("ours");
     let mut entries = "dn: o=Acme\nobjectClass: organization\no: Acme\n\n".to_owned();
     for name in ["ann", "Bob", "eve"] {
         openssl(people, &format!("x509 -in {name}.pem -outform DER -out {name}.der"));
@@ -403,17 +391,7 @@ fn slapd(people: &Path) -> (SocketAddr, Slapd) {
             base64.trim()
         );
     }
-    fs::write(folder.join("entries.ldif"), entries).expect("ours");
-    let run = |program: &str, words: &[&str]| {
-        let mut command = Command::new(program);
-        command.args(words).current_dir(&folder).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    };
-    let added = run("/usr/sbin/slapadd", &["-f", "slapd.conf", "-l", "entries.ldif"]).status();
-    assert!(added.expect("slapadd starts").success());
     let url = format!("ldap://{}/", port.address());
-    let process = run("/usr/sbin/slapd", &["-d", "0", "-f", "slapd.conf", "-h", &url]).spawn();
-    let server = Slapd(process.expect("slapd starts"));
-    wait::until("slapd listens", || TcpStream::connect(port.address()).ok());
+    let server = slapd(&people.join("slapd"), settings, &entries, &url, port.address());
     (port.address(), server)
 }

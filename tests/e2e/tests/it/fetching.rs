@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use chancery_e2e::chancery;
+use chancery_e2e::chancery::chancery_in;
 use chancery_e2e::place::{Folder, Port};
 use chancery_e2e::wait;
 use serde_json::Value;
@@ -151,8 +151,6 @@ fn directory(folder: &Path, attributes: &[(&str, &str)]) -> Server {
     let port = Port::pick();
     let settings = "include /etc/ldap/schema/core.schema\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\n\
         pidfile slapd.pid\ndatabase mdb\nsuffix \"o=Acme\"\ndirectory db\n";
-    fs::write(folder.join("slapd.conf"), settings).expect("ours");
-    fs::create_dir_all(folder.join("db")).expect("ours");
     let mut entries = "dn: o=Acme\nobjectClass: organization\no: Acme\n\n\
         dn: cn=Lower CA,o=Acme\nobjectClass: applicationProcess\nobjectClass: pkiCA\ncn: Lower CA\n"
         .to_owned();
@@ -160,11 +158,24 @@ fn directory(folder: &Path, attributes: &[(&str, &str)]) -> Server {
         let base64 = openssl(folder, &format!("base64 -A -in {file}"));
         entries.push_str(&format!("{attribute};binary:: {}\n", base64.trim()));
     }
+    slapd(folder, settings, &entries, &format!("ldap://{}/", port.address()), port.address())
+}
+
+/// slapd with these settings and entries, which waits for questions at these URLs; one of them has this address.
+pub(crate) fn slapd(
+    folder: &Path,
+    settings: &str,
+    entries: &str,
+    urls: &str,
+    address: SocketAddr,
+) -> Server {
+    fs::create_dir_all(folder.join("db")).expect("ours");
+    fs::write(folder.join("slapd.conf"), settings).expect("ours");
     fs::write(folder.join("entries.ldif"), entries).expect("ours");
     run(folder, "/usr/sbin/slapadd", "-f slapd.conf -l entries.ldif");
     let mut command = Command::new("/usr/sbin/slapd");
-    command.args(["-d", "0", "-f", "slapd.conf", "-h", &format!("ldap://{}/", port.address())]);
-    start(folder, &mut command, port.address())
+    command.args(["-d", "0", "-f", "slapd.conf", "-h", urls]);
+    start(folder, &mut command, address)
 }
 
 /// Starts a server and waits until it listens.
@@ -178,14 +189,9 @@ pub(crate) fn start(folder: &Path, command: &mut Command, address: SocketAddr) -
 
 /// Asks the binary; returns its exit status and its answer.
 fn validate(folder: &Path, arguments: &str) -> (Option<i32>, Value) {
-    let output = Command::new(chancery::binary())
-        .args(["cert", "validate", "--format", "json", "--anchor", "root.pem"])
-        .args(arguments.split_whitespace())
-        .current_dir(folder)
-        .output()
-        .expect("the binary starts");
-    let answer = serde_json::from_slice(&output.stdout);
-    (output.status.code(), answer.unwrap_or_else(|error| panic!("{error}: {output:?}")))
+    let words = ["cert", "validate", "--format", "json", "--anchor", "root.pem"];
+    let outcome = chancery_in(folder, words.into_iter().chain(arguments.split_whitespace()));
+    (outcome.code, outcome.json())
 }
 
 /// What was asked, as pairs of address and outcome.
@@ -244,12 +250,8 @@ fn certificates_and_lists_come_over_http() {
     assert_eq!(answer["fetches"][0]["code"], "fetch.out_of_reach", "{answer}");
 
     // People read the same.
-    let output = Command::new(chancery::binary())
-        .args("cert validate alice.pem --anchor root.pem --fetch --allow-private".split(' '))
-        .current_dir(folder)
-        .output()
-        .expect("the binary starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let words = "cert validate alice.pem --anchor root.pem --fetch --allow-private".split(' ');
+    let text = chancery_in(folder, words).stdout;
     assert!(text.contains(&format!("\nasked\n  {base}/lower.p7c: 1 certificate (")), "{text}");
 }
 

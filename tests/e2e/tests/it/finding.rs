@@ -6,12 +6,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
-use chancery_e2e::chancery;
+use chancery_e2e::chancery::chancery_in;
 use chancery_e2e::place::{Folder, Port};
 use chancery_e2e::wait;
 use serde_json::Value;
 
-use crate::fetching::{Server, openssl, run, start, web};
+use crate::fetching::{Server, openssl, run, slapd, start, web};
 
 /// Makes `NAME.pem` and `NAME.der`, a certificate that encrypts mail to the address.
 pub(crate) fn person(folder: &Path, name: &str, email: &str) {
@@ -53,13 +53,8 @@ fn hex(folder: &Path, file: &str) -> String {
 pub(crate) fn find(folder: &Path, settings: &str, address: &str) -> (Option<i32>, Value) {
     let settings = format!("organisation = \"acme.example\"\n{settings}");
     fs::write(folder.join("chancery.toml"), settings).expect("ours");
-    let output = Command::new(chancery::binary())
-        .args(["key", "find", address, "--format", "json"])
-        .current_dir(folder)
-        .output()
-        .expect("the binary starts");
-    let answer = serde_json::from_slice(&output.stdout);
-    (output.status.code(), answer.unwrap_or_else(|error| panic!("{error}: {output:?}")))
+    let outcome = chancery_in(folder, ["key", "find", address, "--format", "json"]);
+    (outcome.code, outcome.json())
 }
 
 /// The one thing of a kind in an answer.
@@ -78,8 +73,6 @@ fn directory(folder: &Path, ports: [&Port; 2]) -> Server {
         modulepath /usr/lib/ldap\nmoduleload back_mdb\npidfile slapd.pid\n\
         TLSCertificateFile tls.pem\nTLSCertificateKeyFile tls.key\nrequire authc\n\
         database mdb\nsuffix \"dc=acme,dc=example\"\ndirectory db\nrootdn \"cn=chancery,dc=acme,dc=example\"\nrootpw secret\n";
-    fs::write(folder.join("slapd.conf"), settings).expect("ours");
-    fs::create_dir_all(folder.join("db")).expect("ours");
     let entry = |name: &str, class: &str, lines: &str| {
         format!(
             "dn: cn={name},dc=acme,dc=example\nobjectClass: {class}\ncn: {name}\nsn: {name}\n{lines}\n"
@@ -111,13 +104,9 @@ fn directory(folder: &Path, ports: [&Port; 2]) -> Server {
             &format!("mail: eve*@acme.example\n{}", value("userCertificate;binary", "ann.der")),
         ),
     ];
-    fs::write(folder.join("entries.ldif"), entries.join("\n")).expect("ours");
-    run(folder, "/usr/sbin/slapadd", "-f slapd.conf -l entries.ldif");
     let [plain, tls] = ports;
     let listen = format!("ldap://{}/ ldaps://{}/", plain.address(), tls.address());
-    let mut command = Command::new("/usr/sbin/slapd");
-    command.args(["-d", "0", "-f", "slapd.conf", "-h", &listen]);
-    let server = start(folder, &mut command, plain.address());
+    let server = slapd(folder, settings, &entries.join("\n"), &listen, plain.address());
     wait::until("slapd listens", || TcpStream::connect(tls.address()).ok());
     server
 }
@@ -204,12 +193,7 @@ fn a_corporate_directory_is_asked_over_tls_with_a_password() {
     let (status, answer) = find(folder, &good, "ann@acme.example");
     assert_eq!((status, &only(&answer, "unanswered")["code"]), (Some(1), &"fetch.connect".into()));
     // A question about others is put to nobody.
-    let output = Command::new(chancery::binary())
-        .args(["key", "find", "ann@globex.example"])
-        .current_dir(folder)
-        .output()
-        .expect("the binary starts");
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(chancery_in(folder, ["key", "find", "ann@globex.example"]).code, Some(2));
 }
 
 /// What the server knows who may change a zone by.

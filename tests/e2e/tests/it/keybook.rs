@@ -87,11 +87,15 @@ impl Initech {
 const BOB: &str = "bob@initech.example";
 
 fn send(acme: &Lone, mark: &str) {
+    send_to(acme, BOB, mark);
+}
+
+fn send_to(acme: &Lone, to: &str, mark: &str) {
     let message = format!(
-        "From: alice@acme.example\r\nTo: bob@initech.example\r\nSubject: hello\r\nMessage-ID: <{mark}@acme.example>\r\n\
+        "From: alice@acme.example\r\nTo: {to}\r\nSubject: hello\r\nMessage-ID: <{mark}@acme.example>\r\n\
          Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nthe secret of {mark}\r\n"
     );
-    let answer = acme.send(&[BOB], &message);
+    let answer = acme.send(&[to], &message);
     assert!(answer.starts_with("250"), "{answer}");
 }
 
@@ -264,14 +268,7 @@ fn signed_zones_bring_keys_and_forged_ones_stop_the_mail() {
             section(settings, "find").insert("dns".into(), true.into());
         });
     });
-    let send = |to: &str, mark: &str| {
-        let message = format!(
-            "From: alice@acme.example\r\nTo: {to}\r\nSubject: hello\r\nMessage-ID: <{mark}@acme.example>\r\n\
-             Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nthe secret of {mark}\r\n"
-        );
-        acme.send(&[to], &message)
-    };
-    assert!(send("ann@signed.test", "sure").starts_with("250"));
+    send_to(&acme, "ann@signed.test", "sure");
     let (wire, story) = left(&acme, "sure");
     assert!(!String::from_utf8_lossy(&wire).contains("secret"), "it is encrypted");
     assert!(story.contains("(dnssec: dns)") && story.contains("dns names it"), "{story}");
@@ -283,13 +280,13 @@ fn signed_zones_bring_keys_and_forged_ones_stop_the_mail() {
     assert_eq!(request.recipients, ["uma@unsigned.test"]);
 
     // An unsigned zone is nobody's word: the policy wants protection where it is possible, and here it is not.
-    assert!(send("uma@unsigned.test", "open").starts_with("250"));
+    send_to(&acme, "uma@unsigned.test", "open");
     let (wire, story) = left(&acme, "open");
     assert!(String::from_utf8_lossy(&wire).contains("the secret of open"));
     assert!(story.contains("discovered: dns"), "{story}");
 
     // Somebody is in the way: nothing leaves, whatever the policy wants.
-    assert!(send("ben@bogus.test", "forged").starts_with("250"));
+    send_to(&acme, "ben@bogus.test", "forged");
     wait::until("the reason", || {
         let story = acme.gateway.demand(&["explain", "<forged@acme.example>"]);
         story.contains("dns.bogus").then_some(())

@@ -3,9 +3,8 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use chancery_e2e::chancery::{self, Gateway, section};
+use chancery_e2e::chancery::{Gateway, chancery_in, section};
 use chancery_e2e::message::fields;
 use chancery_e2e::peers::{Dialogue, SmtpSink};
 use chancery_e2e::place::{Folder, Port};
@@ -43,24 +42,15 @@ impl Bridge {
     }
 
     fn serve(&mut self) {
-        let serve = self.command("serve --config bridge/chancery.toml --role authority");
-        self.serving = Some(Serving::start(serve, self.port.address()));
+        self.serving = Some(Serving::start(self.folder.path(), self.port.address()));
     }
 
     fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("a plain path").to_owned()
     }
 
-    fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(chancery::binary());
-        command.current_dir(self.folder.path()).args(words.split(' ')).stdin(Stdio::null());
-        command
-    }
-
     fn run(&self, words: &str) -> String {
-        let output = self.command(words).output().expect("the binary starts");
-        assert!(output.status.success(), "{words}: {output:?}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        chancery_in(self.folder.path(), words.split(' ')).demand(words)
     }
 
     fn own(&self, words: &str) -> String {
@@ -111,16 +101,33 @@ fn organisation(domain: &str, mailboxes: SocketAddr) -> Gateway {
     gateway
 }
 
-fn mail(mark: &str) -> String {
-    between("acme.example", mark)
+/// Sends mail of an organisation's Alice, and returns its story.
+fn send(from: &Gateway, to: &str, mark: &str) -> String {
+    let sender = format!("alice@{}", from.domain());
+    let message = format!(
+        "From: {sender}\r\nTo: {to}\r\nSubject: {mark}\r\nMessage-ID: <{mark}@acme.example>\r\n\
+         Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nthe secret of {mark}\r\n"
+    );
+    let answer = Dialogue::greeted(from.inside()).deliver(&sender, &[to], &message);
+    assert!(answer.starts_with("250"), "{answer}");
+    from.demand(&["explain", &format!("<{mark}@acme.example>")])
 }
 
-fn between(domain: &str, mark: &str) -> String {
-    format!(
-        "From: alice@{domain}\r\nTo: bob@globex.example\r\nSubject: {mark}\r\nMessage-ID: <{mark}@acme.example>\r\n\
-         Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\nthe secret of {mark}\r\n"
-    )
+/// Brings Bob what is on its way to him; his gateway opens and believes it. Returns its story there.
+fn arrive(globex: &Gateway, mailboxes: &SmtpSink, wire: &str, mark: &str) -> String {
+    let mut dialogue = Dialogue::greeted(globex.outside());
+    let answer = dialogue.deliver("alice@acme.example", &[BOB], wire);
+    assert!(answer.starts_with("250"), "{answer}");
+    let delivered = mailboxes.received(mark);
+    let text = String::from_utf8_lossy(&delivered.message).into_owned();
+    let story = globex.demand(&["explain", &format!("<{mark}@acme.example>")]);
+    assert!(text.contains(&format!("the secret of {mark}")), "{story}");
+    let result = fields(&text, "Authentication-Results").concat();
+    assert!(result.contains("smime=pass"), "{result}\n{story}");
+    story
 }
+
+const BOB: &str = "bob@globex.example";
 
 #[test]
 fn members_of_a_bridge_exchange_protected_mail_without_knowing_each_other() {
@@ -134,17 +141,9 @@ fn members_of_a_bridge_exchange_protected_mail_without_knowing_each_other() {
     acme.start();
     globex.start();
 
-    let send = |mark: &str| {
-        Dialogue::greeted(acme.inside()).deliver(
-            "alice@acme.example",
-            &["bob@globex.example"],
-            &mail(mark),
-        )
-    };
-    assert!(send("first").starts_with("250"));
+    let story = send(&acme, BOB, "first");
     let wire = between.wait_for("the protected form", |accepted| accepted.first().cloned());
     let wire = String::from_utf8_lossy(&wire.message).into_owned();
-    let story = acme.demand(&["explain", "<first@acme.example>"]);
     assert!(!wire.contains("the secret of first"), "{story}");
     assert!(
         wire.contains("enveloped-data") || wire.contains("authEnveloped-data"),
@@ -153,18 +152,7 @@ fn members_of_a_bridge_exchange_protected_mail_without_knowing_each_other() {
     assert!(story.contains("globex.example") && story.contains("Skybridge"), "{story}");
 
     // The other side believes it for the same reason.
-    let answer = Dialogue::greeted(globex.outside()).deliver(
-        "alice@acme.example",
-        &["bob@globex.example"],
-        &wire,
-    );
-    assert!(answer.starts_with("250"), "{answer}");
-    let delivered = theirs.received("first");
-    let text = String::from_utf8_lossy(&delivered.message).into_owned();
-    let story = globex.demand(&["explain", "<first@acme.example>"]);
-    assert!(text.contains("the secret of first"), "{story}");
-    let result = fields(&text, "Authentication-Results").concat();
-    assert!(result.contains("smime=pass"), "{result}\n{story}");
+    let story = arrive(&globex, &theirs, &wire, "first");
     assert!(story.contains("Skybridge"), "{story}");
 }
 
@@ -176,13 +164,7 @@ fn whom_no_bridge_has_stays_a_stranger() {
     acme.route_outside(between.address());
     bridge.admit(&acme);
     acme.start();
-    let answer = Dialogue::greeted(acme.inside()).deliver(
-        "alice@acme.example",
-        &["bob@initech.example"],
-        &mail("nobody"),
-    );
-    assert!(answer.starts_with("250"), "{answer}");
-    let story = acme.demand(&["explain", "<nobody@acme.example>"]);
+    let story = send(&acme, "bob@initech.example", "nobody");
     assert!(story.contains("policy.no_partner"), "{story}");
 }
 
@@ -199,9 +181,9 @@ fn members_of_two_bridges_that_vouch_for_each_other_exchange_protected_mail() {
     south.admit(&globex);
     // Each bridge vouches for the other; a certificate of one that we do not vouch for is not taken.
     let to_south = north.vouch(&south);
-    let early = south.command(&format!("bridge peer {to_south} --config bridge/chancery.toml"));
-    let early = { early }.output().expect("the binary starts");
-    assert!(!early.status.success(), "{early:?}");
+    let words = format!("bridge peer {to_south} --config bridge/chancery.toml");
+    let early = chancery_in(south.folder.path(), words.split(' '));
+    assert_ne!(early.code, Some(0), "{early:?}");
     let to_north = south.vouch(&north);
     south.own(&format!("bridge peer {to_south}"));
     north.own(&format!("bridge peer {to_north}"));
@@ -219,32 +201,13 @@ fn members_of_two_bridges_that_vouch_for_each_other_exchange_protected_mail() {
 
     acme.start();
     globex.start();
-    let from = |gateway: &Gateway, mark: &str| {
-        let sender = format!("alice@{}", gateway.domain());
-        let text = between(gateway.domain(), mark);
-        let mut dialogue = Dialogue::greeted(gateway.inside());
-        let answer = dialogue.deliver(&sender, &["bob@globex.example"], &text);
-        assert!(answer.starts_with("250"), "{answer}");
-        gateway.demand(&["explain", &format!("<{mark}@acme.example>")])
-    };
-    let story = from(&acme, "far");
+    let story = send(&acme, BOB, "far");
     let wire = between_them.wait_for("the protected form", |accepted| accepted.first().cloned());
     let wire = String::from_utf8_lossy(&wire.message).into_owned();
     assert!(!wire.contains("the secret of far"), "{story}");
     assert!(story.contains("North") && story.contains("South"), "{story}");
 
-    let answer = Dialogue::greeted(globex.outside()).deliver(
-        "alice@acme.example",
-        &["bob@globex.example"],
-        &wire,
-    );
-    assert!(answer.starts_with("250"), "{answer}");
-    let delivered = theirs.received("far");
-    let text = String::from_utf8_lossy(&delivered.message).into_owned();
-    let story = globex.demand(&["explain", "<far@acme.example>"]);
-    assert!(text.contains("the secret of far"), "{story}");
-    let result = fields(&text, "Authentication-Results").concat();
-    assert!(result.contains("smime=pass"), "{result}\n{story}");
+    arrive(&globex, &theirs, &wire, "far");
 
     // After the bridges have parted, whoever asks now reaches nobody there.
     let parted = north.own("bridge revoke South --yes");
@@ -254,6 +217,6 @@ fn members_of_two_bridges_that_vouch_for_each_other_exchange_protected_mail() {
         (!String::from_utf8_lossy(&peers).contains("South")).then_some(())
     });
     initech.start();
-    let story = from(&initech, "late");
+    let story = send(&initech, BOB, "late");
     assert!(story.contains("policy.no_partner"), "{story}");
 }

@@ -2,24 +2,19 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
-use chancery_e2e::chancery;
+use chancery_e2e::chancery::{Outcome, chancery_in, configure, section};
 use chancery_e2e::place::Folder;
 use serde_json::Value;
 
 use crate::finding::{SECRET, dns, find, names, only, person, prepare};
 
-fn ask(folder: &Path, words: &str) -> Output {
-    let mut command = Command::new(chancery::binary());
-    let command = command.args(words.split_whitespace()).current_dir(folder);
-    command.output().expect("the binary starts")
+fn ask(folder: &Path, words: &str) -> Outcome {
+    chancery_in(folder, words.split(' '))
 }
 
 fn demand(folder: &Path, words: &str) -> String {
-    let output = ask(folder, words);
-    assert!(output.status.success(), "{words}: {output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    ask(folder, words).demand(words)
 }
 
 #[test]
@@ -31,15 +26,12 @@ fn what_is_published_is_found_in_the_signed_dns() {
     // Two organisations: one publishes, the other looks.
     let ours = folder.join("ours");
     demand(folder, "init signed.test --dir ours");
-    let file = ours.join("chancery.toml");
-    let written = fs::read_to_string(&file).expect("it was made");
-    let mut settings: toml::Table = written.parse().expect("it is TOML");
-    let more: toml::Table =
-        format!("servers = [\"127.0.0.2:{}\"]\ntrust-anchor = \"../root.key\"", port.number())
-            .parse()
-            .expect("it is TOML");
-    settings.insert("dns".to_owned(), more.into());
-    fs::write(&file, settings.to_string()).expect("ours");
+    configure(&ours, |settings| {
+        let dns = section(settings, "dns");
+        let servers = vec![format!("127.0.0.2:{}", port.number())];
+        dns.insert("servers".into(), servers.into());
+        dns.insert("trust-anchor".into(), "../root.key".into());
+    });
     person(folder, "new", "new@signed.test");
     demand(&ours, "directory publish new@signed.test --cert ../new.pem");
 
@@ -59,9 +51,9 @@ fn what_is_published_is_found_in_the_signed_dns() {
         .expect("ours");
     let state = || find(folder, &dns(&port, ""), "new@signed.test");
     assert_eq!(state().0, Some(1));
-    let output = ask(&ours, &update("bad"));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("cannot change the zone"), "{output:?}");
+    let outcome = ask(&ours, &update("bad"));
+    let is_told = outcome.stderr.contains("cannot change the zone");
+    assert!(outcome.code != Some(0) && is_told, "{outcome:?}");
     assert_eq!(state().0, Some(1), "nothing changed");
 
     let shown: Value = serde_json::from_str(&demand(&ours, &update("key"))).expect("it is JSON");
