@@ -77,9 +77,9 @@ pub struct ServerConfig {
     pub tls: TlsMode,
     /// Whose connections begin with a header of the PROXY protocol (version 2).
     pub proxies: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
-    /// Connections at a time; more are closed.
+    /// Connections at a time; a further one takes the place of one that is silent.
     pub max_connections: usize,
-    /// Connections at a time from one address (an IPv6 /64 counts as one).
+    /// Connections at a time from one address (an IPv6 /64 counts as one); a further one takes the place of one of them.
     pub max_connections_per_ip: usize,
     /// How long a connection may be idle.
     pub idle_timeout: Duration,
@@ -121,20 +121,24 @@ pub async fn serve<H: Handler>(
                 Ok((plain, peer)) => {
                     let is_proxy = peer.ip().is_some_and(|ip| (shared.config.proxies)(ip));
                     let counted = if is_proxy { None } else { peer.ip() };
-                    let Some(permit) = shared.limits.admit(counted) else {
+                    let now = shared.config.clock.monotonic_ms();
+                    let Some(permit) = shared.limits.admit_instead(counted, now) else {
                         tracing::info!(%peer, "connection refused: there are too many");
                         continue;
                     };
                     let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
                     connections.spawn(async move {
-                        let ended = Connection::run(&shared, plain, &peer, is_proxy, &shutdown).await;
+                        let ended = tokio::select! {
+                            ended = Connection::run(&shared, &permit, plain, &peer, is_proxy, &shutdown) => ended,
+                            () = permit.lost() => Err(io::Error::other("it made room for another one")),
+                        };
                         log(&peer, &ended);
-                        drop(permit);
                     });
                 }
                 Err(error) => {
-                    // Out of file descriptors, most likely: connections that end will free some.
+                    // Out of file descriptors, most likely.
                     tracing::warn!(%error, "cannot accept a connection");
+                    shared.limits.make_room();
                     shared.config.clock.sleep(ACCEPT_PAUSE).await;
                 }
             },

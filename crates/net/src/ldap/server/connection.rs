@@ -25,6 +25,7 @@ use crate::stream::{Plain, Stream};
 /// The state of one connection.
 pub(super) struct Connection<'a, H> {
     shared: &'a Shared<H>,
+    permit: &'a Permit,
     stream: Stream,
     session: Session,
     client: Client,
@@ -50,23 +51,26 @@ impl<'a, H: Handler> Connection<'a, H> {
     /// Serves the connection to its end.
     pub(super) async fn run(
         shared: &'a Shared<H>,
+        permit: &'a Permit,
         mut plain: Plain,
         peer: &Peer,
         is_proxy: bool,
         shutdown: &Shutdown,
     ) -> io::Result<()> {
         let mut address = peer.ip();
-        let mut _permit: Option<Permit> = None;
         if is_proxy {
             let limit = shared.config.clock.sleep(shared.config.slow_timeout);
             if let Some(client) = within(limit, read_header(&mut plain)).await? {
                 // The proxy itself was not counted as a place.
-                _permit = Some(shared.limits.admit(Some(client)).ok_or_else(too_many)?);
+                if !shared.limits.name(permit, client) {
+                    return Err(too_many());
+                }
                 address = Some(client);
             }
         }
         let mut connection = Self {
             shared,
+            permit,
             stream: Stream::Plain(plain),
             session: Session::new(shared.config.session),
             client: Client { address, identity: None, is_tls: false },
@@ -98,6 +102,7 @@ impl<'a, H: Handler> Connection<'a, H> {
             }
             self.write().await?;
             let is_free = self.searches.len() < MAX_OUTSTANDING;
+            self.permit.set_busy(!self.searches.is_empty());
             let time = self.patience(has_asked);
             let timer = self.shared.config.clock.sleep(time);
             tokio::select! {
@@ -111,6 +116,7 @@ impl<'a, H: Handler> Connection<'a, H> {
                         return self.close().await;
                     }
                     has_asked = true;
+                    self.permit.seen(self.shared.config.clock.monotonic_ms());
                     self.session.feed(self.input.get(..count).unwrap_or_default());
                 }
                 () = going_down.as_mut() => return self.farewell().await,
