@@ -25,9 +25,16 @@ pub(crate) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) -> io::R
             () = gateway.shutdown.triggered() => return Ok(()),
             accepted = listener.accept() => accepted,
         };
-        let (Ok((stream, _)), Ok(slot)) = (accepted, Arc::clone(&slots).try_acquire_owned()) else {
-            continue;
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, say: without a pause this would be a loop that does nothing else.
+                tracing::warn!(%error, "cannot accept a connection to the metrics");
+                gateway.clock.sleep(PAUSE).await;
+                continue;
+            }
         };
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
         let gateway = Arc::clone(&gateway);
         tokio::spawn(async move {
             let _slot = slot;
@@ -72,6 +79,9 @@ async fn answer(mut stream: TcpStream, gateway: &Gateway) -> io::Result<()> {
     stream.write_all(body.as_bytes()).await?;
     stream.shutdown().await
 }
+
+/// After a failure that is not over in a moment.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Scrapers at a time.
 const MAX_CONNECTIONS: usize = 16;
