@@ -10,6 +10,7 @@
 //! | [`commands`] | what each command does |
 //! | [`demo`] | two organisations on this machine |
 //! | [`installation`] | configuration, store and master key together |
+//! | [`descriptors`] | how many files and connections there may be |
 //! | [`story`] | a message's rows as a story |
 //! | [`codes`] | every stable code |
 
@@ -18,6 +19,7 @@ pub mod codes;
 pub mod commands;
 pub mod convert;
 pub mod demo;
+pub mod descriptors;
 pub mod failure;
 pub mod finding;
 mod input;

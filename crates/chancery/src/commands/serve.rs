@@ -23,7 +23,7 @@ use crate::failure::{Failure, Result};
 use crate::finding;
 use crate::installation::{Installation, read_policy};
 use crate::output::note;
-use crate::{logging, systemd};
+use crate::{descriptors, logging, systemd};
 use authority::Authority;
 
 /// Runs until SIGTERM or SIGINT.
@@ -32,9 +32,10 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
     for warning in &installation.settings.warnings {
         tracing::warn!("{warning}");
     }
+    let descriptors = descriptors::raise();
     match options.role {
         Some(Role::Authority) => return run_authority(installation),
-        Some(Role::Directory) => return run_directory(installation),
+        Some(Role::Directory) => return run_directory(installation, descriptors),
         Some(Role::Gateway) | None => {}
     }
     let policy = installation.policy()?;
@@ -83,7 +84,8 @@ pub(super) fn run(installation: &Installation, options: &Serve) -> Result {
         let (authority, directory) = match options.role {
             None => (
                 Authority::start(installation, &store, &shutdown).await?,
-                directory::Running::start(installation, &store, finder, &shutdown).await?,
+                directory::Running::start(installation, &store, finder, descriptors, &shutdown)
+                    .await?,
             ),
             Some(_) => (None, None),
         };
@@ -141,14 +143,15 @@ fn run_authority(installation: &Installation) -> Result {
 }
 
 /// Runs the directory, without a gateway.
-fn run_directory(installation: &Installation) -> Result {
+fn run_directory(installation: &Installation, descriptors: usize) -> Result {
     let store = installation.store()?;
     let lock = store.serve_lock()?;
     let runtime = runtime(&mut Builder::new_multi_thread())?;
     let ended = runtime.block_on(async {
         let shutdown = Shutdown::new();
         let finder = finding::finder(&installation.settings)?;
-        let directory = directory::Running::start(installation, &store, finder, &shutdown).await?;
+        let directory =
+            directory::Running::start(installation, &store, finder, descriptors, &shutdown).await?;
         let directory = directory.ok_or_else(|| {
             Failure::usage("the configuration does not say where the directory is asked")
                 .hint("add `[directory] outside-listen = [\"0.0.0.0:389\"]`")

@@ -22,7 +22,7 @@ use crate::commands::Users;
 use crate::convert;
 use crate::failure::{Failure, Result};
 use crate::installation::{Installation, write_private};
-use crate::settings::{Audit, Cidr, ListenAddress};
+use crate::settings::{Audit, Cidr, Directory as Configured, ListenAddress};
 
 /// The running role; it ends with the shutdown that it was given.
 pub(super) struct Running {
@@ -41,18 +41,19 @@ pub(super) struct Shelves {
 }
 
 impl Running {
-    /// Starts the role if the configuration says where it is asked.
+    /// Starts the role if the configuration says where it is asked; the process may open so many descriptors.
     pub(super) async fn start(
         installation: &Installation,
         store: &Store,
         finder: Finder,
+        descriptors: usize,
         shutdown: &Shutdown,
     ) -> Result<Option<Self>> {
         let from = &installation.settings.directory;
         if !from.is_on() {
             return Ok(None);
         }
-        let settings = settings(installation)?;
+        let settings = settings(installation, descriptors)?;
         let identity = tls_identity(installation, store)?;
         let clients = if settings.client_authorities.is_empty() {
             ClientCertificates::Ignore
@@ -99,7 +100,7 @@ impl Running {
 }
 
 /// Returns what the role is told; reads the files that the configuration names.
-fn settings(installation: &Installation) -> Result<Settings> {
+fn settings(installation: &Installation, descriptors: usize) -> Result<Settings> {
     let from = &installation.settings.directory;
     let text = |list: &[ListenAddress]| list.iter().map(ToString::to_string).collect();
     let client_authorities = match &from.client_ca {
@@ -116,7 +117,7 @@ fn settings(installation: &Installation) -> Result<Settings> {
         proxies: networks(&from.proxies),
         client_authorities,
         wait: installation.settings.lookup.wait,
-        connections: from.connections,
+        connections: connections(from, descriptors),
         connections_per_client: from.connections_per_client,
         idle_timeout: from.idle_timeout,
         kept: match from.audit {
@@ -129,6 +130,28 @@ fn settings(installation: &Installation) -> Result<Settings> {
         inside: text(&from.inside_listen),
         inside_tls: text(&from.inside_tls_listen),
     })
+}
+
+/// Returns how many connections each listener takes: as configured, as long as a quarter of the descriptors is left for
+/// everything else. A listener that is full makes room for newcomers; a process without descriptors does nothing more.
+fn connections(from: &Configured, descriptors: usize) -> usize {
+    let lists = [
+        &from.outside_listen,
+        &from.outside_tls_listen,
+        &from.inside_listen,
+        &from.inside_tls_listen,
+    ];
+    let listeners: usize = lists.iter().map(|list| list.len()).sum();
+    let most = descriptors / 4 * 3 / listeners.max(1);
+    if from.connections > most {
+        tracing::warn!(
+            configured = from.connections,
+            used = most,
+            descriptors,
+            "the process may open too few files for the configured connections to the directory"
+        );
+    }
+    from.connections.min(most)
 }
 
 /// Returns what answers show besides certificates.
