@@ -13,16 +13,16 @@ use chancery_e2e::wait;
 use crate::fetching::{Server, issue, openssl, slapd};
 
 /// An organisation whose directory is asked; ann and Bob are published, eve is not.
-struct Acme {
-    gateway: Gateway,
+pub(crate) struct Acme {
+    pub(crate) gateway: Gateway,
     people: Folder,
 }
 
 /// What `ldapsearch` printed, and its exit status, which is the result code.
-type Said = (String, i32);
+pub(crate) type Said = (String, i32);
 
 impl Acme {
-    fn start(settings: &[(&str, toml::Value)]) -> Self {
+    pub(crate) fn start(settings: &[(&str, toml::Value)]) -> Self {
         let people = Folder::new();
         let folder = people.path();
         issue(
@@ -61,7 +61,7 @@ impl Acme {
     }
 
     /// Returns where it is asked: `outside`, `outside_tls` or `inside`.
-    fn at(&self, face: &str) -> String {
+    pub(crate) fn at(&self, face: &str) -> String {
         let file = self.gateway.path("data/addresses.json");
         let text = wait::until("the addresses", || fs::read(&file).ok());
         let addresses: serde_json::Value = serde_json::from_slice(&text).expect("it is JSON");
@@ -69,12 +69,12 @@ impl Acme {
     }
 
     /// Searches with a filter, as a stranger if nothing else is said.
-    fn search(&self, words: &[&str]) -> Said {
+    pub(crate) fn search(&self, words: &[&str]) -> Said {
         ldapsearch(&format!("ldap://{}", self.at("outside")), words)
     }
 }
 
-fn ldapsearch(url: &str, words: &[&str]) -> Said {
+pub(crate) fn ldapsearch(url: &str, words: &[&str]) -> Said {
     let output = Command::new("ldapsearch")
         .args(["-x", "-LLL", "-o", "ldif-wrap=no", "-H", url])
         .args(words)
@@ -85,7 +85,7 @@ fn ldapsearch(url: &str, words: &[&str]) -> Said {
     (text, output.status.code().unwrap_or(-1))
 }
 
-fn has(said: &Said, name: &str) -> bool {
+pub(crate) fn has(said: &Said, name: &str) -> bool {
     said.0.contains(&format!("dn: mail={name}@acme.example,dc=acme,dc=example"))
 }
 
@@ -251,9 +251,9 @@ fn who_guesses_is_put_off_and_idle_clients_hold_nobody_up() {
 
 /// What came back.
 #[derive(Debug, Default)]
-struct Learned {
-    names: Vec<String>,
-    codes: Vec<u8>,
+pub(crate) struct Learned {
+    pub(crate) names: Vec<String>,
+    pub(crate) codes: Vec<u8>,
     answers: usize,
 }
 
@@ -273,7 +273,7 @@ fn harvest(server: SocketAddr, base: &str, filters: &[Vec<u8>]) -> Learned {
 }
 
 /// Reads so many whole answers.
-fn answers_of(stream: &mut TcpStream, count: usize) -> Learned {
+pub(crate) fn answers_of(stream: &mut TcpStream, count: usize) -> Learned {
     stream.set_read_timeout(Some(wait::PATIENCE)).expect("a time");
     let mut learned = Learned::default();
     while learned.answers < count {
@@ -330,12 +330,12 @@ fn text(text: &str) -> Vec<u8> {
     put(0x04, text.as_bytes())
 }
 
-fn equal(attribute: &str, value: &str) -> Vec<u8> {
+pub(crate) fn equal(attribute: &str, value: &str) -> Vec<u8> {
     put(0xa3, &[text(attribute), text(value)].concat())
 }
 
 /// Writes a search of everything below a base, for all attributes.
-fn search(id: u8, base: &str, filter: &[u8]) -> Vec<u8> {
+pub(crate) fn search(id: u8, base: &str, filter: &[u8]) -> Vec<u8> {
     let limits = [0x0a, 1, 2, 0x0a, 1, 0, 2, 1, 0, 2, 1, 0, 1, 1, 0];
     let request = [&text(base), &limits[..], filter, &put(0x30, &[])].concat();
     put(0x30, &[&[2, 1, id], &put(0x63, &request)[..]].concat())

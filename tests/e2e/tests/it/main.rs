@@ -16,6 +16,7 @@ mod chained;
 mod choice;
 mod commands;
 mod crash;
+mod crowd;
 mod desk;
 mod desk_keys;
 mod dialogues;
