@@ -1,6 +1,7 @@
 //! The other side: real mail servers and tools, and two recorders that stand in for the internet.
 
 mod dialogue;
+pub mod forger;
 mod openssl;
 mod postfix;
 mod sink;

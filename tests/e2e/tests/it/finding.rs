@@ -39,7 +39,7 @@ fn base64(folder: &Path, file: &str) -> String {
     openssl(folder, &format!("base64 -A -in {file}")).trim().to_owned()
 }
 
-fn sha256(folder: &Path, file: &str) -> String {
+pub(crate) fn sha256(folder: &Path, file: &str) -> String {
     let said = openssl(folder, &format!("dgst -sha256 -r {file}"));
     said.split(' ').next().expect("a digest").to_owned()
 }
@@ -231,7 +231,7 @@ fn zone(name: &str, records: &str) -> String {
 }
 
 /// The name of the records of a local part, as somebody else computes it.
-fn owner(folder: &Path, local: &str) -> String {
+pub(crate) fn owner(folder: &Path, local: &str) -> String {
     fs::write(folder.join("local"), local).expect("ours");
     let digest = sha256(folder, "local");
     format!("{}._smimecert", &digest[..56])

@@ -23,6 +23,7 @@ mod dialogues;
 mod directory;
 mod fetching;
 mod finding;
+mod forgery;
 mod harness;
 mod interop;
 mod journeys;
