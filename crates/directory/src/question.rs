@@ -72,7 +72,7 @@ impl Wanted {
 /// Returns what a mailbox is kept under. Directories compare addresses without case (RFC 4524 section 2.16), and no
 /// organisation has two people whose addresses differ by case alone.
 pub fn key_of(address: &Address) -> String {
-    format!("{}@{}", address.local().to_lowercase(), address.ascii_domain())
+    address.folded()
 }
 
 /// Reads what a search asks for; at most so many addresses.

@@ -76,7 +76,20 @@ impl Address {
     /// has two people whose addresses differ by case alone; what a certificate says of one counts letter by letter all the
     /// same ([`Address::same_mailbox`]).
     pub fn folded(&self) -> String {
-        format!("{}@{}", self.local.to_lowercase(), self.ascii_domain())
+        self.normal().to_lowercase()
+    }
+
+    /// Returns the address in the form for comparing with those in certificates and lists: the local part as it is, without
+    /// quotes, and [`Address::ascii_domain`].
+    ///
+    /// ```
+    /// use chancery_mail::Address;
+    ///
+    /// assert_eq!(Address::parse("\"Ann Lee\"@Bücher.example")?.normal(), "Ann Lee@xn--bcher-kva.example");
+    /// # Ok::<(), chancery_mail::Error>(())
+    /// ```
+    pub fn normal(&self) -> String {
+        format!("{}@{}", self.local, self.ascii_domain())
     }
 
     /// Returns true if the address needs no SMTPUTF8.

@@ -3,17 +3,16 @@
 
 use std::collections::HashSet;
 
-use chancery_mail::Address;
 use chancery_pki::{Certificate, Scope, encrypts_for};
 
 use super::cache::Kept;
 use super::found::{Candidate, Confirmation, Dropped, Found, Origin};
 use super::smimea;
 
-/// Adds what an answer is good for.
+/// Adds what an answer is good for, to the mailbox in the form for comparing.
 pub(super) fn add(
     found: &mut Found,
-    address: &Address,
+    mailbox: &str,
     origin: &Origin,
     kept: &Kept,
     is_fresh: bool,
@@ -24,8 +23,7 @@ pub(super) fn add(
         fingerprint: certificate.map(Certificate::fingerprint_sha256),
         why,
     };
-    let domain = [address.ascii_domain()];
-    let mailbox = format!("{}@{}", address.local(), address.ascii_domain());
+    let domain = [mailbox.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned()];
     for why in kept.given.unreadable.iter().take(MAX_DROPPED) {
         found.dropped.push(drop(None, why.clone()));
     }
@@ -38,7 +36,7 @@ pub(super) fn add(
         } else if !certificate.is_valid_at(now) {
             "it is not valid yet".to_owned()
         } else {
-            match encrypts_for(certificate, &mailbox, Scope::Domains(&domain)) {
+            match encrypts_for(certificate, mailbox, Scope::Domains(&domain)) {
                 Some(speaks) => {
                     found.candidates.push(Candidate {
                         certificate: certificate.clone(),
@@ -50,7 +48,7 @@ pub(super) fn add(
                     });
                     continue;
                 }
-                None => why_not(certificate, &mailbox),
+                None => why_not(certificate, mailbox),
             }
         };
         found.dropped.push(drop(Some(certificate), refused));

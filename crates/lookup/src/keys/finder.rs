@@ -104,7 +104,7 @@ impl Finder {
             return found;
         }
         let until = self.0.clock.monotonic() + asked.wait;
-        let mailbox: Arc<str> = format!("{}@{domain}", address.local()).into();
+        let mailbox: Arc<str> = address.normal().into();
         let mut waiting = Vec::new();
         for place in covering {
             let kept = lock(&self.0.cache).look(&(place, mailbox.clone()), self.0.clock.unix());
@@ -116,7 +116,7 @@ impl Finder {
                         // Nobody waits for it.
                         drop(self.flight(place, &mailbox, address, &asked.passed));
                     }
-                    self.take(&mut found, address, place, Usable { kept, is_fresh: true });
+                    self.take(&mut found, &mailbox, place, Usable { kept, is_fresh: true });
                 }
                 kept => {
                     let flight = self.flight(place, &mailbox, address, &asked.passed);
@@ -127,12 +127,12 @@ impl Finder {
         for (place, kept, flight) in waiting {
             let left = until.saturating_sub(self.0.clock.monotonic());
             match self.wait(flight, left).await {
-                Ok(kept) => self.take(&mut found, address, place, Usable { kept, is_fresh: true }),
+                Ok(kept) => self.take(&mut found, &mailbox, place, Usable { kept, is_fresh: true }),
                 Err(failure) => {
                     found.unanswered.extend(self.unanswered(place, &failure));
                     if let Some(kept) = kept.filter(|kept| !kept.given.is_empty()) {
                         Counters::add(&counters.stale);
-                        self.take(&mut found, address, place, Usable { kept, is_fresh: false });
+                        self.take(&mut found, &mailbox, place, Usable { kept, is_fresh: false });
                     }
                 }
             }
@@ -141,7 +141,7 @@ impl Finder {
         found
     }
 
-    fn take(&self, found: &mut Found, address: &Address, place: usize, usable: Usable) {
+    fn take(&self, found: &mut Found, mailbox: &str, place: usize, usable: Usable) {
         let Some(known) = self.0.sources.get(place) else { return };
         let Usable { kept, is_fresh } = usable;
         let (source, kind) = (known.source.name.clone(), known.source.kind);
@@ -149,7 +149,7 @@ impl Finder {
         if is_fresh && matches!(origin.channel, Channel::Dns(_)) {
             found.associations.extend(kept.given.associations.iter().cloned());
         }
-        check::add(found, address, &origin, &kept, is_fresh, self.0.clock.unix());
+        check::add(found, mailbox, &origin, &kept, is_fresh, self.0.clock.unix());
     }
 
     /// Waits for a question under way, but not longer than that.

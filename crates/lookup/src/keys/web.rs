@@ -39,7 +39,7 @@ async fn fetch(
     address: &Address,
 ) -> Result<Given, outbound::Error> {
     let mark = if url.contains('?') { '&' } else { '?' };
-    let mailbox = encode(&format!("{}@{}", address.local(), address.ascii_domain()));
+    let mailbox = encode(&address.normal());
     let url = format!("{url}{mark}email={mailbox}");
     // Who is believed for its own word must give it itself.
     let redirects = if matches!(source.kind, Kind::Directory | Kind::Partner) { 0 } else { 3 };

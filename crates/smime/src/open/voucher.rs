@@ -50,7 +50,8 @@ impl Vouchers<'_> {
     /// Returns true if the anchor vouches for encrypting to each author with this certificate.
     pub(super) fn encrypts(&self, certificate: &Certificate, anchor: &Anchor) -> bool {
         let answer = self.ask(certificate, anchor, Purpose::SmimeEncrypt);
-        let is_for = |author: &Mailbox| anchor.encrypts_for(certificate, &address(author), &answer);
+        let is_for =
+            |author: &Mailbox| anchor.encrypts_for(certificate, &author.address.normal(), &answer);
         answer.is_trusted() && self.authors.iter().all(is_for)
     }
 
@@ -139,7 +140,7 @@ impl Vouchers<'_> {
     ) -> (bool, String) {
         let mut why = Vec::new();
         for author in self.authors {
-            let address = address(author);
+            let address = author.address.normal();
             let reach = anchor.reach_for(answer, &address);
             let reach = reach.filter(|reach| self.is_open_to(anchor, reach, author));
             let speaks = reach.and_then(|reach| speaks_for(certificate, &address, reach.scope()));
@@ -177,10 +178,6 @@ impl Vouchers<'_> {
         let is_ours = || self.facts.our_domains.iter().any(|our| our.eq_ignore_ascii_case(&domain));
         anchor.own || matches!(reach, Reach::Mailboxes) || !is_ours()
     }
-}
-
-fn address(author: &Mailbox) -> String {
-    format!("{}@{}", author.address.local(), author.address.ascii_domain())
 }
 
 /// Returns true for the certificate of a gateway (RFC 3183 section 4).
