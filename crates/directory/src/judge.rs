@@ -108,12 +108,7 @@ impl Judge {
 
 /// Returns what a certificate is for; nothing if it is not for mail (RFC 8550 section 4.4).
 pub fn kinds(certificate: &Certificate) -> Kinds {
-    let is_for_mail = certificate.extended_key_usage().is_none_or(|purposes| {
-        purposes.iter().any(|purpose| {
-            matches!(purpose, ExtendedKeyUsage::Any | ExtendedKeyUsage::EmailProtection)
-        })
-    });
-    if !is_for_mail || certificate.is_ca() {
+    if !certificate.permits_extended(&ExtendedKeyUsage::EmailProtection) || certificate.is_ca() {
         return Kinds::NONE;
     }
     Kinds {

@@ -74,11 +74,7 @@ fn belongs(
 /// (RFC 8550 sections 4.4.2 and 4.4.4).
 fn can_encrypt(certificate: &Certificate) -> bool {
     certificate.permits(KeyUsage::KEY_MANAGEMENT)
-        && certificate.extended_key_usage().is_none_or(|purposes| {
-            purposes.iter().any(|purpose| {
-                matches!(purpose, ExtendedKeyUsage::Any | ExtendedKeyUsage::EmailProtection)
-            })
-        })
+        && certificate.permits_extended(&ExtendedKeyUsage::EmailProtection)
 }
 
 /// Returns true if `domain` is `above` or lies below it (RFC 3183: the authority's domain is the same or an ascendant).

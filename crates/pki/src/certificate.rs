@@ -192,6 +192,13 @@ impl Certificate {
         self.0.extensions.extended_key_usage.as_deref()
     }
 
+    /// Returns true if the extended key usages permit this one; a certificate without them permits all.
+    pub fn permits_extended(&self, usage: &ExtendedKeyUsage) -> bool {
+        self.extended_key_usage().is_none_or(|permitted| {
+            permitted.iter().any(|it| it == usage || *it == ExtendedKeyUsage::Any)
+        })
+    }
+
     /// Returns true if the subject may issue certificates (RFC 5280 section 4.2.1.9).
     pub fn is_ca(&self) -> bool {
         self.0.extensions.basic_constraints.is_some_and(|constraints| constraints.ca)

@@ -102,10 +102,7 @@ fn extended_usage_permits(step: &Step, purpose: Purpose) -> Option<bool> {
         Purpose::TlsClient => ExtendedKeyUsage::ClientAuth,
         Purpose::TlsServer => ExtendedKeyUsage::ServerAuth,
     };
-    let usages = step.certificate.extended_key_usage();
-    Some(usages.is_none_or(|usages| {
-        usages.iter().any(|usage| *usage == needed || *usage == ExtendedKeyUsage::Any)
-    }))
+    Some(step.certificate.permits_extended(&needed))
 }
 
 impl Purpose {
