@@ -51,7 +51,7 @@ impl Entry {
         // The set ends where the attribute ends.
         let start = encoded.len() - set.len();
         let values = values.into_iter().map(|it| it.start + start..it.end + start).collect();
-        let name = shown.names.then(|| name::common_name(&best.subject())).flatten();
+        let name = shown.names.then(|| best.subject_name().common_name()).flatten();
         let calendar = shown.calendar.as_ref().map(|it| it.replace("{address}", &percent(mail)));
         Some(Self {
             mail: mail.to_owned(),

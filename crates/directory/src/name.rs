@@ -90,21 +90,6 @@ pub(crate) fn entry(address: &str, base: &str) -> String {
     name
 }
 
-/// Returns the common name in the name of a certificate's subject.
-pub(crate) fn common_name(subject: &str) -> Option<String> {
-    let mut is_escaped = false;
-    let parts = subject.split(|character| {
-        let is_end = matches!(character, ',' | '+') && !is_escaped;
-        is_escaped = character == '\\' && !is_escaped;
-        is_end
-    });
-    let mut values = parts.filter_map(|part| {
-        let (kind, value) = part.split_once('=')?;
-        kind.trim().eq_ignore_ascii_case("cn").then(|| unescape(value.trim_start()))?
-    });
-    values.next()
-}
-
 /// Returns a name for comparing: lower case, no spaces around commas and equals signs.
 pub(crate) fn normal(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
@@ -187,18 +172,6 @@ mod tests {
         let own = Bases::new(&["o=Acme, c=DE".to_owned()], &[]);
         assert_eq!(own.place("O=acme,C=de"), Place::Base("o=Acme, c=DE"));
         assert!(own.is_base("o=acme,c=de") && own.is_base("") && !own.is_base("c=de"));
-    }
-
-    #[test]
-    fn common_names_are_found() {
-        for (subject, name) in [
-            ("CN=Ann Lee,O=Acme", Some("Ann Lee")),
-            ("O=Acme\\, Inc.+cn=Ann\\, Lee", Some("Ann, Lee")),
-            ("O=cn=x", None),
-            ("", None),
-        ] {
-            assert_eq!(common_name(subject).as_deref(), name, "{subject}");
-        }
     }
 
     proptest! {

@@ -130,6 +130,25 @@ impl DistinguishedName {
         digest.as_ref().try_into().unwrap_or([0; 32])
     }
 
+    /// Returns the common name, safe to print: of several that which [`Display`](fmt::Display) writes first.
+    pub fn common_name(&self) -> Option<String> {
+        self.value_of(COMMON_NAME)
+    }
+
+    /// Returns the name of the organisation, in the same way.
+    pub fn organisation(&self) -> Option<String> {
+        self.value_of(ORGANIZATION)
+    }
+
+    fn value_of(&self, kind: ObjectIdentifier) -> Option<String> {
+        let names = RdnSequence::from_der(&self.der).ok()?;
+        // RFC 4514 section 2.1: the text begins with the last one.
+        let attributes = names.as_ref().iter().rev().flat_map(RelativeDistinguishedName::iter);
+        let mut values =
+            attributes.filter(|it| it.oid == kind).filter_map(|it| text(AnyRef::from(&it.value)));
+        values.next().map(|value| printable(&value))
+    }
+
     /// Returns true if the name has no attribute at all.
     pub fn is_empty(&self) -> bool {
         self.prepared.is_empty()
@@ -287,7 +306,19 @@ fn with_ascii_domain(mailbox: &str) -> String {
 /// Prepares one attribute value for comparing (RFC 5280 section 7.1, after RFC 4518): strings of all types lose case and
 /// superfluous white space; everything else is compared as it is.
 fn prepare(value: AnyRef<'_>) -> Vec<u8> {
-    let text = match value.tag() {
+    match text(value) {
+        Some(text) => {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            words.join(" ").to_lowercase().into_bytes()
+        }
+        // The first byte 0xff is not UTF-8, so that no binary value equals a text.
+        None => [&[0xff], value.to_der().unwrap_or_default().as_slice()].concat(),
+    }
+}
+
+/// Returns the value of an attribute that is a text.
+fn text(value: AnyRef<'_>) -> Option<String> {
+    match value.tag() {
         Tag::Utf8String
         | Tag::PrintableString
         | Tag::Ia5String
@@ -299,14 +330,6 @@ fn prepare(value: AnyRef<'_>) -> Vec<u8> {
             BmpString::from_ucs2(value.value().to_vec()).ok().map(|text| text.to_string())
         }
         _ => None,
-    };
-    match text {
-        Some(text) => {
-            let words: Vec<&str> = text.split_whitespace().collect();
-            words.join(" ").to_lowercase().into_bytes()
-        }
-        // The first byte 0xff is not UTF-8, so that no binary value equals a text.
-        None => [&[0xff], value.to_der().unwrap_or_default().as_slice()].concat(),
     }
 }
 
@@ -324,3 +347,49 @@ const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.
 const UPN: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
 /// A name longer than this is no name; it would fill screens and logs.
 const MAX_TEXT: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes a name; the attributes of an inner list are together in one relative name.
+    fn name(relatives: &[&[(ObjectIdentifier, &str)]]) -> DistinguishedName {
+        let attribute = |(oid, value): &(ObjectIdentifier, &str)| AttributeTypeAndValue {
+            oid: *oid,
+            value: Any::new(Tag::Utf8String, value.as_bytes()).unwrap(),
+        };
+        let relative = |attributes: &&[(ObjectIdentifier, &str)]| {
+            let all: Vec<_> = attributes.iter().map(attribute).collect();
+            RelativeDistinguishedName::try_from(all).unwrap()
+        };
+        let names: Vec<_> = relatives.iter().map(relative).collect();
+        DistinguishedName::from_der(&RdnSequence::from(names).to_der().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn attributes_are_found() {
+        let (cn, o) = (COMMON_NAME, ORGANIZATION);
+        for (read, text, person, organisation) in [
+            (
+                name(&[&[(o, "Acme")], &[(cn, "Ann Lee")]]),
+                "CN=Ann Lee,O=Acme",
+                Some("Ann Lee"),
+                Some("Acme"),
+            ),
+            (
+                name(&[&[(cn, "Ann, Lee"), (o, "Acme, Inc.")]]),
+                "CN=Ann\\, Lee+O=Acme\\, Inc.",
+                Some("Ann, Lee"),
+                Some("Acme, Inc."),
+            ),
+            (name(&[&[(cn, "Users")], &[(cn, "Ann")]]), "CN=Ann,CN=Users", Some("Ann"), None),
+            (name(&[&[(o, "cn=x")]]), "O=cn=x", None, Some("cn=x")),
+            (name(&[]), "", None, None),
+            (name(&[&[(cn, "Ann\u{202e}")]]), "CN=Ann\\u{202e}", Some("Ann\\u{202e}"), None),
+        ] {
+            assert_eq!(read.to_string(), text);
+            assert_eq!(read.common_name().as_deref(), person, "{text}");
+            assert_eq!(read.organisation().as_deref(), organisation, "{text}");
+        }
+    }
+}

@@ -52,7 +52,7 @@ impl Host<'_> {
         let known = self.book.peers.iter().find(|it| it.fingerprint == fingerprint);
         let peer = PeerRow {
             fingerprint,
-            name: name(bridge),
+            name: bridge.subject_name().organisation().unwrap_or_else(|| bridge.subject()),
             url: place.to_owned(),
             since_ms: known.map_or(act.at_ms, |it| it.since_ms),
             terms,
@@ -209,11 +209,4 @@ impl Host<'_> {
         let limits = issue::except(&self.excluded(terms), &terms.permitted);
         certificate.zip(limits.ok()).is_some_and(|(it, limits)| it.name_limits() == limits)
     }
-}
-
-/// Returns the organisation in the name of a bridge; the whole name where that is not plain.
-fn name(bridge: &Certificate) -> String {
-    let subject = bridge.subject();
-    let organisation = subject.split(',').find_map(|part| part.strip_prefix("O="));
-    organisation.filter(|_| !subject.contains('\\')).unwrap_or(&subject).to_owned()
 }
