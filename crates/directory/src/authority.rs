@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 
 use chancery_pki::{Certificate, DistinguishedName};
-use chancery_store::certificate::{CertificateFilter, CertificateKind};
-use chancery_store::{Result, Store};
 use chancery_wire::ldap::{Attribute, SearchEntry, element};
 
+use crate::judge::Judge;
 use crate::name::normal;
 use crate::selection::{Kind, Selection};
 
@@ -23,49 +22,37 @@ pub(crate) struct Authority {
     pairs: Vec<Vec<u8>>,
 }
 
-/// Reads the authorities of these names, and those above them.
-pub(crate) fn read(
-    store: &Store,
-    own: Option<&Certificate>,
-    names: Vec<DistinguishedName>,
-) -> Result<Authorities> {
+/// Takes the authorities of these names, and those above them, from all that are known.
+pub(crate) fn collect(judge: &Judge, names: Vec<DistinguishedName>) -> Authorities {
     let mut authorities: HashMap<String, Authority> = HashMap::new();
-    let lists = store.revocation_lists()?;
-    let cross = CertificateFilter { kind: Some(CertificateKind::Cross), ..Default::default() };
-    let cross = store.certificates(&cross)?;
     let mut open = names;
     let mut seen: Vec<DistinguishedName> = Vec::new();
     while let Some(name) = open.pop() {
         if seen.contains(&name) || seen.len() >= MOST {
             continue;
         }
-        let mut found = store.certificates_of(&name)?;
-        found.extend(own.filter(|own| *own.subject_name() == name).cloned());
-        found.retain(Certificate::is_ca);
         seen.push(name.clone());
-        let Some(first) = found.first() else { continue };
+        let found = judge.authorities().iter().filter(|it| *it.subject_name() == name);
+        let Some(first) = found.clone().next() else { continue };
         let mut authority = Authority { name: first.subject(), ..Authority::default() };
-        for certificate in &found {
+        for certificate in found {
             open.push(certificate.issuer_name().clone());
-            let der = certificate.der().to_vec();
-            if certificate.is_self_issued() {
-                put(&mut authority.certificates, der);
-            } else {
+            if !certificate.is_self_issued() {
                 put(&mut authority.pairs, pair(ISSUED_TO_IT, certificate.der()));
-                put(&mut authority.certificates, der);
             }
+            put(&mut authority.certificates, certificate.der().to_vec());
         }
-        for row in cross.iter().filter(|row| *row.certificate.issuer_name() == name) {
-            put(&mut authority.pairs, pair(ISSUED_BY_IT, row.certificate.der()));
+        let is_by_it = |it: &&Certificate| *it.issuer_name() == name && !it.is_self_issued();
+        for certificate in judge.authorities().iter().filter(is_by_it) {
+            put(&mut authority.pairs, pair(ISSUED_BY_IT, certificate.der()));
         }
-        let own =
-            lists.iter().filter(|row| *row.list.issuer_name() == name && !row.list.is_delta());
-        if let Some(newest) = own.max_by_key(|row| row.list.this_update()) {
-            authority.lists.push(newest.list.der().to_vec());
+        let lists = judge.lists().iter().filter(|it| *it.issuer_name() == name && !it.is_delta());
+        if let Some(newest) = lists.max_by_key(|list| list.this_update()) {
+            authority.lists.push(newest.der().to_vec());
         }
-        authorities.insert(normal(&first.subject()), authority);
+        authorities.insert(normal(&authority.name), authority);
     }
-    Ok(authorities)
+    authorities
 }
 
 impl Authority {

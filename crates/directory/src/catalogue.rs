@@ -1,10 +1,10 @@
 //! Everything that can be found without asking anybody, as one value: made from the store, replaced as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chancery_mail::Address;
-use chancery_pki::Certificate;
+use chancery_pki::{Certificate, DistinguishedName};
 use chancery_store::certificate::CertificateFilter;
 use chancery_store::key::KeyPurpose;
 use chancery_store::published::{Kinds, Publications};
@@ -73,16 +73,16 @@ impl Catalogue {
         let (judge, published) = (Judge::read(store, domains)?, store.published()?);
         let mut by_key: HashMap<String, Vec<Item>> = HashMap::new();
         let mut until = i64::MAX;
-        for_each(store, domains, |certificate, address| {
+        for_each(store, domains, |certificate, address, key| {
             for time in [certificate.not_before(), certificate.not_after() + 1] {
                 if time > at {
                     until = until.min(time);
                 }
             }
-            let item = item(&judge, &published, certificate, address, at);
-            by_key.entry(key_of(address)).or_default().extend(item);
+            let item = item(&judge, published.of(&key), certificate, address, at);
+            by_key.entry(key).or_default().push(item);
         })?;
-        let mut issuers = Vec::new();
+        let mut issuers: Vec<DistinguishedName> = Vec::new();
         let mailboxes = by_key.into_iter().map(|(key, mut items)| {
             items.sort_by_key(|item| {
                 (!item.kinds.encryption, std::cmp::Reverse(item.certificate.not_before()))
@@ -97,16 +97,18 @@ impl Catalogue {
             let outside = entry(fit().filter(|item| item.is_published).collect());
             let all: Vec<&Item> = fit().collect();
             if outside.is_some() {
-                issuers.extend(all.iter().map(|item| item.certificate.issuer_name().clone()));
+                for issuer in all.iter().map(|item| item.certificate.issuer_name()) {
+                    if !issuers.contains(issuer) {
+                        issuers.push(issuer.clone());
+                    }
+                }
             }
             let is_same = all.iter().all(|item| item.is_published);
             let inside = if is_same { outside.clone() } else { entry(all) };
             (key, Mailbox { outside, inside })
         });
         let mailboxes = mailboxes.collect();
-        issuers.sort_by_key(chancery_pki::DistinguishedName::fingerprint);
-        issuers.dedup();
-        let authorities = authority::read(store, judge.own_authority(), issuers)?;
+        let authorities = authority::collect(&judge, issuers);
         Ok(Self { state, until, mailboxes, published, judge, authorities })
     }
 
@@ -148,10 +150,9 @@ impl Catalogue {
 pub fn items(store: &Store, domains: &[String], only: Option<&str>, at: i64) -> Result<Vec<Item>> {
     let (judge, published) = (Judge::read(store, domains)?, store.published()?);
     let mut items = Vec::new();
-    for_each(store, domains, |certificate, address| {
-        let key = key_of(address);
+    for_each(store, domains, |certificate, address, key| {
         if only.is_none_or(|only| only == key) {
-            items.extend(item(&judge, &published, certificate, address, at));
+            items.push(item(&judge, published.of(&key), certificate, address, at));
         }
     })?;
     items.sort_by(|one, other| {
@@ -161,25 +162,26 @@ pub fn items(store: &Store, domains: &[String], only: Option<&str>, at: i64) -> 
     Ok(items)
 }
 
-/// Hands over each certificate with each of its addresses that is ours.
+/// Hands over each certificate with each of its addresses that is ours, as it writes it, which some clients compare letter by
+/// letter; and what the mailbox is kept under.
 fn for_each(
     store: &Store,
     domains: &[String],
-    mut each: impl FnMut(&Certificate, &Address),
+    mut each: impl FnMut(&Certificate, &str, String),
 ) -> Result<()> {
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     let mut hand = |certificate: &Certificate| {
         for text in certificate.emails() {
             let Ok(address) = Address::parse(text) else { continue };
             if domains.contains(&address.ascii_domain()) {
-                each(certificate, &address);
+                each(certificate, text, key_of(&address));
             }
         }
     };
     for purpose in [KeyPurpose::Encryption, KeyPurpose::Signing] {
         for key in store.keys(purpose)?.into_iter().filter(|key| key.active) {
             if let Ok(certificate) = Certificate::from_der(&key.certificate) {
-                seen.push(certificate.fingerprint());
+                seen.insert(certificate.fingerprint());
                 hand(&certificate);
             }
         }
@@ -195,26 +197,18 @@ fn for_each(
     Ok(())
 }
 
-fn item(
-    judge: &Judge,
-    published: &Publications,
-    certificate: &Certificate,
-    address: &Address,
-    at: i64,
-) -> Option<Item> {
-    let wanted = key_of(address);
-    // As the certificate writes it, which some clients compare letter by letter.
-    let written = certificate
-        .emails()
-        .iter()
-        .find(|text| Address::parse(text).is_ok_and(|it| key_of(&it) == wanted))?
-        .to_owned();
+/// Judges a certificate for an address of it, of which strangers may find so much.
+fn item(judge: &Judge, may: Kinds, certificate: &Certificate, address: &str, at: i64) -> Item {
     let kinds = judge::kinds(certificate);
-    let opinion = judge.opinion(certificate, &written, at);
-    let may = published.of(&wanted);
-    let is_wanted = is_wanted(kinds, may);
-    let is_published = is_wanted && !matches!(opinion, Opinion::Unfit(_));
-    Some(Item { address: written, certificate: certificate.clone(), kinds, opinion, is_published })
+    let opinion = judge.opinion(certificate, address, at);
+    let is_published = is_wanted(kinds, may) && !matches!(opinion, Opinion::Unfit(_));
+    Item {
+        address: address.to_owned(),
+        certificate: certificate.clone(),
+        kinds,
+        opinion,
+        is_published,
+    }
 }
 
 /// Returns true if a certificate of these kinds may be found where those may. One for both is for encryption.

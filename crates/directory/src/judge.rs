@@ -2,6 +2,7 @@
 //! believe.
 
 use chancery_pki::path::{Known, Trust};
+use chancery_pki::revocation::RevocationList;
 use chancery_pki::{Certificate, ExtendedKeyUsage, KeyUsage, Purpose, Rule, path};
 use chancery_store::certificate::CertificateKind;
 use chancery_store::key::KeyPurpose;
@@ -17,6 +18,9 @@ pub struct Judge {
     domains: Vec<String>,
     /// The organisation's own authority.
     own: Option<Certificate>,
+    /// All certificates of authorities, and the lists of what they revoked.
+    authorities: Vec<Certificate>,
+    lists: Vec<RevocationList>,
     /// Authorities that were imported. None is believed for that; but what they revoked is revoked.
     imported: Trust,
 }
@@ -37,10 +41,12 @@ impl Judge {
     pub fn read(store: &Store, domains: &[String]) -> Result<Self> {
         let own = store.keys(KeyPurpose::Ca)?.into_iter().find(|key| key.active);
         let own = own.and_then(|key| Certificate::from_der(&key.certificate).ok());
-        let authorities = store.authorities()?;
-        let lists = store.revocation_lists()?.into_iter().map(|row| row.list);
-        let known = Known::default().with(authorities.iter().chain(&own), lists);
-        let anchors: Vec<_> = authorities.into_iter().filter(Certificate::is_self_issued).collect();
+        let mut authorities = store.authorities()?;
+        let lists: Vec<_> = store.revocation_lists()?.into_iter().map(|row| row.list).collect();
+        let anchors: Vec<_> =
+            authorities.iter().filter(|it| it.is_self_issued()).cloned().collect();
+        authorities.extend(own.clone());
+        let known = Known::default().with(&authorities, lists.iter().cloned());
         let imported = Trust {
             revocation: path::RevocationDemand {
                 strictness: path::Strictness::Soft,
@@ -48,12 +54,18 @@ impl Judge {
             },
             ..Trust::anchors(&anchors)
         };
-        Ok(Self { trusts: store.trusts()?, known, domains: domains.to_vec(), own, imported })
+        let (trusts, domains) = (store.trusts()?, domains.to_vec());
+        Ok(Self { trusts, known, domains, own, authorities, lists, imported })
     }
 
-    /// Returns the organisation's own authority.
-    pub fn own_authority(&self) -> Option<&Certificate> {
-        self.own.as_ref()
+    /// Returns the certificates of all authorities; one may be there twice.
+    pub(crate) fn authorities(&self) -> &[Certificate] {
+        &self.authorities
+    }
+
+    /// Returns the lists of all authorities.
+    pub(crate) fn lists(&self) -> &[RevocationList] {
+        &self.lists
     }
 
     /// Returns what is thought of a certificate for an address, which is one of those in it.
