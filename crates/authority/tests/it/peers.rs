@@ -7,6 +7,7 @@ use chancery_pki::Certificate;
 use chancery_pki::issue::Reason;
 use chancery_store::Store;
 use chancery_store::bridge::PeerTerms;
+use tempfile::TempDir;
 
 use crate::support::{AT, DAY, Member, act, bridge, bridge_named, levels, master, store};
 
@@ -19,8 +20,27 @@ fn their_levels() -> Levels {
     Levels::parse(&Levels::template("1.3.6.1.4.1.32473.6")).unwrap()
 }
 
-async fn south(store: &Store) -> Host<'_> {
-    bridge_named(store, "South", "http://south.example/").await
+/// Two bridges with an organisation at each, which do not know of each other yet.
+struct Scene<'s> {
+    north: Host<'s>,
+    south: Host<'s>,
+    /// Joined with the one in the north.
+    acme: Member,
+    /// Joined with the one in the south.
+    globex: Member,
+}
+
+impl<'s> Scene<'s> {
+    async fn new(stores: &'s [(TempDir, Store); 2], levels_of_south: &Levels) -> Self {
+        let [(_, north), (_, south)] = stores;
+        let mut north = bridge(north).await;
+        let mut south = bridge_named(south, "South", "http://south.example/").await;
+        let acme = Member::new(&["acme.example"]).await;
+        let globex = Member::new(&["globex.example"]).await;
+        acme.join(&mut north, AT).await;
+        globex.join_with(&mut south, levels_of_south, AT).await;
+        Self { north, south, acme, globex }
+    }
 }
 
 /// Lets one bridge vouch for another one.
@@ -30,12 +50,8 @@ async fn vouch(host: &mut Host<'_>, other: &Host<'_>, terms: PeerTerms) -> Certi
 
 #[tokio::test]
 async fn members_of_both_reach_each_other() {
-    let ((_one, north_store), (_other, south_store)) = (store(), store());
-    let (mut north, mut south) = (bridge(&north_store).await, south(&south_store).await);
-    let (acme, globex) =
-        (Member::new(&["acme.example"]).await, Member::new(&["globex.example"]).await);
-    acme.join(&mut north, AT).await;
-    globex.join_with(&mut south, &their_levels(), AT).await;
+    let stores = [store(), store()];
+    let Scene { mut north, mut south, acme, globex } = Scene::new(&stores, &their_levels()).await;
     assert!(!acme.judge_over(&globex.signing, &[&north, &south], AT).is_trusted());
 
     let theirs = their_levels().level("basic").unwrap().policy.clone();
@@ -61,13 +77,9 @@ async fn members_of_both_reach_each_other() {
 
 #[tokio::test]
 async fn another_bridge_never_speaks_for_our_members() {
-    let ((_one, north_store), (_other, south_store)) = (store(), store());
-    let (mut north, mut south) = (bridge(&north_store).await, south(&south_store).await);
-    let (acme, impostor) =
-        (Member::new(&["acme.example"]).await, Member::new(&["globex.example"]).await);
-    acme.join(&mut north, AT).await;
+    let stores = [store(), store()];
+    let Scene { mut north, south, acme, globex: impostor } = Scene::new(&stores, &levels()).await;
     let first = vouch(&mut north, &south, terms()).await;
-    impostor.join(&mut south, AT).await;
     assert!(acme.judge_over(&impostor.signing, &[&north, &south], AT).is_trusted());
     // Who joins with us takes the domain away from the other bridge, in what was said before as well.
     Member::new(&["globex.example"]).await.join(&mut north, AT + 60).await;
@@ -85,12 +97,8 @@ async fn another_bridge_never_speaks_for_our_members() {
 
 #[tokio::test]
 async fn terms_limit_another_bridge_and_its_end_is_at_once() {
-    let ((_one, north_store), (_other, south_store)) = (store(), store());
-    let (mut north, mut south) = (bridge(&north_store).await, south(&south_store).await);
-    let (acme, globex) =
-        (Member::new(&["acme.example"]).await, Member::new(&["globex.example"]).await);
-    acme.join(&mut north, AT).await;
-    globex.join(&mut south, AT).await;
+    let stores = [store(), store()];
+    let Scene { mut north, south, acme, globex } = Scene::new(&stores, &levels()).await;
     let reaches =
         |north: &Host<'_>, at| acme.judge_over(&globex.signing, &[north, &south], at).is_trusted();
     let list = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
@@ -127,12 +135,8 @@ async fn terms_limit_another_bridge_and_its_end_is_at_once() {
 
 #[tokio::test]
 async fn a_member_may_keep_its_bridge_from_other_bridges() {
-    let ((_one, north_store), (_other, south_store)) = (store(), store());
-    let (mut north, mut south) = (bridge(&north_store).await, south(&south_store).await);
-    let (acme, globex) =
-        (Member::new(&["acme.example"]).await, Member::new(&["globex.example"]).await);
-    acme.join(&mut north, AT).await;
-    globex.join(&mut south, AT).await;
+    let stores = [store(), store()];
+    let Scene { mut north, south, acme, globex } = Scene::new(&stores, &levels()).await;
     vouch(&mut north, &south, terms()).await;
     // Our own terms for our bridge hold for whatever is behind it.
     let request = acme.ask(north.authority(), acme.wish(), AT + 60).await.unwrap();
