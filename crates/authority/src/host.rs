@@ -192,6 +192,12 @@ fn card(member: &MemberRow) -> Result<Card> {
         .map_err(|error| Error::state(format!("the card of {}: {error}", member.name)))
 }
 
+/// Returns the domains of a member that are proven to be its own.
+fn proven(member: &MemberRow) -> impl Iterator<Item = &str> {
+    let proven = member.domains.iter().filter(|it| it.proof.is_some());
+    proven.map(|it| it.domain.as_str())
+}
+
 /// Returns true if the text is the object identifier of a policy.
 fn is_policy(text: &str) -> bool {
     ObjectIdentifier::new(text).is_ok()

@@ -67,7 +67,7 @@ impl Host<'_> {
                     found.push(term(of, "our certificate for it", end, at, CROSS_RENEWAL, mend));
                 }
             }
-            if self.due_peers(at).any(|due| due.fingerprint == peer.fingerprint) {
+            if self.is_peer_due(peer, at) {
                 let what =
                     "its certificate ends soon, or does not exclude the domains of all members";
                 found.push(warning(of, what.to_owned(), mend));

@@ -5,11 +5,11 @@ use chancery_pki::issue::{self, Crossing, Limits, Reason, Revoked};
 use chancery_smime::bridge::{Answer, is_vouched_for, url};
 use chancery_store::Act;
 use chancery_store::bridge::{
-    BridgeChange, CrossKind, CrossRow, DomainRow, MemberRow, MemberState, OwnBridge, PeerRow,
+    BridgeChange, CrossKind, CrossRow, DomainRow, MemberRow, MemberState, OwnBridge,
 };
 use serde_json::json;
 
-use super::{CRL_LIFE, CROSS_LIFE, Host, REVIEW, card, is_policy};
+use super::{CRL_LIFE, CROSS_LIFE, Host, REVIEW, card, is_policy, proven};
 use crate::assurance::{Levels, day};
 use crate::error::{Error, Result};
 use crate::keys;
@@ -88,49 +88,42 @@ impl Host<'_> {
         {
             return Err(wrong("it is not for this bridge"));
         }
-        let members = self.book.members.iter().filter(|it| it.state == MemberState::Member);
-        let mut found = None;
-        for member in members {
-            if is_vouched_for(certificate, card(member)?.authority(), at) {
-                found = Some(member.clone());
-                break;
-            }
-        }
-        let Some(member) = found else {
-            let peer = self.returned_by_peer(certificate, act).await?;
-            let peer = peer.ok_or_else(|| {
-                wrong("it is by none of the members' authorities and of the bridges that we vouch for, or is not valid now")
-            })?;
-            let PeerRow { name, fingerprint, .. } = peer;
-            return Ok(Returned { name, fingerprint, domains: Vec::new() });
+        let found = match self.member_behind(certificate, at)? {
+            Some(member) => Some((CrossKind::FromMember, member)),
+            None => self.peer_behind(certificate, at)?.map(|peer| (CrossKind::FromPeer, peer)),
         };
-        let details = json!({"name": member.name, "certificate": certificate.fingerprint_sha256()});
-        let subject = member.fingerprint.clone();
+        let (kind, returned) = found.ok_or_else(|| {
+            wrong("it is by none of the members' authorities and of the bridges that we vouch for, or is not valid now")
+        })?;
+        let details =
+            json!({"name": returned.name, "certificate": certificate.fingerprint_sha256()});
         let change = BridgeChange {
-            crosses: vec![row(certificate, &subject, CrossKind::FromMember, act.at_ms)],
+            crosses: vec![row(certificate, &returned.fingerprint, kind, act.at_ms)],
             ..BridgeChange::default()
         };
-        self.commit(change, act, "bridge.returned", &subject, details).await?;
-        let MemberRow { name, fingerprint, domains, .. } = member;
-        Ok(Returned { name, fingerprint, domains })
+        self.commit(change, act, "bridge.returned", &returned.fingerprint, details).await?;
+        Ok(returned)
+    }
+
+    /// Finds the member whose authority issued a certificate for the bridge.
+    fn member_behind(&self, certificate: &Certificate, at: i64) -> Result<Option<Returned>> {
+        for member in self.book.members.iter().filter(|it| it.state == MemberState::Member) {
+            if is_vouched_for(certificate, card(member)?.authority(), at) {
+                let MemberRow { name, fingerprint, domains, .. } = member.clone();
+                return Ok(Some(Returned { name, fingerprint, domains }));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes back every word for a member, in a new revocation list; its domains are free for others.
     pub async fn revoke(&mut self, domain: &str, reason: Reason, act: Act) -> Result<MemberRow> {
         let mut member = self.member(domain)?.clone();
         member.state = MemberState::Revoked;
-        let word = word(reason);
-        let mut crosses = Vec::new();
-        for it in &self.book.crosses {
-            let is_its = it.member == member.fingerprint && it.kind == CrossKind::ToMember;
-            if is_its && it.revoked.is_none() {
-                crosses
-                    .push(CrossRow { revoked: Some((act.at_ms, word.to_owned())), ..it.clone() });
-            }
-        }
+        let crosses = self.taken_back(&member.fingerprint, CrossKind::ToMember, reason, act.at_ms);
         let bridge = self.with_list(&crosses, act.at_ms / 1000)?;
-        let details = json!({"name": member.name, "domains": names(&member.domains), "reason": word,
-            "certificates": crosses.len()});
+        let details = json!({"name": member.name, "domains": names(&member.domains),
+            "reason": word(reason), "certificates": crosses.len()});
         let change = BridgeChange {
             bridge: Some(bridge),
             members: vec![member.clone()],
@@ -141,6 +134,22 @@ impl Host<'_> {
         Ok(member)
     }
 
+    /// Returns what the bridge says of a member, or of another bridge, revoked.
+    pub(super) fn taken_back(
+        &self,
+        of: &str,
+        kind: CrossKind,
+        reason: Reason,
+        at_ms: i64,
+    ) -> Vec<CrossRow> {
+        let its = |it: &&CrossRow| it.member == of && it.kind == kind && it.revoked.is_none();
+        let revoked = |it: &CrossRow| CrossRow {
+            revoked: Some((at_ms, word(reason).to_owned())),
+            ..it.clone()
+        };
+        self.book.crosses.iter().filter(its).map(revoked).collect()
+    }
+
     /// Issues what the bridge says of a member.
     pub(super) fn certificate_for(
         &self,
@@ -149,12 +158,7 @@ impl Host<'_> {
         at: i64,
     ) -> Result<Certificate> {
         let level = member.level.as_deref().unwrap_or_default();
-        let proven: Vec<String> = member
-            .domains
-            .iter()
-            .filter(|it| it.proof.is_some())
-            .map(|it| it.domain.clone())
-            .collect();
+        let proven: Vec<String> = proven(member).map(str::to_owned).collect();
         let mut policies = levels.policies(level);
         policies.retain(|policy| is_policy(policy));
         let here = |file: &str| vec![format!("{}{file}", self.url())];

@@ -15,11 +15,11 @@ use chancery_pki::issue::{self, Crossing, Limits, Reason};
 use chancery_smime::bridge::{is_vouched_for, url};
 use chancery_smime::card::is_fingerprint;
 use chancery_store::Act;
-use chancery_store::bridge::{BridgeChange, CrossKind, CrossRow, MemberState, PeerRow, PeerTerms};
+use chancery_store::bridge::{BridgeChange, CrossKind, MemberState, PeerRow, PeerTerms};
 use serde_json::json;
 
-use super::grant::{row, word};
-use super::{CROSS_LIFE, CROSS_RENEWAL, Host, is_policy};
+use super::grant::{Returned, row, word};
+use super::{CROSS_LIFE, CROSS_RENEWAL, Host, is_policy, proven};
 use crate::assurance::Levels;
 use crate::error::{Error, Result};
 use crate::keys;
@@ -61,7 +61,8 @@ impl Host<'_> {
         let certificate = self.certificate_for_peer(&peer, levels, act.at_ms / 1000)?;
         let subject = peer.fingerprint.clone();
         // What was said on other terms no longer counts.
-        let mut crosses = self.superseded(&subject, Reason::Superseded, act.at_ms);
+        let mut crosses =
+            self.taken_back(&subject, CrossKind::ToPeer, Reason::Superseded, act.at_ms);
         let bridge = if crosses.is_empty() {
             None
         } else {
@@ -82,35 +83,26 @@ impl Host<'_> {
         })
     }
 
-    /// Takes what another bridge that we vouch for says of ours, for publishing; `None` if it is by none of them.
-    pub(super) async fn returned_by_peer(
-        &mut self,
+    /// Finds the other bridge that issued a certificate for ours.
+    pub(super) fn peer_behind(
+        &self,
         certificate: &Certificate,
-        act: Act,
-    ) -> Result<Option<PeerRow>> {
-        let at = act.at_ms / 1000;
-        let mut found = None;
+        at: i64,
+    ) -> Result<Option<Returned>> {
         for peer in &self.book.peers {
             if is_vouched_for(certificate, &Certificate::from_der(&peer.authority)?, at) {
-                found = Some(peer.clone());
-                break;
+                let PeerRow { name, fingerprint, .. } = peer.clone();
+                return Ok(Some(Returned { name, fingerprint, domains: Vec::new() }));
             }
         }
-        let Some(peer) = found else { return Ok(None) };
-        let details = json!({"name": peer.name, "certificate": certificate.fingerprint_sha256()});
-        let change = BridgeChange {
-            crosses: vec![row(certificate, &peer.fingerprint, CrossKind::FromPeer, act.at_ms)],
-            ..BridgeChange::default()
-        };
-        self.commit(change, act, "bridge.returned", &peer.fingerprint, details).await?;
-        Ok(Some(peer))
+        Ok(None)
     }
 
     /// Takes back every word for another bridge, in a new revocation list, and forgets it.
     pub async fn part(&mut self, which: &str, reason: Reason, act: Act) -> Result<PeerRow> {
         let peer = self.find_peer(which).cloned();
         let peer = peer.ok_or_else(|| Error::state("we vouch for no bridge of this name"))?;
-        let crosses = self.superseded(&peer.fingerprint, reason, act.at_ms);
+        let crosses = self.taken_back(&peer.fingerprint, CrossKind::ToPeer, reason, act.at_ms);
         let details =
             json!({"name": peer.name, "reason": word(reason), "certificates": crosses.len()});
         let change = BridgeChange {
@@ -123,26 +115,11 @@ impl Host<'_> {
         Ok(peer)
     }
 
-    /// Returns the other bridges whose certificate ends within 90 days, or does not exclude a domain of a member.
-    pub(super) fn due_peers(&self, at: i64) -> impl Iterator<Item = &PeerRow> {
-        self.book.peers.iter().filter(move |peer| {
-            let current = self.current(&peer.fingerprint, CrossKind::ToPeer, at);
-            let is_ending = current.as_ref().map_or(i64::MIN, Certificate::not_after);
-            is_ending < at + CROSS_RENEWAL || !self.excludes_members(current.as_ref(), &peer.terms)
-        })
-    }
-
-    /// Returns the certificates of another bridge by ours, revoked.
-    pub(super) fn superseded(&self, peer: &str, reason: Reason, at_ms: i64) -> Vec<CrossRow> {
-        let its =
-            self.book.crosses.iter().filter(|it| {
-                it.member == peer && it.kind == CrossKind::ToPeer && it.revoked.is_none()
-            });
-        let revoked = |it: &CrossRow| CrossRow {
-            revoked: Some((at_ms, word(reason).to_owned())),
-            ..it.clone()
-        };
-        its.map(revoked).collect()
+    /// Returns true if our certificate for another bridge ends within 90 days, or does not exclude a domain of a member.
+    pub(super) fn is_peer_due(&self, peer: &PeerRow, at: i64) -> bool {
+        let current = self.current(&peer.fingerprint, CrossKind::ToPeer, at);
+        let ends = current.as_ref().map_or(i64::MIN, Certificate::not_after);
+        ends < at + CROSS_RENEWAL || !self.excludes_members(current.as_ref(), &peer.terms)
     }
 
     /// Issues what the bridge says of another one.
@@ -200,8 +177,7 @@ impl Host<'_> {
     /// Returns the proven domains of members.
     fn member_domains(&self) -> impl Iterator<Item = &str> {
         let members = self.book.members.iter().filter(|it| it.state == MemberState::Member);
-        let domains = members.flat_map(|it| &it.domains).filter(|it| it.proof.is_some());
-        domains.map(|it| it.domain.as_str())
+        members.flat_map(proven)
     }
 
     /// Returns true if a certificate has exactly the constraints that it would get today.

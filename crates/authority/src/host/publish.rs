@@ -7,7 +7,7 @@ use chancery_store::bridge::{CrossKind, MemberState};
 use chancery_store::key::KeyPurpose;
 use serde_json::json;
 
-use super::Host;
+use super::{Host, proven};
 use crate::assurance::{Levels, day};
 use crate::error::{Error, Result};
 use crate::keys;
@@ -30,8 +30,7 @@ impl Host<'_> {
         publication.add(LEVELS[1], levels.markdown(day(at)).into_bytes());
         let mut index = Vec::new();
         for member in self.book.members.iter().filter(|it| it.state == MemberState::Member) {
-            let proven = member.domains.iter().filter(|it| it.proof.is_some());
-            let domains: Vec<&str> = proven.map(|it| it.domain.as_str()).collect();
+            let domains: Vec<&str> = proven(member).collect();
             for domain in &domains {
                 publication.add(url::card(domain), member.card.clone());
             }

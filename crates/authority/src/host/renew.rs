@@ -24,8 +24,8 @@ impl Host<'_> {
         let at = act.at_ms / 1000;
         let mut done = Vec::new();
         let mut change = BridgeChange::default();
-        if self.book.bridge.crl_ends_ms < (at + CRL_LIFE / 2) * 1000 {
-            change.bridge = Some(self.with_list(&[], at)?);
+        let is_list_due = self.book.bridge.crl_ends_ms < (at + CRL_LIFE / 2) * 1000;
+        if is_list_due {
             done.push("the revocation list".to_owned());
         }
         for member in self.book.members.iter().filter(|it| self.is_due(it, at)) {
@@ -39,16 +39,18 @@ impl Host<'_> {
             done.push(format!("the cross-certificate of {}", member.name));
         }
         let mut taken_back = Vec::new();
-        for peer in self.due_peers(at) {
+        for peer in self.book.peers.iter().filter(|it| self.is_peer_due(it, at)) {
             let certificate = self.certificate_for_peer(peer, levels, at)?;
-            taken_back.extend(self.superseded(&peer.fingerprint, Reason::Superseded, act.at_ms));
-            change.crosses.push(row(&certificate, &peer.fingerprint, CrossKind::ToPeer, act.at_ms));
+            let of = &peer.fingerprint;
+            let reason = Reason::Superseded;
+            taken_back.extend(self.taken_back(of, CrossKind::ToPeer, reason, act.at_ms));
+            change.crosses.push(row(&certificate, of, CrossKind::ToPeer, act.at_ms));
             done.push(format!("the certificate of the bridge {}", peer.name));
         }
-        if !taken_back.is_empty() {
+        if is_list_due || !taken_back.is_empty() {
             change.bridge = Some(self.with_list(&taken_back, at)?);
-            change.crosses.extend(taken_back);
         }
+        change.crosses.extend(taken_back);
         if !done.is_empty() {
             let subject = self.book.bridge.name.clone();
             self.commit(change, act, "bridge.renew", &subject, json!({"renewed": done})).await?;
