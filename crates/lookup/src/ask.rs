@@ -24,6 +24,15 @@ pub(crate) struct Received {
 }
 
 impl Lookup {
+    /// Fetches a single file, such as the card of a bridge's member: at most so many octets by HTTP, within the time of all
+    /// requests. Nothing is kept of it.
+    pub async fn file(&self, url: &str, octets: usize) -> Result<Vec<u8>, outbound::Error> {
+        let limits = self.limits(octets);
+        let response = self.http(&Request { url, post: None, known: None, limits }).await?;
+        // Without a known version there is always a body.
+        Ok(response.body.unwrap_or_default())
+    }
+
     /// Asks a source.
     pub(crate) async fn ask(
         &self,

@@ -44,7 +44,6 @@ mod content;
 mod decide;
 mod error;
 mod fetch;
-mod file;
 pub mod keys;
 mod learned;
 mod lookup;
