@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chancery_crypto::{DigestAlgorithm, Zeroizing, random};
 use chancery_lookup::keys::{
-    Directory, Domains, Finder, How, Kind, Names, Pattern, Place, Settings, Source, Web,
+    Directory, Domains, Finder, How, Kind, Pattern, Place, Settings, Source, Web,
 };
 use chancery_net::clock::SystemClock;
 use chancery_net::dns::Resolver;
@@ -34,7 +34,7 @@ pub fn finder(from: &settings::Settings) -> Result<Finder> {
     }
     let others = || Domains { only: vec![Pattern::All], except: Domains::exactly(&from.domains) };
     if dns || web {
-        let names = Names(secure_resolver(&from.dns)?);
+        let names = secure_resolver(&from.dns)?;
         if dns {
             let mut source = Source::new("dns", Kind::Dns, others(), How::Dns(names.clone()));
             source.lifetime = from.find.lifetime;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use chancery_pki::{Certificate, Scope, encrypts_for};
 
 use super::cache::Kept;
+use super::finder::Known;
 use super::found::{Candidate, Confirmation, Dropped, Found, Origin};
 use super::smimea;
 
@@ -13,11 +14,16 @@ use super::smimea;
 pub(super) fn add(
     found: &mut Found,
     mailbox: &str,
-    origin: &Origin,
+    known: &Known,
     kept: &Kept,
     is_fresh: bool,
     now: i64,
 ) {
+    let (source, kind) = (known.source.name.clone(), known.source.kind);
+    let origin = Origin { source, kind, channel: kept.given.channel };
+    if is_fresh {
+        found.associations.extend(kept.given.associations.iter().cloned());
+    }
     let drop = |certificate: Option<&Certificate>, why: String| Dropped {
         source: origin.source.clone(),
         fingerprint: certificate.map(Certificate::fingerprint_sha256),
@@ -74,7 +80,7 @@ pub(super) fn settle(found: &mut Found) {
     // Of equals, those of the source that the configuration names first stay first.
     kept.sort_by_key(|it| {
         let newest = std::cmp::Reverse(it.certificate.not_before());
-        (!it.is_vouched_for(), it.origin.kind, !it.origin.vouches(), !it.is_fresh, newest)
+        (!it.is_vouched_for(), it.origin.kind, !it.origin.is_sure(), !it.is_fresh, newest)
     });
     let mut seen = HashSet::new();
     kept.retain(|candidate| seen.insert(candidate.certificate.fingerprint()));

@@ -16,7 +16,7 @@ use super::breaker::Breaker;
 use super::cache::{Cache, Kept};
 use super::check;
 use super::flight::{Flight, FlightKey};
-use super::found::{Asked, Channel, Found, Hop, Origin, Unanswered};
+use super::found::{Asked, Found, Hop, Unanswered};
 use super::given::Failure;
 use super::metrics::{Counters, Numbers};
 use super::source::{Settings, Source};
@@ -40,12 +40,6 @@ pub(super) struct Known {
     pub(super) source: Source,
     pub(super) breaker: Mutex<Breaker>,
     pub(super) slots: Semaphore,
-}
-
-/// An answer that may be used, and whether it is recent.
-struct Usable {
-    kept: Kept,
-    is_fresh: bool,
 }
 
 impl Finder {
@@ -91,24 +85,20 @@ impl Finder {
         Counters::add(&counters.questions);
         let mut found = Found::default();
         let domain = address.ascii_domain();
-        let covering: Vec<usize> = (0..)
-            .zip(&self.0.sources)
-            .filter(|(_, known)| known.source.domains.contain(&domain))
-            .map(|(place, _)| place)
-            .collect();
+        let covering =
+            (0..).zip(&self.0.sources).filter(|(_, known)| known.source.domains.contain(&domain));
         if asked.passed.contains(&self.0.id) || asked.passed.len() >= MAX_HOPS {
             Counters::add(&counters.loops);
             let circle = Failure::permanent(&Error::Circle);
-            found.unanswered =
-                covering.iter().filter_map(|it| self.unanswered(*it, &circle)).collect();
+            found.unanswered = covering.map(|(_, known)| unanswered(known, &circle)).collect();
             return found;
         }
         let until = self.0.clock.monotonic() + asked.wait;
         let mailbox: Arc<str> = address.normal().into();
         let mut waiting = Vec::new();
-        for place in covering {
-            let kept = lock(&self.0.cache).look(&(place, mailbox.clone()), self.0.clock.unix());
+        for (place, known) in covering {
             let now = self.0.clock.unix();
+            let kept = lock(&self.0.cache).look(&(place, mailbox.clone()), now);
             match kept {
                 Some(kept) if asked.from_cache && now < kept.expires_at => {
                     Counters::add(&counters.hits);
@@ -116,40 +106,31 @@ impl Finder {
                         // Nobody waits for it.
                         drop(self.flight(place, &mailbox, address, &asked.passed));
                     }
-                    self.take(&mut found, &mailbox, place, Usable { kept, is_fresh: true });
+                    check::add(&mut found, &mailbox, known, &kept, true, now);
                 }
                 kept => {
                     let flight = self.flight(place, &mailbox, address, &asked.passed);
-                    waiting.push((place, kept, flight));
+                    waiting.push((known, kept, flight));
                 }
             }
         }
-        for (place, kept, flight) in waiting {
+        for (known, kept, flight) in waiting {
             let left = until.saturating_sub(self.0.clock.monotonic());
-            match self.wait(flight, left).await {
-                Ok(kept) => self.take(&mut found, &mailbox, place, Usable { kept, is_fresh: true }),
+            let result = self.wait(flight, left).await;
+            let now = self.0.clock.unix();
+            match result {
+                Ok(kept) => check::add(&mut found, &mailbox, known, &kept, true, now),
                 Err(failure) => {
-                    found.unanswered.extend(self.unanswered(place, &failure));
+                    found.unanswered.push(unanswered(known, &failure));
                     if let Some(kept) = kept.filter(|kept| !kept.given.is_empty()) {
                         Counters::add(&counters.stale);
-                        self.take(&mut found, &mailbox, place, Usable { kept, is_fresh: false });
+                        check::add(&mut found, &mailbox, known, &kept, false, now);
                     }
                 }
             }
         }
         check::settle(&mut found);
         found
-    }
-
-    fn take(&self, found: &mut Found, mailbox: &str, place: usize, usable: Usable) {
-        let Some(known) = self.0.sources.get(place) else { return };
-        let Usable { kept, is_fresh } = usable;
-        let (source, kind) = (known.source.name.clone(), known.source.kind);
-        let origin = Origin { source, kind, channel: kept.given.channel };
-        if is_fresh && matches!(origin.channel, Channel::Dns(_)) {
-            found.associations.extend(kept.given.associations.iter().cloned());
-        }
-        check::add(found, mailbox, &origin, &kept, is_fresh, self.0.clock.unix());
     }
 
     /// Waits for a question under way, but not longer than that.
@@ -165,12 +146,6 @@ impl Finder {
             () = self.0.clock.sleep(left) => Err(interrupted()),
         }
     }
-
-    fn unanswered(&self, place: usize, failure: &Failure) -> Option<Unanswered> {
-        let source = &self.0.sources.get(place)?.source;
-        let Failure { is_temporary, code, why, .. } = failure.clone();
-        Some(Unanswered { source: source.name.clone(), kind: source.kind, is_temporary, code, why })
-    }
 }
 
 impl fmt::Debug for Finder {
@@ -178,6 +153,12 @@ impl fmt::Debug for Finder {
         let sources = self.0.sources.iter().map(|known| &known.source.name);
         formatter.debug_list().entries(sources).finish()
     }
+}
+
+fn unanswered(known: &Known, failure: &Failure) -> Unanswered {
+    let (source, kind) = (known.source.name.clone(), known.source.kind);
+    let Failure { is_temporary, code, why, .. } = failure.clone();
+    Unanswered { source, kind, is_temporary, code, why }
 }
 
 /// A question that passed more directories is refused; it is what the control can name.

@@ -154,18 +154,20 @@ impl Candidate {
     /// Returns true if the certificate is the right one for the address by the word of its origin alone: a directory that
     /// we or the partner run, asked over TLS, or the signed DNS, just now. Every other one needs a path to an authority.
     pub fn is_vouched_for(&self) -> bool {
-        let by_dns = self.confirmation == Confirmation::Confirmed;
-        // A record whose usage is not understood says nothing, even if a certificate is in it (RFC 6698 section 4.1).
-        let by_origin = self.origin.kind != Kind::Dns
-            && self.origin.vouches()
-            && self.confirmation == Confirmation::None;
-        self.is_fresh && (by_dns || by_origin)
+        let is_right = match self.confirmation {
+            Confirmation::Confirmed => true,
+            Confirmation::NeedsPath => false,
+            // A record whose usage is not understood says nothing, even if a certificate is in it (RFC 6698 section 4.1).
+            Confirmation::None => self.origin.kind != Kind::Dns && self.origin.is_sure(),
+        };
+        self.is_fresh && is_right
     }
 }
 
 impl Origin {
-    /// Returns true if what comes from there is right by itself, unless the signed DNS says something else.
-    pub fn vouches(&self) -> bool {
+    /// Returns true if somebody who knows said it, and nobody on the way could change it. What is believed for that is for
+    /// [`Candidate::is_vouched_for`] to say.
+    pub(super) fn is_sure(&self) -> bool {
         match (self.kind, self.channel) {
             (Kind::Dns, channel) => channel == Channel::Dns(Dnssec::Secure),
             (Kind::Directory | Kind::Partner, channel) => channel == Channel::Tls,

@@ -51,7 +51,7 @@ impl Given {
 }
 
 impl Failure {
-    pub(super) fn temporary(error: &Error) -> Self {
+    pub(super) fn temporary(error: &(impl Coded + ToString)) -> Self {
         let (code, why) = (error.code().id, error.to_string());
         Self { is_temporary: true, is_of_source: false, code, why }
     }
@@ -68,13 +68,12 @@ impl From<outbound::Error> for Failure {
             !matches!(error, E::Address(_) | E::OutOfReach(_) | E::Redirect(_) | E::TooLarge(_));
         // What is too large is so for one address, and a refusal may be about one.
         let is_of_source = !matches!(error, E::TooLarge(_) | E::Refused(_));
-        Self { is_temporary, is_of_source, ..Self::temporary(&Error::Fetch(error)) }
+        Self { is_temporary, is_of_source, ..Self::temporary(&error) }
     }
 }
 
 impl From<dns::Error> for Failure {
     fn from(error: dns::Error) -> Self {
-        let (code, why) = (error.code().id, error.to_string());
-        Self { is_temporary: true, is_of_source: false, code, why }
+        Self::temporary(&error)
     }
 }

@@ -2,12 +2,11 @@
 
 use chancery_crypto::{DigestAlgorithm, hex};
 use chancery_mail::Address;
-use chancery_net::dns::secure::Association;
+use chancery_net::dns::secure::{Association, SecureResolver};
 use chancery_pki::Certificate;
 
 use super::found::{Channel, Confirmation, Dnssec};
 use super::given::{Failure, Given};
-use super::source::Names;
 
 /// Returns the name at which the records of an address are: 28 octets of the SHA-256 of its local part as hexadecimal
 /// digits, `_smimecert` and the domain (section 3). The letters' case counts.
@@ -17,8 +16,8 @@ pub fn owner_name(address: &Address) -> String {
 }
 
 /// Asks the DNS. What is not signed gives certificates and no more: nobody is bound by it.
-pub(super) async fn ask(names: &Names, address: &Address) -> Result<Given, Failure> {
-    let answer = names.0.associations(&owner_name(address)).await?;
+pub(super) async fn ask(names: &SecureResolver, address: &Address) -> Result<Given, Failure> {
+    let answer = names.associations(&owner_name(address)).await?;
     let state = if answer.is_secure { Dnssec::Secure } else { Dnssec::Insecure };
     let mut given = Given { lifetime: answer.ttl, ..Given::nothing(Channel::Dns(state)) };
     for record in &answer.records {

@@ -49,7 +49,7 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub enum How {
     /// SMIMEA records (RFC 8162).
-    Dns(Names),
+    Dns(SecureResolver),
     /// A certificate store on the web (RFC 4387).
     Http(Web),
     /// A directory.
@@ -69,10 +69,6 @@ pub struct Directory {
     pub attributes: Vec<String>,
 }
 
-/// Where names are looked up.
-#[derive(Clone)]
-pub struct Names(pub SecureResolver);
-
 /// A certificate store.
 #[derive(Clone)]
 pub struct Web {
@@ -88,7 +84,7 @@ pub enum Place {
     /// At this address; `email=` and the mail address are added to it.
     At(String),
     /// Where SRV records say.
-    Discovered(Names),
+    Discovered(SecureResolver),
 }
 
 /// Domains, by patterns.
@@ -189,12 +185,6 @@ impl fmt::Debug for Directory {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { base, filter, .. } = self;
         formatter.debug_struct("Directory").field("base", base).field("filter", filter).finish()
-    }
-}
-
-impl fmt::Debug for Names {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Names")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Certificate stores on the web (RFC 4387): one request a question, and the place from the configuration or from the DNS.
 
 use chancery_mail::Address;
-use chancery_net::dns::secure::Service;
+use chancery_net::dns::secure::{SecureResolver, Service};
 use chancery_net::http::{self, Limits, Request};
 use chancery_net::outbound;
 
@@ -9,7 +9,7 @@ use crate::content::Content;
 
 use super::found::{Channel, Kind};
 use super::given::{Failure, Given};
-use super::source::{Names, Place, Source, Web};
+use super::source::{Place, Source, Web};
 
 /// Asks a certificate store.
 pub(super) async fn ask(web: &Web, source: &Source, address: &Address) -> Result<Given, Failure> {
@@ -76,9 +76,9 @@ async fn places(web: &Web, address: &Address) -> Result<Vec<String>, Failure> {
 }
 
 /// Asks the DNS for the stores of a domain (section 3.1; RFC 4386).
-async fn discover(names: &Names, domain: &str) -> Result<Vec<String>, Failure> {
+async fn discover(names: &SecureResolver, domain: &str) -> Result<Vec<String>, Failure> {
     for service in SERVICES {
-        let answer = names.0.services(&format!("{service}.{domain}")).await?;
+        let answer = names.services(&format!("{service}.{domain}")).await?;
         let servers = answer.records.iter().filter(|it| !it.host.is_empty() && it.port != 0);
         let urls: Vec<String> = servers.take(MAX_SERVERS).flat_map(addresses).collect();
         if !urls.is_empty() {

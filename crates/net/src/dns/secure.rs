@@ -3,6 +3,7 @@
 //! A signed zone whose answer breaks a signature is [`Error::Bogus`], which is a failure for now and never a no: somebody
 //! may be in the way. An answer counts as secure only if each record on the way to it is, aliases included.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -56,6 +57,12 @@ pub struct Service {
     pub port: u16,
     /// The host; empty if the service is decidedly not there.
     pub host: String,
+}
+
+impl fmt::Debug for SecureResolver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SecureResolver")
+    }
 }
 
 impl SecureResolver {
