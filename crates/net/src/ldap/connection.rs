@@ -110,15 +110,7 @@ impl Connection {
                 let why = "too many questions are under way".to_owned();
                 return Err(Lost::Question(Error::Connect(why)));
             }
-            // Zero is the server's own, and numbers under way are taken (section 4.1.1.1).
-            let mut id = state.last_id;
-            loop {
-                id = if id >= i32::MAX.cast_unsigned() { 1 } else { id + 1 };
-                if !state.open.contains_key(&id) {
-                    break;
-                }
-            }
-            state.last_id = id;
+            let id = state.next_id();
             let open = Open { entries: Vec::new(), left: octets, limit: octets, asker };
             state.open.insert(id, open);
             id
@@ -147,7 +139,7 @@ impl Drop for Asking {
         if !is_open {
             return;
         }
-        let abandon = Message::new(self.shared.next_id(), Operation::Abandon(self.id));
+        let abandon = Message::new(self.shared.state().next_id(), Operation::Abandon(self.id));
         drop(self.shared.outgoing.send(abandon.to_ber()));
         // The other end may be gone without a word.
         if self.shared.silence.fetch_add(1, Relaxed) + 1 >= MAX_SILENCE {
@@ -156,16 +148,22 @@ impl Drop for Asking {
     }
 }
 
+impl State {
+    /// Takes the next number. Zero is the server's own, and numbers under way are taken (section 4.1.1.1).
+    fn next_id(&mut self) -> u32 {
+        loop {
+            self.last_id =
+                if self.last_id >= i32::MAX.cast_unsigned() { 1 } else { self.last_id + 1 };
+            if !self.open.contains_key(&self.last_id) {
+                return self.last_id;
+            }
+        }
+    }
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn next_id(&self) -> u32 {
-        let mut state = self.state();
-        state.last_id =
-            if state.last_id >= i32::MAX.cast_unsigned() { 1 } else { state.last_id + 1 };
-        state.last_id
     }
 
     fn end(&self, error: &Error) {
@@ -205,9 +203,8 @@ impl Shared {
         if let Some(open) = state.open.remove(&id) {
             drop(open.asker.send(done.map(|()| open.entries).map_err(Lost::Question)));
         }
-        drop(state);
         if is_early {
-            let abandon = Message::new(self.next_id(), Operation::Abandon(id));
+            let abandon = Message::new(state.next_id(), Operation::Abandon(id));
             drop(self.outgoing.send(abandon.to_ber()));
         }
         Ok(())
@@ -249,3 +246,18 @@ const MAX_OPEN: usize = 256;
 const MAX_ENTRIES: usize = 100;
 /// Questions given up in a row, with nothing coming in between, after which a connection is taken for dead.
 const MAX_SILENCE: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_under_way_is_not_given_again() {
+        let mut state = State { last_id: i32::MAX.cast_unsigned() - 1, ..State::default() };
+        for id in [1, 2] {
+            let (asker, _) = oneshot::channel();
+            state.open.insert(id, Open { entries: Vec::new(), left: 0, limit: 0, asker });
+        }
+        assert_eq!([state.next_id(), state.next_id()], [i32::MAX.cast_unsigned(), 3]);
+    }
+}
