@@ -171,10 +171,13 @@ fn for_each(
 ) -> Result<()> {
     let mut seen = HashSet::new();
     let mut hand = |certificate: &Certificate| {
+        // The same address may stand there twice in another case, as an alternative name and in the subject.
+        let mut keys = HashSet::new();
         for text in certificate.emails() {
             let Ok(address) = Address::parse(text) else { continue };
-            if domains.contains(&address.ascii_domain()) {
-                each(certificate, text, key_of(&address));
+            let key = key_of(&address);
+            if domains.contains(&address.ascii_domain()) && keys.insert(key.clone()) {
+                each(certificate, text, key);
             }
         }
     };

@@ -40,9 +40,10 @@ impl World {
             .iter()
             .zip(2..)
             .map(|(name, serial)| {
-                let address = format!("{name}@acme.example");
+                // Some authorities write an address twice, in different cases.
+                let addresses = [format!("{name}@acme.example"), format!("{name}@Acme.example")];
                 let profile = issue::Profile {
-                    alternative_names: vec![AlternativeName::Email(address)],
+                    alternative_names: addresses.map(AlternativeName::Email).to_vec(),
                     key_usage: Some(KeyUsage::KEY_AGREEMENT.and(KeyUsage::DIGITAL_SIGNATURE)),
                     extended_key_usage: vec![ExtendedKeyUsage::EmailProtection],
                     not_before: AT - 60,
