@@ -1,6 +1,7 @@
 //! Which certificates may be shown: alive, for mail, for that address, and not in doubt as far as anybody said whom to
 //! believe.
 
+use chancery_mail::address::normal_domain;
 use chancery_pki::path::{Known, Trust};
 use chancery_pki::revocation::RevocationList;
 use chancery_pki::{Certificate, ExtendedKeyUsage, KeyUsage, Purpose, Rule, path};
@@ -78,7 +79,9 @@ impl Judge {
             return Opinion::Unfit("is not for mail".to_owned());
         }
         let purpose = if kinds.encryption { Purpose::SmimeEncrypt } else { Purpose::SmimeSign };
-        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain).to_lowercase();
+        let (local, domain) = address.rsplit_once('@').unwrap_or(("", address));
+        let domain = normal_domain(domain);
+        let address = &format!("{local}@{domain}");
         let is_ours = self.domains.contains(&domain);
         let settings = self.trusts.in_force(&domain, is_ours.then_some(&self.domains)).settings;
         let own = self.own.as_ref().filter(|_| is_ours);
@@ -131,3 +134,51 @@ pub fn kinds(certificate: &Certificate) -> Kinds {
 
 /// Kinds of stored certificates that are of people and not of authorities.
 pub const OF_PEOPLE: [CertificateKind; 2] = [CertificateKind::EndEntity, CertificateKind::Own];
+
+#[cfg(test)]
+mod tests {
+    use chancery_crypto::{KeyKind, PrivateKey};
+    use chancery_pki::{AlternativeName, Organisation, issue};
+    use chancery_store::trust::Scope;
+    use chancery_store::{Act, Options};
+
+    use super::*;
+
+    /// Somebody asks with letters that the certificate has to write in another way; what was decided for the domain counts.
+    #[test]
+    fn a_domain_counts_however_it_is_written() {
+        const AT: i64 = 1_780_315_200;
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options { create: true, ..Options::default() };
+        let store = Store::open(directory.path(), options).unwrap();
+        let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let globex = Organisation::new("Globex", ["xn--bcher-kva.example"]).unwrap();
+        let ca = issue::ca(&globex, &key, AT, [1; 20]).unwrap();
+        let authority = issue::Authority { key: &key, certificate: &ca };
+        let address = "domain-confidentiality-authority@xn--bcher-kva.example".to_owned();
+        let profile = issue::Profile {
+            alternative_names: vec![AlternativeName::Email(address)],
+            key_usage: Some(KeyUsage::KEY_AGREEMENT),
+            not_before: AT - 60,
+            not_after: AT + 60,
+            ..issue::Profile::default()
+        };
+        let gateway = issue::certificate(&profile, &authority, key.public_key(), [2; 20]).unwrap();
+        let pin = gateway.key_fingerprint();
+        let change = move |settings: &mut chancery_pki::trust::TrustSettings| {
+            settings.pinned_keys.insert(pin);
+            settings.domains = Some(["xn--bcher-kva.example".to_owned()].into());
+        };
+        let scope = Scope::Domain("xn--bcher-kva.example".to_owned());
+        let act = Act { who: "ada".into(), why: "test".into(), at_ms: AT * 1000 };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(store.change_trust(scope, change, act)).unwrap();
+        let judge = Judge::read(&store, &[]).unwrap();
+        for address in
+            ["ann@xn--bcher-kva.example", "ann@b\u{fc}cher.example", "ann@B\u{dc}CHER.example"]
+        {
+            assert_eq!(judge.opinion(&gateway, address, AT), Opinion::Trusted, "{address}");
+        }
+        assert_eq!(judge.opinion(&gateway, "ann@acme.example", AT), Opinion::Unjudged);
+    }
+}
