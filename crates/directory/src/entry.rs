@@ -1,8 +1,9 @@
 //! Entries as they are answered: made of certificates, and of nothing that any other directory says about people.
 
+use std::iter::once;
 use std::ops::Range;
 
-use chancery_pki::Certificate;
+use chancery_pki::{Certificate, bundle};
 use chancery_wire::ldap::{Attribute, SearchEntry, element};
 
 use crate::name;
@@ -78,26 +79,12 @@ impl Entry {
     /// Returns the entry as a message says it.
     pub(crate) fn answer(&self, base: &str, selection: Selection) -> SearchEntry {
         let mut attributes = Vec::new();
-        let mut add = |kind: Kind, values: &mut dyn FnMut() -> Vec<Vec<u8>>| {
-            if selection.has(kind) {
-                let values = if selection.is_types_only() { Vec::new() } else { values() };
-                let description = selection.description(kind).to_owned();
-                attributes.push(Attribute { description, values });
-            }
-        };
-        add(Kind::ObjectClass, &mut || CLASSES.iter().map(|it| it.as_bytes().to_vec()).collect());
-        add(Kind::Mail, &mut || vec![self.mail.clone().into_bytes()]);
-        if let Some(name) = &self.name {
-            add(Kind::Name, &mut || vec![name.clone().into_bytes()]);
-        }
-        add(Kind::Certificate, &mut || self.certificates().map(<[u8]>::to_vec).collect());
-        add(Kind::SmimeCertificate, &mut || self.certificates().map(bundled).collect());
-        if let Some(calendar) = &self.calendar {
-            add(Kind::Calendar, &mut || vec![calendar.clone().into_bytes()]);
-        }
-        if let Some(description) = self.description {
-            add(Kind::Description, &mut || vec![description.as_bytes().to_vec()]);
-        }
+        self.each(selection, |kind, values| {
+            let values = values.map(<[u8]>::to_vec);
+            let values = if selection.is_types_only() { Vec::new() } else { values.collect() };
+            let description = selection.description(kind).to_owned();
+            attributes.push(Attribute { description, values });
+        });
         SearchEntry { name: name::entry(&self.mail, base), attributes }
     }
 
@@ -105,52 +92,53 @@ impl Entry {
     /// a test compares. It is not for those who want the names of attributes only.
     pub(crate) fn write(&self, base: &str, selection: Selection) -> Vec<u8> {
         let mut list = Vec::with_capacity(self.certificates.len() + 128);
-        let mut add = |kind: Kind, values: &[&[u8]]| {
-            if selection.has(kind) {
-                if let (Kind::Certificate, [ready]) = (kind, values) {
-                    list.extend_from_slice(ready);
-                } else {
-                    put(&mut list, selection.description(kind), values);
-                }
+        self.each(selection, |kind, values| {
+            if kind == Kind::Certificate {
+                list.extend_from_slice(&self.certificates);
+            } else {
+                put(&mut list, selection.description(kind), values);
             }
-        };
-        add(Kind::ObjectClass, &CLASSES.map(str::as_bytes));
-        add(Kind::Mail, &[self.mail.as_bytes()]);
-        if let Some(name) = &self.name {
-            add(Kind::Name, &[name.as_bytes()]);
-        }
-        add(Kind::Certificate, &[&self.certificates]);
-        if selection.has(Kind::SmimeCertificate) {
-            let bundles: Vec<Vec<u8>> = self.certificates().map(bundled).collect();
-            let values: Vec<&[u8]> = bundles.iter().map(Vec::as_slice).collect();
-            add(Kind::SmimeCertificate, &values);
-        }
-        if let Some(calendar) = &self.calendar {
-            add(Kind::Calendar, &[calendar.as_bytes()]);
-        }
-        if let Some(description) = self.description {
-            add(Kind::Description, &[description.as_bytes()]);
-        }
+        });
         let name = element(OCTET_STRING, name::entry(&self.mail, base).as_bytes());
         [name, element(SEQUENCE, &list)].concat()
+    }
+
+    /// Hands over the attributes that are wanted, with their values.
+    fn each(
+        &self,
+        selection: Selection,
+        mut add: impl FnMut(Kind, &mut dyn Iterator<Item = &[u8]>),
+    ) {
+        let mut add = |kind: Kind, values: &mut dyn Iterator<Item = &[u8]>| {
+            if selection.has(kind) {
+                add(kind, values);
+            }
+        };
+        add(Kind::ObjectClass, &mut CLASSES.iter().map(|it| it.as_bytes()));
+        add(Kind::Mail, &mut once(self.mail.as_bytes()));
+        if let Some(name) = &self.name {
+            add(Kind::Name, &mut once(name.as_bytes()));
+        }
+        add(Kind::Certificate, &mut self.certificates());
+        if selection.has(Kind::SmimeCertificate) {
+            // As Outlook reads it (RFC 2798 section 2.8, MS-OXOABK).
+            let bundles: Vec<Vec<u8>> = self.certificates().map(bundle::of_one).collect();
+            add(Kind::SmimeCertificate, &mut bundles.iter().map(Vec::as_slice));
+        }
+        if let Some(calendar) = &self.calendar {
+            add(Kind::Calendar, &mut once(calendar.as_bytes()));
+        }
+        if let Some(description) = self.description {
+            add(Kind::Description, &mut once(description.as_bytes()));
+        }
     }
 }
 
 /// Writes an attribute.
-fn put(list: &mut Vec<u8>, description: &str, values: &[&[u8]]) {
-    let set: Vec<u8> = values.iter().flat_map(|value| element(OCTET_STRING, value)).collect();
+fn put(list: &mut Vec<u8>, description: &str, values: &mut dyn Iterator<Item = &[u8]>) {
+    let set: Vec<u8> = values.flat_map(|value| element(OCTET_STRING, value)).collect();
     let parts = [element(OCTET_STRING, description.as_bytes()), element(SET, &set)].concat();
     list.extend(element(SEQUENCE, &parts));
-}
-
-/// Returns the certificate as Outlook reads it: a `SignedData` that signs nothing (RFC 2798 section 2.8, MS-OXOABK).
-fn bundled(certificate: &[u8]) -> Vec<u8> {
-    let nothing = element(SET, &[]);
-    let data = element(SEQUENCE, &element(OBJECT_IDENTIFIER, DATA));
-    let certificates = element(CONTEXT_0, certificate);
-    let fields = [&[INTEGER, 1, 1], &nothing[..], &data, &certificates, &nothing].concat();
-    let content = element(CONTEXT_0, &element(SEQUENCE, &fields));
-    element(SEQUENCE, &[element(OBJECT_IDENTIFIER, SIGNED_DATA), content].concat())
 }
 
 /// Writes an address as a part of a URL (RFC 3986 section 2.1).
@@ -169,14 +157,7 @@ fn percent(address: &str) -> String {
 const CERTIFICATE: &str = "userCertificate;binary";
 /// What an entry says it is; `extensibleObject` permits every attribute (RFC 4512 section 4.3).
 const CLASSES: [&str; 3] = ["top", "extensibleObject", "pkiUser"];
-/// 1.2.840.113549.1.7.1 (RFC 5652 section 4).
-const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
-/// 1.2.840.113549.1.7.2 (RFC 5652 section 5).
-const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
-const INTEGER: u8 = 0x02;
 const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const CONTEXT_0: u8 = 0xa0;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 
@@ -201,7 +182,9 @@ mod tests {
         let certificate = certificate();
         let bundle =
             Bundle { certificates: vec![certificate.clone()], ..Bundle::default() }.to_der();
-        assert_eq!(bundled(certificate.der()), bundle);
+        let entry = Entry::new("a@x.example", &[&certificate], &Shown::default()).unwrap();
+        let answer = entry.answer("", Selection::read([], false));
+        assert_eq!(answer.values_of("userSMIMECertificate").collect::<Vec<_>>(), [bundle]);
     }
 
     #[test]
@@ -235,7 +218,7 @@ mod tests {
             let entry = Entry::new("ann@acme.example", &list, &shown).unwrap().remark("old");
             let selection = Selection::read(wanted, false);
             let content = element(0x64, &entry.write(&base, selection));
-            let whole = element(SEQUENCE, &[&[INTEGER, 1, 7][..], &content].concat());
+            let whole = element(SEQUENCE, &[&[2, 1, 7][..], &content].concat());
             let said = Message::new(7, Operation::SearchEntry(entry.answer(&base, selection)));
             prop_assert_eq!(whole, said.to_ber());
         }

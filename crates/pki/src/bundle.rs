@@ -50,23 +50,8 @@ impl Bundle {
 
     /// Writes the bundle in DER.
     pub fn to_der(&self) -> Vec<u8> {
-        let content = element(SEQUENCE, &element(OBJECT_IDENTIFIER, DATA));
-        let mut fields = [element(INTEGER, &[1]), element(SET, &[]), content].concat();
-        // RFC 5652 section 10.2.3: a set, so DER wants it sorted by encoding.
-        let sorted = |mut encodings: Vec<&[u8]>| {
-            encodings.sort_unstable();
-            encodings.dedup();
-            encodings.concat()
-        };
         let certificates = self.certificates.iter().map(Certificate::der).collect();
-        fields.extend(element(constructed(0), &sorted(certificates)));
-        if !self.lists.is_empty() {
-            let lists = self.lists.iter().map(RevocationList::der).collect();
-            fields.extend(element(constructed(1), &sorted(lists)));
-        }
-        fields.extend(element(SET, &[]));
-        let signed_data = element(constructed(0), &element(SEQUENCE, &fields));
-        element(SEQUENCE, &[element(OBJECT_IDENTIFIER, SIGNED_DATA), signed_data].concat())
+        write(certificates, self.lists.iter().map(RevocationList::der).collect())
     }
 
     /// Writes the bundle as a PEM block.
@@ -112,6 +97,29 @@ impl Bundle {
         data.finish()?;
         Ok(bundle)
     }
+}
+
+/// Writes a bundle of one certificate (DER), which is copied as it is.
+pub fn of_one(certificate: &[u8]) -> Vec<u8> {
+    write(vec![certificate], Vec::new())
+}
+
+fn write(certificates: Vec<&[u8]>, lists: Vec<&[u8]>) -> Vec<u8> {
+    let content = element(SEQUENCE, &element(OBJECT_IDENTIFIER, DATA));
+    let mut fields = [element(INTEGER, &[1]), element(SET, &[]), content].concat();
+    // RFC 5652 section 10.2.3: a set, so DER wants it sorted by encoding.
+    let sorted = |mut encodings: Vec<&[u8]>| {
+        encodings.sort_unstable();
+        encodings.dedup();
+        encodings.concat()
+    };
+    fields.extend(element(constructed(0), &sorted(certificates)));
+    if !lists.is_empty() {
+        fields.extend(element(constructed(1), &sorted(lists)));
+    }
+    fields.extend(element(SET, &[]));
+    let signed_data = element(constructed(0), &element(SEQUENCE, &fields));
+    element(SEQUENCE, &[element(OBJECT_IDENTIFIER, SIGNED_DATA), signed_data].concat())
 }
 
 /// Reads the certificates of a `CertificatePair`, as directories keep the cross-certificates of an authority: the one
