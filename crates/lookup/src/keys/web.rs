@@ -1,6 +1,8 @@
 //! Certificate stores on the web (RFC 4387): one request a question, and the place from the configuration or from the DNS.
 
-use chancery_mail::Address;
+use chancery_mail::index::Part;
+use chancery_mail::transfer::decode;
+use chancery_mail::{Address, Index};
 use chancery_net::dns::secure::{SecureResolver, Service};
 use chancery_net::http::{self, Limits, Request};
 use chancery_net::outbound;
@@ -59,7 +61,7 @@ async fn fetch(
     given.lifetime = response.fresh_for;
     let body = response.body.unwrap_or_default();
     for part in parts(&body) {
-        match Content::from_bytes(part) {
+        match Content::from_bytes(&part) {
             Ok(content) => given.certificates.extend(content.certificates),
             Err(error) => given.unreadable.push(error.to_string()),
         }
@@ -112,40 +114,23 @@ fn encode(text: &str) -> String {
 }
 
 /// Takes a body with several certificates apart (`multipart/mixed`, RFC 2046 section 5.1); any other is one part.
-fn parts(body: &[u8]) -> Vec<&[u8]> {
-    let line_end = body.iter().position(|octet| *octet == b'\n').unwrap_or(body.len());
-    let first = body.get(..line_end).unwrap_or_default().trim_ascii_end();
+fn parts(body: &[u8]) -> Vec<Vec<u8>> {
+    let first = body.split(|octet| *octet == b'\n').next().unwrap_or_default().trim_ascii_end();
     // PEM begins with five hyphens.
-    if !first.starts_with(b"--") || first.starts_with(b"-----") || first.len() > MAX_BOUNDARY {
-        return vec![body];
-    }
-    let mut parts = Vec::new();
-    let mut rest = body.get(first.len()..).unwrap_or_default();
-    while parts.len() < MAX_PARTS && !rest.starts_with(b"--") {
-        let Some(head) = find(rest, b"\r\n\r\n") else { break };
-        let content = rest.get(head + 4..).unwrap_or_default();
-        let Some(end) = find_line(content, first) else { break };
-        parts.push(content.get(..end).unwrap_or_default());
-        rest = content.get(end + 2 + first.len()..).unwrap_or_default();
-    }
-    parts
-}
-
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    text.windows(what.len()).position(|window| window == what)
-}
-
-/// Finds a line end with this line after it.
-fn find_line(text: &[u8], line: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let rest = text.get(at..)?;
-        let found = find(rest, b"\r\n")?;
-        if rest.get(found + 2..)?.starts_with(line) {
-            return Some(at + found);
-        }
-        at += found + 2;
-    }
+    let boundary =
+        first.strip_prefix(b"--").filter(|it| !it.starts_with(b"---") && it.len() <= MAX_BOUNDARY);
+    let Some(boundary) = boundary else { return vec![body.to_vec()] };
+    // Servers label it in ways of their own, so the boundary is taken from where it stands.
+    let head = [b"Content-Type: multipart/mixed; boundary=\"", boundary, b"\"\r\n\r\n"].concat();
+    let message = [&head, body].concat();
+    let index = Index::of(&message);
+    // A part without an end is none.
+    let whole =
+        index.root().children.len().saturating_sub(usize::from(index.root().close.is_none()));
+    let parts = index.children(index.root()).take(whole.min(MAX_PARTS));
+    let content =
+        |part: &Part| decode(part.transfer_encoding, part.body.of(&message).unwrap_or_default());
+    parts.map(content).collect()
 }
 
 /// The names of the service, in the order in which they are tried.
@@ -156,8 +141,8 @@ const PATH: &str = "/search.cgi";
 const MAX_SERVERS: usize = 3;
 /// Parts of a body that are looked at.
 const MAX_PARTS: usize = 64;
-/// RFC 2046 section 5.1.1: seventy characters and two hyphens.
-const MAX_BOUNDARY: usize = 72;
+/// Characters of a boundary (RFC 2046 section 5.1.1).
+const MAX_BOUNDARY: usize = 70;
 
 #[cfg(test)]
 mod tests {
