@@ -103,7 +103,8 @@ pub(crate) async fn find(gateway: &Gateway, lookup: &Lookup, domains: Vec<String
     let book = gateway.partners();
     let at = gateway.now_ms() / 1000;
     let mut found = Vec::new();
-    if gateway.guests().further.is_none() {
+    let is_refreshed = gateway.guests().further.is_none();
+    if is_refreshed {
         refresh(gateway, lookup, &book).await;
     }
     let guests = gateway.guests();
@@ -136,7 +137,7 @@ pub(crate) async fn find(gateway: &Gateway, lookup: &Lookup, domains: Vec<String
         }
         found.push((domain, member));
     }
-    if found.iter().any(|(_, member)| member.is_some()) {
+    if !is_refreshed && found.iter().any(|(_, member)| member.is_some()) {
         // A member may be newer than what we know of the bridge.
         refresh(gateway, lookup, &book).await;
     }
