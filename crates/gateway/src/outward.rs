@@ -12,7 +12,7 @@ use chancery_smime::{
     Choice, OuterHeaders, OuterSubject, Protected, Protection, RecipientKey, Signing, choose,
     protect, sign,
 };
-use chancery_store::{NewBody, Recipient, RecipientId};
+use chancery_store::{Recipient, RecipientId};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -118,6 +118,17 @@ fn decision(
     decide(policy, &facts)
 }
 
+/// Whom a copy is encrypted to.
+struct Reader<'a, K> {
+    /// The partner, if it is its key; otherwise it is the recipient's own.
+    partner: Option<&'a str>,
+    /// The domain or the address of which the key is; it tells the copy from its siblings.
+    whose: &'a str,
+    key: &'a RecipientKey,
+    /// Why the key is believed to be the right one.
+    why: &'a K,
+}
+
 /// What was done for one group, as the record shows it.
 #[derive(Serialize)]
 struct ProtectRecord<'a, K> {
@@ -126,7 +137,6 @@ struct ProtectRecord<'a, K> {
     /// Recipients of the message; those of the encryption are in what follows.
     addresses: usize,
     choice: &'a Choice,
-    /// Why the key is believed to be the right one.
     key: &'a K,
     #[serde(flatten)]
     protected: &'a Protected,
@@ -142,19 +152,13 @@ fn protect_for_partner(
     let partners = &subject.partners;
     let Some(partner) = partners.partner(domain) else { return Ok(()) };
     let Some(key) = partners.usable_key(domain, subject.now_ms / 1000) else { return Ok(()) };
-    let (protected, choice, body) = protect_to(subject, key.recipient, domain)?;
-    let record = ProtectRecord {
+    let reader = Reader {
         partner: Some(partner.organisation()),
-        addresses: recipients.len(),
-        choice: &choice,
-        key: key.path.as_ref(),
-        protected: &protected,
+        whose: domain,
+        key: key.recipient,
+        why: key.path.as_ref(),
     };
-    draft.count(Counter::Protected, 1);
-    draft.record("protect", &record);
-    let child = Releasable::protected(&protected, body, domain, domain, recipients);
-    draft.release(child, subject.message);
-    Ok(())
+    protect_for(subject, &reader, domain, recipients, draft)
 }
 
 /// Makes the protected child for one recipient with a key of its own. Several recipients get a child each: who else got
@@ -166,32 +170,24 @@ fn protect_for_mailbox(
     key: &MailboxKey,
     draft: &mut Draft,
 ) -> Result<()> {
-    let (protected, choice, body) = protect_to(subject, &key.recipient, &key.address)?;
-    let record = ProtectRecord {
-        partner: None,
-        addresses: 1,
-        choice: &choice,
-        key: &key.record,
-        protected: &protected,
-    };
-    draft.count(Counter::Protected, 1);
-    draft.record("protect", &record);
-    let child = Releasable::protected(&protected, body, &key.address, domain, vec![recipient]);
-    draft.release(child, subject.message);
-    Ok(())
+    let MailboxKey { address, recipient: own, record } = key;
+    let reader = Reader { partner: None, whose: address, key: own, why: record };
+    protect_for(subject, &reader, domain, vec![recipient], draft)
 }
 
-/// Signs the message and encrypts it to one key; `group` tells the child from its siblings.
-fn protect_to(
+/// Signs the message and encrypts it to one key, for these recipients at a domain.
+fn protect_for<K: Serialize>(
     subject: &Subject<'_>,
-    key: &RecipientKey,
-    group: &str,
-) -> Result<(Protected, Choice, NewBody)> {
+    reader: &Reader<'_, K>,
+    domain: &str,
+    recipients: Vec<RecipientId>,
+    draft: &mut Draft,
+) -> Result<()> {
     let gateway = subject.gateway;
     let identity = gateway.identity();
-    let keys = [key];
+    let keys = [reader.key];
     let choice = choose(&keys, &gateway.settings.ciphers);
-    let seed = identity.boundary_seed(&format!("{} {group}", subject.message.id));
+    let seed = identity.boundary_seed(&format!("{} {}", subject.message.id, reader.whose));
     let protection = Protection {
         signer: identity.signer(),
         recipients: &keys,
@@ -204,7 +200,19 @@ fn protect_to(
     let mut out = gateway.store.body_writer();
     out.write_all(&subject.received())?;
     let protected = protect(&mut original, &outer, &protection, &mut out)?;
-    Ok((protected, choice, out.finish()?))
+    let body = out.finish()?;
+    draft.count(Counter::Protected, 1);
+    let record = ProtectRecord {
+        partner: reader.partner,
+        addresses: recipients.len(),
+        choice: &choice,
+        key: reader.why,
+        protected: &protected,
+    };
+    draft.record("protect", &record);
+    let child = Releasable::protected(&protected, body, reader.whose, domain, recipients);
+    draft.release(child, subject.message);
+    Ok(())
 }
 
 /// Makes the child for recipients that may get the message readable.

@@ -1,10 +1,6 @@
 //! The guide for bridges, word by word: two organisations join one and reach each other; one leaves.
 
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 use chancery_e2e::{
     chancery::{Outcome, chancery_in, configure, section},
