@@ -303,7 +303,7 @@ impl Subject<'_> {
         let with =
             match (message.listener.as_str(), message.tls.is_some(), message.auth_user.is_some()) {
                 ("inside-lmtp", _, _) => "LMTP",
-                ("notice", _, _) => "local",
+                (notices::LISTENER | notices::REQUEST, _, _) => "local",
                 (_, true, true) => "ESMTPSA",
                 (_, true, false) => "ESMTPS",
                 (_, false, true) => "ESMTPA",

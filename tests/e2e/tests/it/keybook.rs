@@ -200,6 +200,7 @@ fn a_signed_mail_brings_the_key_for_the_answer() {
         "{text}"
     );
     assert!(!text.contains("the secret of") && !text.contains("hello"), "{text}");
+    assert!(text.contains(" with local id "), "{text}");
     assert_eq!((request.from.as_str(), request.recipients.as_slice()), ("", &[BOB.to_owned()][..]));
     let told = acme.mailboxes.received("is waiting at");
     let told = String::from_utf8_lossy(&told.message).into_owned();
