@@ -84,12 +84,8 @@ pub fn lookup(from: &settings::Settings, store: &Store) -> Result<Option<Lookup>
 
 /// Returns what connects to the places that certificates name.
 pub fn dialer(name_servers: &[SocketAddr], allow_private: bool) -> Result<Dialer> {
-    let resolver = match name_servers {
-        [] => Resolver::system(),
-        servers => Resolver::with_servers(servers),
-    };
     Ok(Dialer {
-        resolver: resolver.map_err(|error| Failure::of("", &error))?,
+        resolver: Resolver::with_servers(name_servers).map_err(|error| Failure::of("", &error))?,
         reach: if allow_private { Reach::Anywhere } else { Reach::Public },
         // What is fetched is signed itself and is looked at as if it had come in clear.
         tls: tls::client_opportunistic(None).map_err(|error| Failure::of("", &error))?,

@@ -8,11 +8,9 @@ use chancery_lookup::keys::{
     Directory, Domains, Finder, How, Kind, Pattern, Place, Settings, Source, Web,
 };
 use chancery_net::clock::SystemClock;
-use chancery_net::dns::Resolver;
 use chancery_net::dns::secure::SecureResolver;
 use chancery_net::ldap::{Client, Login, Security, Server};
 use chancery_net::outbound::Dialer;
-use chancery_net::reach::Reach;
 use chancery_net::tls;
 use chancery_policy::document::domain;
 use chancery_wire::ldap::Password;
@@ -122,35 +120,22 @@ fn directory(source: &FindSource, place: &LdapPlace, dialer: Dialer) -> Result<D
 
 /// The administrator named the place, so it may be in a private network.
 fn dialer(from: &settings::Settings, source: &FindSource) -> Result<Dialer> {
-    let resolver = match from.dns.servers.as_slice() {
-        [] => Resolver::system(),
-        servers => Resolver::with_servers(servers),
-    };
+    let dialer = convert::dialer(&from.dns.servers, true)?;
     let config = match &source.server {
         ServerTrust::Authority(file) => {
             let found = convert::certificates(file, "ca")?;
             let roots: Vec<Vec<u8>> = found.iter().map(|it| it.der().to_vec()).collect();
             tls::client_verified(&roots, None)
         }
-        // Not used.
-        ServerTrust::Clear => tls::client_verified(&[], None),
+        ServerTrust::Clear => return Ok(dialer),
         ServerTrust::Pin(pin) => {
             let pin = *pin;
             tls::client_pinned(move |key| DigestAlgorithm::Sha256.digest(key).as_ref() == pin)
         }
-        ServerTrust::System => return with_system(from),
+        ServerTrust::System => return Ok(Dialer { tls: convert::system_tls()?, ..dialer }),
     };
-    Ok(Dialer {
-        resolver: resolver.map_err(|error| Failure::of("", &error))?,
-        reach: Reach::Anywhere,
-        tls: config.map_err(|error| Failure::of(&format!("source {}", source.name), &error))?,
-        clock: Arc::new(SystemClock::new()),
-    })
-}
-
-fn with_system(from: &settings::Settings) -> Result<Dialer> {
-    let dialer = convert::dialer(&from.dns.servers, true)?;
-    Ok(Dialer { tls: convert::system_tls()?, ..dialer })
+    let tls = config.map_err(|error| Failure::of(&format!("source {}", source.name), &error))?;
+    Ok(Dialer { tls, ..dialer })
 }
 
 fn password(source: &str, secret: &Secret) -> Result<Password> {

@@ -210,11 +210,7 @@ impl Server {
 
 impl Gateway {
     fn new(settings: Settings, context: Context, addresses: &Addresses) -> Result<Arc<Self>> {
-        let resolver = if settings.name_servers.is_empty() {
-            Resolver::system()?
-        } else {
-            Resolver::with_servers(&settings.name_servers)?
-        };
+        let resolver = Resolver::with_servers(&settings.name_servers)?;
         let listening =
             addresses.inside.iter().chain(&addresses.inside_lmtp).chain(&addresses.outside);
         let mut client = ClientConfig::new(&settings.hostname, resolver)?;

@@ -103,14 +103,17 @@ pub struct Zone {
 
 impl Resolver {
     /// Uses the system's name servers (`/etc/resolv.conf`).
-    pub fn system() -> Result<Self, Error> {
+    fn system() -> Result<Self, Error> {
         let resolver = hickory_resolver::TokioResolver::builder_tokio()
             .and_then(hickory_resolver::ResolverBuilder::build);
         resolver.map(|resolver| Self::Dns(Box::new(resolver))).map_err(|error| unusable(&error))
     }
 
-    /// Uses these name servers.
+    /// Uses these name servers; without any, those of the system.
     pub fn with_servers(servers: &[SocketAddr]) -> Result<Self, Error> {
+        if servers.is_empty() {
+            return Self::system();
+        }
         let provider = TokioRuntimeProvider::default();
         let resolver =
             hickory_resolver::TokioResolver::builder_with_config(configuration(servers), provider)

@@ -246,10 +246,8 @@ pub(super) fn publish(installation: &Installation, options: &Publish, output: Ou
 
 /// Returns the resolver that the configuration names.
 pub(super) fn resolver(installation: &Installation) -> Result<Resolver> {
-    let servers = &installation.settings.dns.servers;
-    let resolver =
-        if servers.is_empty() { Resolver::system() } else { Resolver::with_servers(servers) };
-    resolver.map_err(|error| Failure::of("", &error))
+    Resolver::with_servers(&installation.settings.dns.servers)
+        .map_err(|error| Failure::of("", &error))
 }
 
 /// Domains are in lower case; fingerprints are read in any.

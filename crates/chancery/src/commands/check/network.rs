@@ -89,12 +89,7 @@ impl Findings {
 
     pub(super) fn dns(&mut self, installation: &Installation) {
         let settings = &installation.settings;
-        let resolver = if settings.dns.servers.is_empty() {
-            Resolver::system()
-        } else {
-            Resolver::with_servers(&settings.dns.servers)
-        };
-        let resolver = match resolver {
+        let resolver = match Resolver::with_servers(&settings.dns.servers) {
             Ok(resolver) => resolver,
             Err(error) => return self.failure("dns", &Failure::of("", &error)),
         };
