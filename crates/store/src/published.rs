@@ -81,6 +81,11 @@ impl Kinds {
 }
 
 impl Publications {
+    /// Takes decisions that were read.
+    pub fn new(rows: &[PublicationRow]) -> Self {
+        Self(rows.iter().map(|row| (row.who.clone(), row.kinds)).collect())
+    }
+
     /// Returns what may be found of an address: what was decided for it, or else for its domain.
     pub fn of(&self, address: &str) -> Kinds {
         let domain = || address.rfind('@').and_then(|at| address.get(at..));
@@ -100,8 +105,7 @@ impl Store {
 
     /// Returns the same, ready to be asked.
     pub fn published(&self) -> Result<Publications> {
-        let rows = self.publications()?;
-        Ok(Publications(rows.into_iter().map(|row| (row.who, row.kinds)).collect()))
+        Ok(Publications::new(&self.publications()?))
     }
 
     /// Decides what strangers may find, for several at once; returns how many decisions are new.

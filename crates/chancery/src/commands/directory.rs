@@ -5,11 +5,13 @@ mod dns;
 mod status;
 mod test;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use chancery_directory::{judge, key_of};
+use chancery_directory::{catalogue, judge, key_of};
 use chancery_mail::Address;
 use chancery_pki::Certificate;
+use chancery_policy::document::domain;
 use chancery_store::Store;
 use chancery_store::published::Kinds;
 use serde::Serialize;
@@ -18,8 +20,9 @@ use crate::cli::directory::{Directory, KindChoice, Publish, Unpublish};
 use crate::commands::block_on;
 use crate::convert;
 use crate::failure::{Failure, Result};
-use crate::installation::{Installation, act};
+use crate::installation::{Installation, act, now_ms};
 use crate::output::{Output, counted, note};
+use crate::settings::Settings;
 
 #[derive(Serialize)]
 struct Changed {
@@ -72,12 +75,10 @@ fn publish(installation: &Installation, options: &Publish, output: Output) -> Re
     output.show(&Changed { changed }, || {
         format!("published: {}", counted(changed, "new decision"))
     })?;
-    for address in who.iter().filter(|it| !it.starts_with('@')) {
-        if !has_certificate(installation, &store, address)? {
-            note(&format!(
-                "There is no certificate for {address} that could be found: import one with `chancery cert import`."
-            ));
-        }
+    for address in without_certificate(installation, &store, &who)? {
+        note(&format!(
+            "There is no certificate for {address} that could be found: import one with `chancery cert import`."
+        ));
     }
     if !installation.settings.directory.is_on() {
         note("Nobody can ask yet: the configuration has no `[directory] outside-listen`.");
@@ -104,24 +105,21 @@ fn unpublish(installation: &Installation, options: &Unpublish, output: Output) -
 
 /// Reads an address of ours, or `@` and a domain of ours.
 fn somebody(installation: &Installation, text: &str) -> Result<String> {
-    let foreign = |domain: &str| {
-        Failure::usage(format!("{domain} is not a domain of this organisation"))
-            .hint("a directory speaks for its own people only; the domains are in `domains` of the configuration")
-    };
     if let Some(domain) = text.strip_prefix('@') {
-        let normal = chancery_policy::document::domain(domain).ok_or_else(|| foreign(domain))?;
-        return if installation.settings.is_ours(&normal) {
-            Ok(format!("@{normal}"))
-        } else {
-            Err(foreign(domain))
-        };
+        return Ok(format!("@{}", our_domain(&installation.settings, domain)?));
     }
     let address = address(text)?;
-    if installation.settings.is_ours(&address.ascii_domain()) {
-        Ok(key_of(&address))
-    } else {
-        Err(foreign(address.domain()))
-    }
+    our_domain(&installation.settings, address.domain())?;
+    Ok(key_of(&address))
+}
+
+/// Reads a domain of ours.
+fn our_domain(settings: &Settings, text: &str) -> Result<String> {
+    let domain = domain(text).filter(|domain| settings.is_ours(domain));
+    domain.ok_or_else(|| {
+        Failure::usage(format!("{text} is not a domain of this organisation"))
+            .hint("a directory speaks for its own people only; the domains are in `domains` of the configuration")
+    })
 }
 
 /// Reads an address.
@@ -139,11 +137,25 @@ fn ours(installation: &Installation, certificates: &[Certificate]) -> Vec<String
     addresses.filter(|it| somebody(installation, it).is_ok()).collect()
 }
 
-fn has_certificate(installation: &Installation, store: &Store, address: &str) -> Result<bool> {
-    let at = crate::installation::now_ms() / 1000;
+/// Returns the addresses among these for which strangers find nothing.
+fn without_certificate<'w>(
+    installation: &Installation,
+    store: &Store,
+    who: &'w [String],
+) -> Result<Vec<&'w String>> {
+    let people: Vec<&String> = who.iter().filter(|it| !it.starts_with('@')).collect();
+    // Everything is read for each question, but judged only if it is asked for.
+    let only = match people[..] {
+        [] => return Ok(people),
+        [one] => Some(one.as_str()),
+        _ => None,
+    };
     let domains = &installation.settings.domains;
-    let items = chancery_directory::catalogue::items(store, domains, Some(address), at)?;
-    Ok(items.iter().any(|item| item.is_published))
+    let items = catalogue::items(store, domains, only, now_ms() / 1000)?;
+    let found = items.iter().filter(|item| item.is_published);
+    let found: BTreeSet<String> =
+        found.filter_map(|item| Some(key_of(&Address::parse(&item.address).ok()?))).collect();
+    Ok(people.into_iter().filter(|it| !found.contains(*it)).collect())
 }
 
 fn lines(file: &Path) -> Result<Vec<String>> {

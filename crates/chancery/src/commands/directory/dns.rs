@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chancery_crypto::{Zeroizing, hex, unhex};
+use chancery_crypto::{Zeroizing, hex};
 use chancery_directory::catalogue;
 use chancery_lookup::keys::{Association, owner_name};
 use chancery_mail::Address;
 use chancery_net::dns::secure::SecureResolver;
 use chancery_net::dns::update::{self, Key, RecordSet};
-use chancery_policy::document::domain;
 use serde::Serialize;
 
+use super::our_domain;
 use crate::cli::dns::{DirectoryDns, Update, Zone};
 use crate::commands::block_on;
 use crate::convert;
@@ -26,8 +26,9 @@ struct Person {
     address: String,
     name: String,
     ttl: u32,
-    /// The certificates in DER, as hexadecimal digits.
-    certificates: Vec<String>,
+    /// The certificates in DER.
+    #[serde(serialize_with = "digits")]
+    certificates: Vec<Vec<u8>>,
     /// What a validating resolver says afterwards: `there`, `unsigned`, `different` or why it says nothing.
     check: Option<String>,
 }
@@ -54,12 +55,9 @@ pub(super) fn run(installation: &Installation, command: &DirectoryDns, output: O
 /// Returns everybody of a domain who is published or might have been.
 fn people(installation: &Installation, options: &Zone) -> Result<Vec<Person>> {
     let settings = &installation.settings;
-    let asked = options.domain.as_ref().unwrap_or(&settings.organisation);
-    let domain = domain(asked)
-        .filter(|domain| settings.is_ours(domain))
-        .ok_or_else(|| Failure::usage(format!("{asked} is not a domain of this organisation")))?;
+    let domain = our_domain(settings, options.domain.as_ref().unwrap_or(&settings.organisation))?;
     let store = installation.store()?;
-    let mut found: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
+    let mut found: BTreeMap<String, (String, Vec<Vec<u8>>)> = BTreeMap::new();
     let mut add = |address: &str, certificate: Option<&[u8]>| {
         let Ok(address) = Address::parse(address) else { return };
         if address.ascii_domain() != domain {
@@ -67,7 +65,7 @@ fn people(installation: &Installation, options: &Zone) -> Result<Vec<Person>> {
         }
         let entry = found.entry(owner_name(&address));
         let (_, certificates) = entry.or_insert_with(|| (address.to_string(), Vec::new()));
-        if let Some(certificate) = certificate.map(hex)
+        if let Some(certificate) = certificate.map(<[u8]>::to_vec)
             && !certificates.contains(&certificate)
         {
             certificates.push(certificate);
@@ -96,7 +94,7 @@ fn lines(person: &Person) -> Vec<String> {
         person
             .certificates
             .iter()
-            .map(|it| format!("{}. {} IN SMIMEA 3 0 0 {it}", person.name, person.ttl)),
+            .map(|it| format!("{}. {} IN SMIMEA 3 0 0 {}", person.name, person.ttl, hex(it))),
     );
     lines
 }
@@ -142,14 +140,22 @@ fn change(installation: &Installation, options: &Update, output: Output) -> Resu
 }
 
 fn record_set(person: &Person) -> RecordSet {
-    let association = |certificate: &String| Association {
+    let association = |certificate: &Vec<u8>| Association {
         usage: 3,
         selector: 0,
         matching: 0,
-        data: unhex(certificate).map(|it| it.to_vec()).unwrap_or_default(),
+        data: certificate.clone(),
     };
     let records = person.certificates.iter().map(association).collect();
     RecordSet { name: person.name.clone(), ttl: person.ttl, records }
+}
+
+/// Writes certificates as hexadecimal digits.
+fn digits<S: serde::Serializer>(
+    certificates: &[Vec<u8>],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_seq(certificates.iter().map(|it| hex(it)))
 }
 
 /// Asks as strangers do, who check the signatures.

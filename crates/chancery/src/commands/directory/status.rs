@@ -3,7 +3,7 @@
 use chancery_directory::catalogue::{self, Item};
 use chancery_directory::judge::Opinion;
 use chancery_directory::key_of;
-use chancery_store::published::PublicationRow;
+use chancery_store::published::{PublicationRow, Publications};
 use serde::Serialize;
 
 use crate::cli::directory::Status;
@@ -38,7 +38,8 @@ pub(super) fn run(installation: &Installation, options: &Status, output: Output)
     };
     let domains = &installation.settings.domains;
     let items = catalogue::items(&store, domains, only.as_deref(), now_ms() / 1000)?;
-    let published = store.published()?;
+    let decisions = store.publications()?;
+    let published = Publications::new(&decisions);
     let rows: Vec<Row> = items
         .iter()
         .map(|item| {
@@ -46,7 +47,6 @@ pub(super) fn run(installation: &Installation, options: &Status, output: Output)
             row(item, !published.of(&key).is_none())
         })
         .collect();
-    let decisions = store.publications()?;
     let domain = only.as_ref().and_then(|it| it.rfind('@').and_then(|at| it.get(at..)));
     let is_about = |row: &PublicationRow| {
         only.is_none() || Some(&row.who) == only.as_ref() || Some(row.who.as_str()) == domain
