@@ -2,7 +2,7 @@
 
 use chancery_authority::assurance;
 use chancery_store::bridge::{
-    BridgeBook, CrossKind, JoinedBridge, MemberRow, MemberState, PeerRow, PeerTerms,
+    BridgeBook, CrossKind, CrossRow, JoinedBridge, MemberRow, MemberState, PeerRow, PeerTerms,
 };
 use serde::Serialize;
 
@@ -99,10 +99,7 @@ fn bridge(book: &BridgeBook) -> Bridge {
 }
 
 fn peer(book: &BridgeBook, row: &PeerRow) -> Peer {
-    let current = |kind| {
-        let mut its = book.crosses.iter().filter(|it| it.member == row.fingerprint);
-        its.find(|it| it.kind == kind && it.revoked.is_none())
-    };
+    let current = |kind| current(book, &row.fingerprint, kind);
     Peer {
         name: plain(&row.name),
         url: row.url.clone(),
@@ -114,11 +111,15 @@ fn peer(book: &BridgeBook, row: &PeerRow) -> Peer {
     }
 }
 
+/// Returns the newest cross-certificate of this kind that was not revoked.
+fn current<'b>(book: &'b BridgeBook, fingerprint: &str, kind: CrossKind) -> Option<&'b CrossRow> {
+    let mut its = book.crosses.iter().filter(|it| it.member == fingerprint && it.kind == kind);
+    its.find(|it| it.revoked.is_none())
+}
+
 fn member(book: &BridgeBook, row: &MemberRow) -> Member {
     let days = |ms: Option<i64>| ms.map(|ms| day(ms / 1000));
-    let cross = book.crosses.iter().find(|it| {
-        it.member == row.fingerprint && it.kind == CrossKind::ToMember && it.revoked.is_none()
-    });
+    let cross = current(book, &row.fingerprint, CrossKind::ToMember);
     let unproven = row.domains.iter().filter(|it| it.proof.is_none());
     Member {
         name: plain(&row.name),
