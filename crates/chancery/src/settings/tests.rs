@@ -430,6 +430,17 @@ fn sources_have_safe_defaults() {
 }
 
 #[test]
+fn the_defaults_of_sources_are_those_of_the_reference() {
+    let url = "url = \"ldap://h.example/o=x\"\n".to_owned();
+    let with_defaults = SOURCE_KEYS.iter().filter(|key| !key.default.is_empty());
+    let written = with_defaults
+        .fold(url.clone(), |text, key| format!("{text}{} = {}\n", key.key(), key.default));
+    let read = |keys: &str| Settings::parse(&source("directory", keys), "chancery.toml").unwrap();
+    assert_eq!(read(&url).find, read(&written).find);
+    assert!(written.lines().count() > 5, "{written}");
+}
+
+#[test]
 fn mistakes_of_sources_are_told() {
     let pin = "a".repeat(64);
     for (kind, keys, expected) in [
