@@ -152,6 +152,10 @@ mod tests {
     fn bodies_come_apart_at_their_boundaries() {
         let body = b"--x\r\nContent-Type: application/pkix-cert\r\n\r\n0\x82\r\nab\r\n--x\r\n\r\ncd\r\n--x--\r\nend";
         assert_eq!(parts(body), [&b"0\x82\r\nab"[..], b"cd"]);
+        let encoded = b"--x\r\nContent-Transfer-Encoding: base64\r\n\r\nMIJhYg==\r\n--x--\r\n";
+        assert_eq!(parts(encoded), [b"0\x82ab"]);
+        let cut = b"--x\r\n\r\nab\r\n--x\r\n\r\ncd";
+        assert_eq!(parts(cut), [b"ab"], "the second one has no end");
         for whole in [&b"0\x82abc"[..], b"", b"-----BEGIN CERTIFICATE-----\n"] {
             assert_eq!(parts(whole), [whole]);
         }
