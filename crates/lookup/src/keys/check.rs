@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use chancery_mail::Address;
 use chancery_pki::{Certificate, Scope, encrypts_for};
 
 use super::cache::Kept;
@@ -13,7 +14,7 @@ use super::smimea;
 /// Adds what an answer is good for, to the mailbox in the form for comparing.
 pub(super) fn add(
     found: &mut Found,
-    mailbox: &str,
+    (asked, ignores_case): (&str, bool),
     known: &Known,
     kept: &Kept,
     is_fresh: bool,
@@ -29,11 +30,13 @@ pub(super) fn add(
         fingerprint: certificate.map(Certificate::fingerprint_sha256),
         why,
     };
-    let domain = [mailbox.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned()];
+    let domain = [asked.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned()];
     for why in kept.given.unreadable.iter().take(MAX_DROPPED) {
         found.dropped.push(drop(None, why.clone()));
     }
     for certificate in kept.given.certificates.iter().take(MAX_CERTIFICATES) {
+        let written = if ignores_case { spelling(certificate, asked) } else { None };
+        let mailbox = written.unwrap_or(asked);
         let refused = if certificate.is_ca() {
             found.authorities.push(certificate.clone());
             continue;
@@ -87,6 +90,13 @@ pub(super) fn settle(found: &mut Found) {
     found.candidates = kept;
     let mut seen = HashSet::new();
     found.authorities.retain(|authority| seen.insert(authority.fingerprint()));
+}
+
+/// Returns an address as the certificate writes it.
+fn spelling<'c>(certificate: &'c Certificate, mailbox: &str) -> Option<&'c str> {
+    let folded = mailbox.to_lowercase();
+    let is_it = |text: &&String| Address::parse(text).is_ok_and(|it| it.folded() == folded);
+    certificate.emails().iter().find(is_it).map(String::as_str)
 }
 
 fn why_not(certificate: &Certificate, mailbox: &str) -> String {

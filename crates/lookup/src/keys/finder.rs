@@ -95,6 +95,7 @@ impl Finder {
         }
         let until = self.0.clock.monotonic() + asked.wait;
         let mailbox: Arc<str> = address.normal().into();
+        let wanted = (&*mailbox, asked.ignores_case);
         let mut waiting = Vec::new();
         for (place, known) in covering {
             let now = self.0.clock.unix();
@@ -106,7 +107,7 @@ impl Finder {
                         // Nobody waits for it.
                         drop(self.flight(place, &mailbox, address, &asked.passed));
                     }
-                    check::add(&mut found, &mailbox, known, &kept, true, now);
+                    check::add(&mut found, wanted, known, &kept, true, now);
                 }
                 kept => {
                     let flight = self.flight(place, &mailbox, address, &asked.passed);
@@ -119,12 +120,12 @@ impl Finder {
             let result = self.wait(flight, left).await;
             let now = self.0.clock.unix();
             match result {
-                Ok(kept) => check::add(&mut found, &mailbox, known, &kept, true, now),
+                Ok(kept) => check::add(&mut found, wanted, known, &kept, true, now),
                 Err(failure) => {
                     found.unanswered.push(unanswered(known, &failure));
                     if let Some(kept) = kept.filter(|kept| !kept.given.is_empty()) {
                         Counters::add(&counters.stale);
-                        check::add(&mut found, &mailbox, known, &kept, false, now);
+                        check::add(&mut found, wanted, known, &kept, false, now);
                     }
                 }
             }

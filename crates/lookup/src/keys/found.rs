@@ -16,6 +16,9 @@ pub struct Asked {
     pub wait: Duration,
     /// Whether an answer from the cache will do.
     pub from_cache: bool,
+    /// Whether `Ann@acme.example` and `ann@acme.example` are the same, as they are in directories (RFC 4524 section 2.16).
+    /// To whom a message is encrypted is not decided by that: only the receiving server knows what its letters mean.
+    pub ignores_case: bool,
 }
 
 /// A directory that passes questions on: a number that it chose by chance when it started.
@@ -139,7 +142,8 @@ pub struct Dropped {
 
 impl Default for Asked {
     fn default() -> Self {
-        Self { passed: Vec::new(), wait: Duration::from_secs(10), from_cache: true }
+        let wait = Duration::from_secs(10);
+        Self { passed: Vec::new(), wait, from_cache: true, ignores_case: false }
     }
 }
 

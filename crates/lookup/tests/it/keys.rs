@@ -246,6 +246,45 @@ async fn a_source_that_is_down_rests_and_the_others_answer() {
 }
 
 #[tokio::test]
+async fn a_source_that_rested_is_asked_again_and_counts_again() {
+    let world = World::new(|dialer| vec![store(dialer, "a", "*")]).await;
+    let fail = |email: &str| {
+        let path = format!("/a?email={email}");
+        world.web.put_with(&path, b"", &["Content-Encoding: gzip"]);
+    };
+    for number in 0..3 {
+        let email = format!("p{number}@globex.example");
+        fail(&email);
+        assert_eq!(world.find(&email).await.unanswered[0].code, "fetch.protocol");
+    }
+    let email = "bob@globex.example";
+    world.put("a", email, good(email).der());
+    let asked = world.web.asked("/a?");
+    let found = world.find(email).await;
+    assert!(found.unanswered[0].why.starts_with("not asked after 3"), "{found:?}");
+    assert_eq!((world.web.asked("/a?"), world.finder.numbers().resting), (asked, 1));
+    world.advance(11);
+    assert_eq!(world.find(email).await.candidates.len(), 1);
+    assert_eq!((world.web.asked("/a?"), world.finder.numbers().resting), (asked + 1, 0));
+    // And it takes as many failures as before until it rests again.
+    fail("eve@globex.example");
+    world.find("eve@globex.example").await;
+    assert_eq!(world.finder.numbers().resting, 0);
+}
+
+#[tokio::test]
+async fn directories_do_not_mind_the_case_of_letters() {
+    let world = World::new(|dialer| vec![store(dialer, "a", "*")]).await;
+    world.put("a", "bob@globex.example", good("Bob@globex.example").der());
+    assert!(world.find("bob@globex.example").await.candidates.is_empty());
+    let asked = Asked { ignores_case: true, ..Asked::default() };
+    let address = Address::parse("bob@globex.example").unwrap();
+    let found = world.finder.find(&address, asked).await;
+    let [candidate] = &found.candidates[..] else { panic!("{found:?}") };
+    assert_eq!(candidate.speaks, Speaks::Mailbox("Bob@globex.example".to_owned()));
+}
+
+#[tokio::test]
 async fn questions_in_circles_end() {
     let world = World::new(|dialer| vec![store(dialer, "a", "*")]).await;
     world.put("a", "bob@globex.example", good("bob@globex.example").der());
