@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use chancery_lookup::keys::{Asked, Candidate, Finder, Kind as SourceKind};
+use chancery_lookup::keys::{Asked, Candidate, Finder, Found, Kind as SourceKind};
 use chancery_net::clock::Clock;
 use chancery_net::ldap::server::{Client, Handler, Search};
 use chancery_net::tls::TlsInfo;
@@ -152,6 +152,7 @@ impl Face {
         search: &Search,
         wanted: &[Wanted],
     ) -> Result<Vec<Arc<Entry>>, Said> {
+        let begun = self.shared.clock.monotonic();
         let asker = Self::asker(client);
         let passed = self.passed(search)?;
         for it in wanted {
@@ -170,6 +171,10 @@ impl Face {
             }
         }
         let catalogue = self.shared.catalogue();
+        let is_missing = |it: &&Wanted| catalogue.find(&it.key, self.is_inside).is_none();
+        for it in wanted.iter().filter(is_missing).filter(|_| wanted.len() > 1) {
+            self.begin(it, &passed).await;
+        }
         let mut entries = Vec::new();
         let mut is_unsure = false;
         for it in wanted {
@@ -189,6 +194,10 @@ impl Face {
             let outcome = if found.is_some() { Outcome::Found } else { Outcome::Nothing };
             self.note(asker.as_ref(), &it.key, outcome);
             entries.extend(found);
+        }
+        let may_be_known = || wanted.iter().any(|it| self.finder(it).is_some());
+        if !self.is_inside && entries.len() < wanted.len() && may_be_known() {
+            self.even_out(begun).await;
         }
         // Strangers are told nothing of what is behind us.
         if self.is_inside && is_unsure && entries.is_empty() {
@@ -212,22 +221,46 @@ impl Face {
         }
     }
 
-    /// Asks others. On the outside only directories of our own are asked, and for whatever address of ours, so that the time
-    /// does not tell who is there and not published.
+    /// Returns who may be asked about an address: on the outside others are asked about whatever address of ours, so that
+    /// neither their work nor the time tells who is there and not published.
+    fn finder(&self, wanted: &Wanted) -> Option<&Finder> {
+        let is_ours = self.shared.settings.domains.contains(&wanted.address.ascii_domain());
+        let finder = self.shared.finder.as_ref().filter(|_| self.is_inside || is_ours);
+        finder.filter(|finder| finder.covers(&wanted.address))
+    }
+
+    /// Begins to ask others, so that many addresses take no longer than one.
+    async fn begin(&self, wanted: &Wanted, passed: &[[u8; 16]]) {
+        if let Some(finder) = self.finder(wanted) {
+            drop(finder.find(&wanted.folded(), asked(passed, Duration::ZERO, true)).await);
+        }
+    }
+
+    /// Asks others.
+    ///
+    /// What is kept of them is kept longer if there is something than if there is nothing. A stranger to whom neither is
+    /// shown would see the difference; for such a one they are asked again, each time.
     async fn elsewhere(
         &self,
         catalogue: &Catalogue,
         wanted: &Wanted,
         passed: &[[u8; 16]],
     ) -> (Option<Arc<Entry>>, bool) {
-        let Some(finder) = &self.shared.finder else { return (None, false) };
-        let is_ours = self.shared.settings.domains.contains(&wanted.address.ascii_domain());
-        if !self.is_inside && !is_ours {
-            return (None, false);
+        let Some(finder) = self.finder(wanted) else { return (None, false) };
+        let (address, wait) = (wanted.folded(), self.shared.settings.wait);
+        if !self.is_inside {
+            let mut kept = finder.find(&address, asked(passed, Duration::ZERO, true)).await;
+            kept.candidates.retain(|candidate| candidate.is_fresh);
+            if let Some(entry) = self.shown(catalogue, wanted, &kept) {
+                return (Some(entry), false);
+            }
         }
-        let wait = self.shared.settings.wait;
-        let asked = Asked { passed: passed.to_vec(), wait, from_cache: true };
-        let found = finder.find(&wanted.address, asked).await;
+        let found = finder.find(&address, asked(passed, wait, self.is_inside)).await;
+        (self.shown(catalogue, wanted, &found), found.may_change())
+    }
+
+    /// Makes an entry of what others have and this face shows.
+    fn shown(&self, catalogue: &Catalogue, wanted: &Wanted, found: &Found) -> Option<Arc<Entry>> {
         let at = self.shared.clock.unix();
         let may = catalogue.published(&wanted.key);
         let address = wanted.address.to_string();
@@ -241,14 +274,21 @@ impl Face {
                 && !matches!(catalogue.judge().opinion(certificate, written, at), Opinion::Unfit(_))
         };
         let good: Vec<&Candidate> = found.candidates.iter().filter(is_good).collect();
-        let may_change = found.may_change();
-        let Some(best) = good.first() else { return (None, may_change) };
+        let best = good.first()?;
         let mail = spelling(&best.certificate, &wanted.key).unwrap_or(&address);
         let certificates: Vec<&Certificate> = good.iter().map(|it| &it.certificate).collect();
         let entry = Entry::new(mail, &certificates, &self.shared.settings.shown);
         let is_old = self.is_inside && good.iter().all(|it| !it.is_fresh);
         let entry = entry.map(|entry| if is_old { entry.remark(OLD) } else { entry });
-        (entry.map(Arc::new), may_change)
+        entry.map(Arc::new)
+    }
+
+    /// Waits until a whole number of steps has passed since a question came: how long others took is a matter of whether
+    /// they have something.
+    async fn even_out(&self, begun: Duration) {
+        let passed = self.shared.clock.monotonic().saturating_sub(begun);
+        let over = passed.subsec_nanos() % STEP_NANOS;
+        self.shared.clock.sleep(Duration::from_nanos(u64::from(STEP_NANOS - over))).await;
     }
 
     fn note(&self, asker: Option<&Asker>, key: &str, outcome: Outcome) {
@@ -320,6 +360,11 @@ impl Answer {
     }
 }
 
+/// How others are asked.
+fn asked(passed: &[[u8; 16]], wait: Duration, from_cache: bool) -> Asked {
+    Asked { passed: passed.to_vec(), wait, from_cache, ignores_case: true }
+}
+
 /// Returns an address as the certificate writes it.
 fn spelling<'c>(certificate: &'c Certificate, key: &str) -> Option<&'c str> {
     let is_it = |text: &&String| Wanted::read(text.as_bytes()).is_some_and(|it| it.key == key);
@@ -334,6 +379,8 @@ fn number(key: &str) -> u64 {
     STATE.hash_one(key)
 }
 
+/// Longer than what makes the difference in a directory nearby, and a part of a second.
+const STEP_NANOS: u32 = 50_000_000;
 const OLD: &str = "the source cannot be asked at the moment; this is what it said before";
 /// `SearchResultDone`: success, no name, no text.
 const DONE: &[u8] = &[0x65, 7, 0x0a, 1, 0, 4, 0, 4, 0];

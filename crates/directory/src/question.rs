@@ -69,6 +69,15 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// Returns the address in small letters, so that the many ways to write it are one question to others. An address that
+    /// cannot be written so stays as it is.
+    pub(crate) fn folded(&self) -> Address {
+        let text = self.address.to_string().to_lowercase();
+        Address::parse(&text).unwrap_or_else(|_| self.address.clone())
+    }
+}
+
 /// Returns what a mailbox is kept under. Directories compare addresses without case (RFC 4524 section 2.16), and no
 /// organisation has two people whose addresses differ by case alone.
 pub fn key_of(address: &Address) -> String {
