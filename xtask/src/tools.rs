@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ldapsearch", "ldap-utils"),
     ("make", "make"),
     ("mutt", "mutt"),
+    ("mutt_ldap_query", "lbdb"),
     ("neomutt", "neomutt"),
     ("openssl", "openssl"),
     ("pip3", "python3-pip"),
@@ -40,9 +41,14 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("unbound", "unbound"),
 ];
 
-/// Modules of Perl that swaks loads only when it is asked to speak TLS, and the Debian package that brings each.
-const PERL_MODULES: &[(&str, &str)] =
-    &[("IO::Socket::SSL", "libio-socket-ssl-perl"), ("Net::SSLeay", "libnet-ssleay-perl")];
+/// Modules of Perl that programs load only when they are used in some way, such as swaks with TLS, and the Debian package
+/// that brings each.
+const PERL_MODULES: &[(&str, &str)] = &[
+    ("Authen::SASL", "libauthen-sasl-perl"),
+    ("IO::Socket::SSL", "libio-socket-ssl-perl"),
+    ("Net::LDAP", "libnet-ldap-perl"),
+    ("Net::SSLeay", "libnet-ssleay-perl"),
+];
 
 /// Files that are no programs, and the Debian package that brings each: libraries of Java and of Python, and the settings
 /// without which Evolution's engine does not start.

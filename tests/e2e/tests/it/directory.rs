@@ -1,4 +1,4 @@
-//! The directory with real clients: `ldapsearch`, gpgsm with dirmngr; and harvesters, beside slapd.
+//! The directory with real clients: `ldapsearch`, gpgsm with dirmngr, `mutt_ldap_query`; and harvesters, beside slapd.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -185,6 +185,48 @@ fn gpgsm_finds_addresses_and_no_names() {
     let ended =
         Command::new("gpgconf").args(["--kill", "all"]).env("GNUPGHOME", home.path()).status();
     assert!(ended.expect("gpgconf starts").success());
+}
+
+/// Mutt asks through it (`query_command`): an anonymous bind, and what was typed in four attributes.
+#[test]
+fn mutt_ldap_query_finds_addresses_and_no_names() {
+    let acme = Acme::start(&[("names", true.into())]);
+    let server = format!("ldap://{}", acme.at("outside"));
+    let query = |words: &[&str]| {
+        let output = Command::new("mutt_ldap_query")
+            .args(["--server", &server, "--search_base", "dc=acme,dc=example"])
+            .args(["--search_fields", "givenName sn cn mail", "--expected_answers", "cn mail"])
+            .args(["--format_email", "${mail}", "--format_realname", "${cn}"])
+            .args(["--format_comment", ""])
+            .args(words)
+            .output()
+            .expect("install the packages lbdb, libauthen-sasl-perl and libnet-ldap-perl: cargo xtask test tools");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), said, error)
+    };
+    for words in [
+        &["ann@acme.example"][..],
+        &["ANN@acme.example"],
+        // With asterisks on both sides.
+        &["--ignorant", "ann@acme.example"],
+        &["--tls=1", "ann@acme.example"],
+    ] {
+        let (is_found, said, error) = query(words);
+        assert!(is_found, "{words:?}: {said} {error}");
+        assert_eq!(said, "LDAP query: found 1\nann@acme.example\tann\t\n", "{words:?}");
+    }
+    for words in [
+        &["eve@acme.example"][..],
+        &["ann"],
+        &["--ignorant", "ann"],
+        &["--ignorant", "acme.example"],
+        &["a*"],
+        &["*"],
+    ] {
+        let (is_found, said, error) = query(words);
+        assert!(!is_found && !said.contains("@acme.example"), "{words:?}: {said} {error}");
+    }
 }
 
 /// Ten thousand tricks over one connection: nothing is learned from us, everything from slapd.
