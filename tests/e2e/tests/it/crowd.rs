@@ -67,7 +67,7 @@ fn request() -> Vec<u8> {
 }
 
 /// Connects from an address of this machine.
-fn client(from: Ipv4Addr, server: SocketAddr) -> TcpStream {
+pub(crate) fn client(from: Ipv4Addr, server: SocketAddr) -> TcpStream {
     let made = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a descriptor is left");
     bind(&made, &SocketAddrV4::new(from, 0)).expect("it is ours");
     connect(&made, &server).expect("it listens");

@@ -35,7 +35,7 @@ fn person_until(folder: &Path, name: &str, email: &str, year: u32) {
     openssl(folder, &format!("x509 -in {name}.pem -outform DER -out {name}.der"));
 }
 
-fn base64(folder: &Path, file: &str) -> String {
+pub(crate) fn base64(folder: &Path, file: &str) -> String {
     openssl(folder, &format!("base64 -A -in {file}")).trim().to_owned()
 }
 

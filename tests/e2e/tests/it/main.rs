@@ -39,6 +39,8 @@ mod own_keys;
 mod relay;
 mod ring;
 mod time;
+mod timing;
 mod trust;
+mod upstreams;
 mod world;
 mod zones;
