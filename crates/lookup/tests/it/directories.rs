@@ -273,3 +273,22 @@ async fn a_slow_directory_is_left_alone_and_a_dead_connection_given_up() {
     let abandoned = asked.iter().filter(|it| matches!(it.1.operation, Operation::Abandon(_)));
     assert!(abandoned.count() >= 1, "{asked:?}");
 }
+
+#[tokio::test]
+async fn a_directory_that_never_ends_is_left() {
+    let fake = Fake::default();
+    let finder = finder(fake.start().await, 1, LONG);
+    // Far more than a question may have, and than may come for nobody.
+    fake.put("eve@acme.example", Reply::With(vec![entry(Vec::new()); 100_000], 0));
+    let found = find(&finder, "eve@acme.example").await;
+    assert_eq!(found.unanswered[0].code, "fetch.too_large");
+    fake.put_person("ann@acme.example");
+    let ended = async {
+        while fake.connections() < 2 {
+            let asked = Asked { from_cache: false, ..Asked::default() };
+            let ann = Address::parse("ann@acme.example").unwrap();
+            assert_eq!(finder.find(&ann, asked).await.candidates.len(), 1);
+        }
+    };
+    tokio::time::timeout(LONG, ended).await.expect("the connection is given up");
+}

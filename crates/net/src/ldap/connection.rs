@@ -29,6 +29,8 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    /// Octets that came for nobody since something last came for somebody.
+    stray: usize,
     /// Why there is no more.
     ended: Option<Error>,
     last_id: u32,
@@ -185,6 +187,11 @@ impl Shared {
             });
         }
         let mut state = self.state();
+        let is_awaited = state.open.contains_key(&id);
+        state.stray = if is_awaited { 0 } else { state.stray.saturating_add(octets) };
+        if state.stray > MAX_STRAY {
+            return Err(Error::TooLarge(MAX_STRAY));
+        }
         let Some(open) = state.open.get_mut(&id) else { return Ok(()) };
         let done = match operation {
             Operation::SearchEntry(entry) => match open.left.checked_sub(octets) {
@@ -244,6 +251,9 @@ fn early() -> Error {
 const MAX_OPEN: usize = 256;
 /// Entries of one answer; an address is in one or two.
 const MAX_ENTRIES: usize = 100;
+/// Octets of answers that nobody waits for any more. A server that is told to abandon a question sends what is on the way;
+/// one that never stops would keep us reading for ever.
+const MAX_STRAY: usize = 1 << 20;
 /// Questions given up in a row, with nothing coming in between, after which a connection is taken for dead.
 const MAX_SILENCE: u32 = 2;
 
