@@ -1,6 +1,7 @@
-//! An HTTP/1.1 client for small things that foreign data names: certificates, lists and responses (RFC 9112).
+//! HTTP/1.1 (RFC 9112): a client for small things that foreign data names, certificates, lists and responses; and a
+//! server ([`server`]).
 //!
-//! One request, one connection: there are no cookies, no passwords, no compression and no pipelining, and nothing is kept
+//! The client: one request, one connection. There are no cookies, no passwords, no compression and no pipelining, and nothing is kept
 //! for the next request. What comes back is limited in octets and in time while it comes in.
 
 use std::future::{Future, poll_fn};
@@ -14,6 +15,8 @@ use hyper::{Method, StatusCode};
 use url::Url;
 
 use crate::outbound::{Dialer, Error};
+
+pub mod server;
 
 mod adapter;
 mod freshness;

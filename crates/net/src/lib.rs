@@ -6,6 +6,7 @@
 //! ```text
 //!   Listener ─► smtp::serve ─► wire::smtp::server::Session ◄─► smtp::Handler (the gateway)
 //!   smtp::Client ─► dns::Resolver ─► connect, TLS ─► wire::smtp::client::Session ─► DeliveryReport
+//!   Listener ─► ldap::server::serve, http::server::serve ─► their handlers (the directory, the publication of a bridge)
 //!   http::fetch, ldap::fetch ─► outbound::Dialer ─► reach (which addresses may be asked) ─► connect, TLS
 //! ```
 //!
@@ -14,6 +15,7 @@
 pub mod clock;
 pub mod codes;
 pub mod dns;
+mod door;
 pub mod http;
 pub mod ldap;
 mod limits;

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
 
@@ -28,6 +29,17 @@ pub enum Peer {
     Tcp(SocketAddr),
     /// A process of this machine, through a Unix socket.
     Unix,
+}
+
+/// Who asks on a connection.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its address; `None` for a process of this machine.
+    pub address: Option<IpAddr>,
+    /// The name that it proved by password or certificate.
+    pub identity: Option<Arc<str>>,
+    /// The connection is encrypted.
+    pub is_tls: bool,
 }
 
 impl Listener {

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::limits::Limits;
-use crate::listener::{Listener, Peer};
+use crate::listener::{Client, Listener, Peer};
 use crate::shutdown::Shutdown;
 use crate::smtp::TlsMode;
 use crate::tls::TlsInfo;
@@ -44,17 +44,6 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Returns the name of the client, if its certificate proves one.
     fn certified(&self, tls: &TlsInfo) -> Option<String>;
-}
-
-/// Who asks.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// Its address; `None` for a process of this machine.
-    pub address: Option<IpAddr>,
-    /// The name that it proved by password or certificate.
-    pub identity: Option<Arc<str>>,
-    /// The connection is encrypted.
-    pub is_tls: bool,
 }
 
 /// A search.

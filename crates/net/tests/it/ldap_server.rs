@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_net::clock::ManualClock;
-use chancery_net::ldap::server::{Client, Handler, Search, ServerConfig, serve};
+use chancery_net::ldap::server::{Handler, Search, ServerConfig, serve};
+use chancery_net::listener::Client;
 use chancery_net::shutdown::Shutdown;
 use chancery_net::smtp::TlsMode;
 use chancery_net::tls::TlsInfo;

@@ -6,6 +6,8 @@ mod cuts;
 #[cfg(test)]
 mod dns;
 #[cfg(test)]
+mod http_server;
+#[cfg(test)]
 mod ldap_server;
 #[cfg(test)]
 mod limits;

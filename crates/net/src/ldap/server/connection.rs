@@ -1,23 +1,20 @@
 //! One connection: moves octets between the socket, the session and the handler.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::io;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_wire::ldap::server::{Event, Session};
 use chancery_wire::ldap::{Message, Operation, Outcome};
-use chancery_wire::proxy::{self, Header};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::{Client, Handler, Search, Shared};
-use crate::clock::Sleep;
+use super::{Handler, Search, Shared};
+use crate::door::{read_header, within};
 use crate::limits::Permit;
-use crate::listener::Peer;
+use crate::listener::{Client, Peer};
 use crate::shutdown::Shutdown;
 use crate::smtp::TlsMode;
 use crate::stream::{Plain, Stream};
@@ -300,38 +297,6 @@ impl<'a, H: Handler> Connection<'a, H> {
         self.certified = self.shared.handler.certified(&info).map(Into::into);
         self.client.identity.clone_from(&self.certified);
         Ok(())
-    }
-}
-
-/// Reads the header that a proxy writes; not an octet more, because TLS may begin behind it.
-async fn read_header(plain: &mut Plain) -> io::Result<Option<IpAddr>> {
-    let mut octets = Vec::with_capacity(64);
-    loop {
-        match proxy::read(&octets) {
-            Header::Whole { client, .. } => return Ok(client),
-            Header::Wrong => return Err(io::Error::other("the proxy sent no header")),
-            Header::Short => {}
-        }
-        let wanted = match octets.get(14..16) {
-            Some(&[high, low]) => 16 + usize::from(u16::from_be_bytes([high, low])),
-            _ => 16,
-        };
-        let start = octets.len();
-        octets.resize(wanted, 0);
-        let count = plain.read(octets.get_mut(start..).unwrap_or_default()).await?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        octets.truncate(start + count);
-    }
-}
-
-/// Runs an operation on the socket until `limit`.
-async fn within<T>(limit: Sleep, operation: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    tokio::select! {
-        biased;
-        done = operation => done,
-        () = limit => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
