@@ -1,20 +1,20 @@
 //! Serves a publication over HTTP/1.1: `GET` and `HEAD` of the files that are there, and nothing else.
 //!
-//! What is served lies in memory, so that no path of a request ever meets a file system. One request a connection: a
-//! gateway fetches a handful of files a day, and a client that wants more opens another one. The answer is decided by a
-//! pure function; around it are a limit of connections, one for each client, and a limit of time.
+//! What is served lies in memory, so that no path of a request ever meets a file system. The answer is decided by a pure
+//! function; the sockets, and the limits of connections and time, are those of `net`.
 
-use std::collections::HashMap;
-use std::io;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chancery_crypto::{DigestAlgorithm, hex};
+use chancery_net::clock::SystemClock;
+use chancery_net::http::server::{self, Handler, ServerConfig};
+use chancery_net::listener::Client;
 use chancery_net::shutdown::Shutdown;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use chancery_net::smtp::TlsMode;
+use chancery_net::tls::TlsInfo;
+use chancery_wire::http::{Reply, Request, Status};
+use tokio::net::TcpListener;
 
 use crate::publication::{Publication, media_type};
 
@@ -33,170 +33,57 @@ impl Shelf {
     }
 }
 
-/// The answer to a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply<'p> {
-    /// Status line and header fields, with the empty line.
-    pub head: String,
-    /// What follows; nothing for `HEAD`.
-    pub body: &'p [u8],
+impl Handler for Shelf {
+    async fn answer(self: Arc<Self>, _client: Client, request: Request) -> Reply {
+        reply(&request, &self.now())
+    }
+
+    fn certified(&self, _tls: &TlsInfo) -> Option<String> {
+        None
+    }
 }
 
 /// Serves until shutdown.
 pub async fn serve(listener: TcpListener, shelf: Shelf, shutdown: Shutdown) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let clients = Clients::default();
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.triggered() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, say: without a pause this would be a loop that does nothing else.
-                tracing::warn!(%error, "cannot accept a connection to the publication");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
-        };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
-        let Some(place) = clients.enter(peer.ip()) else { continue };
-        let publication = shelf.now();
-        tokio::spawn(async move {
-            let _held = (slot, place);
-            // A client that is slow or goes away is its own problem.
-            let _ended = tokio::time::timeout(TIMEOUT, answer(stream, &publication)).await;
-        });
-    }
+    let config = ServerConfig {
+        tls: TlsMode::None,
+        proxies: Arc::new(|_| false),
+        max_connections: MAX_CONNECTIONS,
+        max_connections_per_ip: MAX_PER_CLIENT,
+        slow_timeout: TIMEOUT,
+        answer_timeout: TIMEOUT,
+        clock: Arc::new(SystemClock::new()),
+    };
+    server::serve(listener, Arc::new(shelf), config, shutdown).await;
 }
 
-async fn answer(mut stream: TcpStream, publication: &Publication) -> io::Result<()> {
-    let mut request = Vec::with_capacity(1024);
-    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
-        if request.len() > MAX_REQUEST || stream.read_buf(&mut request).await? == 0 {
-            break;
-        }
-    }
-    let reply = reply(&request, publication);
-    stream.write_all(reply.head.as_bytes()).await?;
-    stream.write_all(reply.body).await?;
-    stream.shutdown().await
-}
-
-/// Decides the answer to the octets of a request.
-pub fn reply<'p>(request: &[u8], publication: &'p Publication) -> Reply<'p> {
-    let Some(head) = request.windows(4).position(|it| it == b"\r\n\r\n") else {
-        return if request.len() > MAX_REQUEST {
-            error("431 Request Header Fields Too Large", "")
-        } else {
-            error("400 Bad Request", "")
-        };
-    };
-    let Some(text) = request.get(..head).and_then(|it| std::str::from_utf8(it).ok()) else {
-        return error("400 Bad Request", "");
-    };
-    let mut lines = text.split("\r\n");
-    let words: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
-    let [method, target, "HTTP/1.1" | "HTTP/1.0"] = words.as_slice() else {
-        return error("400 Bad Request", "");
-    };
-    if !matches!(*method, "GET" | "HEAD") {
-        return error("405 Method Not Allowed", "Allow: GET, HEAD\r\n");
-    }
-    // RFC 9112 section 3.2.2: the absolute form must be understood as well.
-    let path = target
-        .strip_prefix("http://")
-        .map_or(*target, |rest| rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"));
-    let path = path.split('?').next().unwrap_or_default().trim_start_matches('/');
-    let Some(body) = publication.file(path) else { return error("404 Not Found", "") };
+/// Decides the answer to a request.
+fn reply(request: &Request, publication: &Publication) -> Reply {
+    let path = request.path.trim_start_matches('/');
+    let Some(body) = publication.file(path) else { return Reply::new(Status::NotFound, "") };
     let tag = format!("\"{}\"", hex(DigestAlgorithm::Sha256.digest(body).as_ref()));
-    let is_known = lines.filter_map(|line| line.split_once(':')).any(|(name, value)| {
-        let mut tags = value.split(',').map(|it| it.trim().trim_start_matches("W/"));
-        name.eq_ignore_ascii_case("if-none-match") && tags.any(|it| it == tag || it == "*")
-    });
-    let cache = format!("ETag: {tag}\r\nCache-Control: public, max-age={MAX_AGE}\r\n");
-    if is_known {
-        return Reply {
-            head: format!("HTTP/1.1 304 Not Modified\r\n{cache}{ALWAYS}\r\n"),
-            body: &[],
-        };
-    }
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\n{cache}{ALWAYS}\r\n",
-        media_type(path),
-        body.len()
-    );
-    Reply { head, body: if *method == "HEAD" { &[] } else { body } }
+    let reply = if request.knows(&tag) {
+        Reply::new(Status::NotModified, "")
+    } else {
+        Reply::new(Status::Ok, body).with("Content-Type", media_type(path))
+    };
+    reply.with("ETag", tag).with("Cache-Control", format!("public, max-age={MAX_AGE}"))
 }
 
-fn error(status: &str, more: &str) -> Reply<'static> {
-    Reply {
-        head: format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n{more}{ALWAYS}\r\n"),
-        body: &[],
-    }
-}
-
-/// How many connections each client has; an IPv6 /64 is one client.
-#[derive(Clone, Default)]
-struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One connection of a client, until it is dropped.
-struct Place {
-    clients: Clients,
-    client: IpAddr,
-}
-
-impl Clients {
-    fn enter(&self, address: IpAddr) -> Option<Place> {
-        let client = match address {
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(address) => IpAddr::V4(address),
-                None => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-            },
-            address @ IpAddr::V4(_) => address,
-        };
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(client).or_default();
-        if *count >= MAX_PER_CLIENT {
-            return None;
-        }
-        *count += 1;
-        Some(Place { clients: self.clone(), client })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.clients.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.client) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                open.remove(&self.client);
-            }
-        }
-    }
-}
-
-/// In every answer: one request a connection, and no browser takes a file for something else than it is.
-const ALWAYS: &str = "Connection: close\r\nX-Content-Type-Options: nosniff\r\n";
-/// Octets of a request header; real ones have a few hundred.
-const MAX_REQUEST: usize = 8 * 1024;
-/// For reading the request and writing the answer, of up to some megabytes.
+/// For reading the request, and for writing the answer, of up to some megabytes.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections at a time.
 const MAX_CONNECTIONS: usize = 256;
 /// Connections of one client at a time.
 const MAX_PER_CLIENT: usize = 32;
-/// After an accept that failed.
-const PAUSE: Duration = Duration::from_millis(100);
 /// Seconds for which others may keep an answer: how long a revocation may go unnoticed because of that.
 const MAX_AGE: u32 = 300;
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use tokio::net::TcpListener;
+    use chancery_wire::http::{Head, read};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
 
     use super::*;
 
@@ -208,9 +95,14 @@ mod tests {
     }
 
     fn ask(request: &str) -> (String, Vec<u8>) {
-        let publication = publication();
-        let reply = reply(format!("{request}\r\n\r\n").as_bytes(), &publication);
-        (reply.head.clone(), reply.body.to_vec())
+        let (reply, is_head) = match read(format!("{request}\r\n\r\n").as_bytes()) {
+            Head::Whole(request) => (reply(&request, &publication()), request.is_head),
+            Head::Wrong(status) => (Reply::new(status, ""), false),
+            Head::Short => panic!("{request} is whole"),
+        };
+        let octets = reply.write("today", is_head);
+        let end = octets.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
+        (String::from_utf8(octets[..end].to_vec()).unwrap(), octets[end..].to_vec())
     }
 
     #[test]
@@ -218,14 +110,14 @@ mod tests {
         for (request, status, body) in [
             ("GET /bridge.crl HTTP/1.1\r\nHost: b", "200", "list"),
             ("GET /bridge.crl?x HTTP/1.0", "200", "list"),
-            ("GET http://b.example/members/globex.example.card HTTP/1.1", "200", "card"),
-            ("HEAD /bridge.crl HTTP/1.1", "200", ""),
-            ("GET / HTTP/1.1", "404", ""),
-            ("GET /../../etc/passwd HTTP/1.1", "404", ""),
-            ("GET /members/ HTTP/1.1", "404", ""),
-            ("POST /bridge.crl HTTP/1.1", "405", ""),
-            ("GET /bridge.crl HTTP/2", "400", ""),
-            ("GET  /bridge.crl HTTP/1.1", "400", ""),
+            ("GET http://b.example/members/globex.example.card HTTP/1.1\r\nHost: b", "200", "card"),
+            ("HEAD /bridge.crl HTTP/1.1\r\nHost: b", "200", ""),
+            ("GET / HTTP/1.1\r\nHost: b", "404", ""),
+            ("GET /../../etc/passwd HTTP/1.1\r\nHost: b", "404", ""),
+            ("GET /members/ HTTP/1.1\r\nHost: b", "404", ""),
+            ("POST /bridge.crl HTTP/1.1\r\nHost: b", "405", ""),
+            ("GET /bridge.crl HTTP/2", "505", ""),
+            ("GET  /bridge.crl HTTP/1.1\r\nHost: b", "400", ""),
             ("\u{0}", "400", ""),
         ] {
             let (head, found) = ask(request);
@@ -233,19 +125,21 @@ mod tests {
             assert_eq!(found, body.as_bytes(), "{request}");
             assert!(head.ends_with("\r\n\r\n") && head.contains("Connection: close"), "{head}");
         }
-        assert!(ask("GET /bridge.crl HTTP/1.1").0.contains("application/pkix-crl"));
-        assert!(ask("HEAD /bridge.crl HTTP/1.1").0.contains("Content-Length: 4"));
+        assert!(ask("GET /bridge.crl HTTP/1.1\r\nHost: b").0.contains("application/pkix-crl"));
+        assert!(ask("HEAD /bridge.crl HTTP/1.1\r\nHost: b").0.contains("Content-Length: 4"));
     }
 
     #[test]
     fn what_a_client_has_is_not_sent_again() {
-        let head = ask("GET /bridge.crl HTTP/1.1").0;
+        let head = ask("GET /bridge.crl HTTP/1.1\r\nHost: b").0;
         let tag = head.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap().to_owned();
         for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
-            let (head, body) = ask(&format!("GET /bridge.crl HTTP/1.1\r\nif-none-match: {known}"));
+            let (head, body) =
+                ask(&format!("GET /bridge.crl HTTP/1.1\r\nHost: b\r\nif-none-match: {known}"));
             assert!(head.starts_with("HTTP/1.1 304 ") && body.is_empty(), "{known}: {head}");
         }
-        let other = "GET /bridge.crl HTTP/1.1\r\nIf-None-Match: \"x\"\r\nX-If-None-Match: *";
+        let other =
+            "GET /bridge.crl HTTP/1.1\r\nHost: b\r\nIf-None-Match: \"x\"\r\nX-If-None-Match: *";
         assert!(ask(other).0.starts_with("HTTP/1.1 200 "));
     }
 
@@ -259,7 +153,7 @@ mod tests {
         let fetch = async || {
             let mut stream = TcpStream::connect(address).await.unwrap();
             // A server that has no place closes at once; then there is nothing to read.
-            let _sent = stream.write_all(b"GET /bridge.crl HTTP/1.1\r\n\r\n").await;
+            let _sent = stream.write_all(b"GET /bridge.crl HTTP/1.0\r\n\r\n").await;
             let mut text = String::new();
             let _ended = stream.read_to_string(&mut text).await;
             text
@@ -283,20 +177,5 @@ mod tests {
         drop(idle);
         shutdown.trigger();
         server.await.unwrap();
-    }
-
-    proptest! {
-        #[test]
-        fn no_request_is_answered_with_anything_but_a_whole_head(
-            request in proptest::collection::vec(any::<u8>(), 0..200),
-            line in "(GET|HEAD|PUT|) ?/?[a-z./%?]{0,20} ?HTTP/1.[01]",
-        ) {
-            for request in [request, format!("{line}\r\n\r\n").into_bytes()] {
-                let publication = publication();
-                let reply = reply(&request, &publication);
-                prop_assert!(reply.head.starts_with("HTTP/1.1 ") && reply.head.ends_with("\r\n\r\n"));
-                prop_assert!(reply.body.is_empty() || reply.head.starts_with("HTTP/1.1 200 "));
-            }
-        }
     }
 }
