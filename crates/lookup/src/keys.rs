@@ -36,3 +36,4 @@ pub use found::{
 pub use metrics::Numbers;
 pub use smimea::owner_name;
 pub use source::{Directory, Domains, How, Pattern, Place, Settings, Source, Web};
+pub use web::parts;

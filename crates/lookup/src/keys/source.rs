@@ -81,7 +81,7 @@ pub struct Web {
 /// Where a certificate store is.
 #[derive(Clone, Debug)]
 pub enum Place {
-    /// At this address; `email=` and the mail address are added to it.
+    /// At this address; `uri=` and the mail address are added to it.
     At(String),
     /// Where SRV records say.
     Discovered(SecureResolver),

@@ -6,6 +6,7 @@ use chancery_mail::{Address, Index};
 use chancery_net::dns::secure::{SecureResolver, Service};
 use chancery_net::http::{self, Limits, Request};
 use chancery_net::outbound;
+use chancery_wire::http::encode;
 
 use crate::content::Content;
 
@@ -42,7 +43,8 @@ async fn fetch(
 ) -> Result<Given, outbound::Error> {
     let mark = if url.contains('?') { '&' } else { '?' };
     let mailbox = encode(&address.normal());
-    let url = format!("{url}{mark}email={mailbox}");
+    // Section 2.2 calls it `uri`; section 2.5.1 knows older stores and clients that call it `email`.
+    let url = format!("{url}{mark}uri={mailbox}&email={mailbox}");
     // Who is believed for its own word must give it itself.
     let redirects = if matches!(source.kind, Kind::Directory | Kind::Partner) { 0 } else { 3 };
     let limits = Limits { time: source.timeout, octets: source.max_octets, redirects };
@@ -77,7 +79,7 @@ async fn places(web: &Web, address: &Address) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// Asks the DNS for the stores of a domain (section 3.1; RFC 4386).
+/// Asks the DNS for the stores of a domain (section 3.2; RFC 4386).
 async fn discover(names: &SecureResolver, domain: &str) -> Result<Vec<String>, Failure> {
     for service in SERVICES {
         let answer = names.services(&format!("{service}.{domain}")).await?;
@@ -101,20 +103,8 @@ fn addresses(service: &Service) -> Vec<String> {
     }
 }
 
-/// Writes what is not plain in a query as a per cent sign and two digits (RFC 3986 section 2.1).
-fn encode(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len() + 8), |mut all, octet| {
-        if octet.is_ascii_alphanumeric() || b"-._~@".contains(&octet) {
-            all.push(char::from(octet));
-        } else {
-            all.push_str(&format!("%{octet:02X}"));
-        }
-        all
-    })
-}
-
 /// Takes a body with several certificates apart (`multipart/mixed`, RFC 2046 section 5.1); any other is one part.
-fn parts(body: &[u8]) -> Vec<Vec<u8>> {
+pub fn parts(body: &[u8]) -> Vec<Vec<u8>> {
     let first = body.split(|octet| *octet == b'\n').next().unwrap_or_default().trim_ascii_end();
     // PEM begins with five hyphens.
     let boundary =
@@ -135,7 +125,7 @@ fn parts(body: &[u8]) -> Vec<Vec<u8>> {
 
 /// The names of the service, in the order in which they are tried.
 const SERVICES: [&str; 2] = ["_certificates._tcp", "_pkixrep._tcp"];
-/// The one place of a store that is known by its host alone (section 3.2).
+/// The one place of a store that is known by its host alone (section 3.3).
 const PATH: &str = "/search.cgi";
 /// Servers of a domain that are tried.
 const MAX_SERVERS: usize = 3;
@@ -163,12 +153,6 @@ mod tests {
             assert!(parts(broken).is_empty(), "{broken:?}");
         }
         assert!(parts(&b"--x\r\n\r\n".repeat(100_000)).len() <= MAX_PARTS);
-    }
-
-    #[test]
-    fn what_an_address_has_stays_one_value() {
-        assert_eq!(encode("a&b=c d#@acme.example"), "a%26b%3Dc%20d%23@acme.example");
-        assert_eq!(encode("bü"), "b%C3%BC");
     }
 
     #[test]

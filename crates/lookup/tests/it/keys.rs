@@ -56,7 +56,7 @@ impl World {
 
     /// Puts what a store has of an address.
     fn put(&self, store: &str, email: &str, body: &[u8]) {
-        self.web.put(&format!("/{store}?email={email}"), body);
+        self.web.put(&format!("/{store}?uri={email}&email={email}"), body);
     }
 
     async fn find(&self, email: &str) -> Found {
@@ -189,7 +189,7 @@ async fn old_answers_serve_while_the_source_is_out_and_say_so() {
     let email = "bob@globex.example";
     world.put("a", email, good(email).der());
     assert!(world.find(email).await.candidates[0].is_fresh);
-    world.web.put_with(&format!("/a?email={email}"), b"<html>", &[]);
+    world.web.put_with(&format!("/a?uri={email}&email={email}"), b"<html>", &[]);
     world.advance(3601);
     // What is no certificate is an answer without any, and takes the place of the old one.
     let found = world.find(email).await;
@@ -198,7 +198,7 @@ async fn old_answers_serve_while_the_source_is_out_and_say_so() {
     world.advance(3601);
     assert_eq!(world.find(email).await.candidates.len(), 1);
     world.advance(3601);
-    world.web.put_with(&format!("/a?email={email}"), b"", &["Content-Encoding: gzip"]);
+    world.web.put_with(&format!("/a?uri={email}&email={email}"), b"", &["Content-Encoding: gzip"]);
     let found = world.find(email).await;
     assert_eq!((found.unanswered.len(), found.candidates.len()), (1, 1));
     assert!(!found.candidates[0].is_fresh && found.may_change());
@@ -334,7 +334,7 @@ async fn who_is_believed_for_its_word_does_not_send_elsewhere() {
     let email = "bob@globex.example";
     world.web.put("/elsewhere", good(email).der());
     for name in ["store", "partner"] {
-        world.web.send_elsewhere(&format!("/{name}?email={email}"), &url("/elsewhere"));
+        world.web.send_elsewhere(&format!("/{name}?uri={email}&email={email}"), &url("/elsewhere"));
     }
     let found = world.find(email).await;
     assert_eq!(found.candidates.len(), 1);

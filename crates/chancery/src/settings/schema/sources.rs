@@ -27,7 +27,7 @@ pub const SOURCE_KEYS: &[KeyDoc] = &[
         kind: "`ldap://HOST/BASE`, `ldaps://HOST/BASE` or `https://HOST/PATH`",
         unit: "",
         default: "",
-        doc: "Where it is: the server of a directory with its port and the entry below which it is searched, or a certificate store (RFC 4387), to whose address `?email=` is added. Private networks are asked here, because you name them. Always needed.",
+        doc: "Where it is: the server of a directory with its port and the entry below which it is searched, or a certificate store (RFC 4387), to whose address `?uri=` is added. Private networks are asked here, because you name them. Always needed.",
         example: "\"ldaps://dc1.acme.example/dc=acme,dc=example\"",
         owner: "lookup",
     },
