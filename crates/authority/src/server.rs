@@ -165,15 +165,8 @@ mod tests {
             stream.write_all(b"GET").await.unwrap();
             idle.push(stream);
         }
-        // Connections are accepted in their order, so the places are taken.
-        assert_eq!(fetch().await, "");
-        idle.pop();
-        let mut text = fetch().await;
-        while text.is_empty() {
-            tokio::task::yield_now().await;
-            text = fetch().await;
-        }
-        assert!(text.ends_with("list"));
+        // Connections are accepted in their order, so the places are taken; one that says nothing makes room.
+        assert!(fetch().await.ends_with("list"));
         drop(idle);
         shutdown.trigger();
         server.await.unwrap();

@@ -1,4 +1,4 @@
-//! What every listener does before anybody speaks: how many connections there may be, and who is behind a proxy.
+//! What a listener does before anybody speaks: how many connections there may be, and who is behind a proxy.
 
 use std::future::Future;
 use std::io;
@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
 
 use crate::clock::{Clock, Sleep};
-use crate::limits::Limits;
+use crate::limits::{Limits, Permit};
 use crate::listener::Listener;
 use crate::shutdown::Shutdown;
 use crate::stream::Plain;
@@ -42,7 +42,7 @@ impl Door {
         self,
         listener: Listener,
         shutdown: Shutdown,
-        serve: impl Fn(Plain, Option<IpAddr>) -> F + Send + Sync + 'static,
+        serve: impl Fn(Plain, Option<IpAddr>, Arc<Permit>) -> F + Send + Sync + 'static,
     ) where
         F: Future<Output = io::Result<()>> + Send,
     {
@@ -59,22 +59,30 @@ impl Door {
                         let is_proxy = address.is_some_and(|ip| (door.proxies)(ip));
                         // The proxy itself is no place; its clients are.
                         let counted = address.filter(|_| !is_proxy);
-                        let Some(permit) = door.limits.admit(counted) else {
+                        let now = door.clock.monotonic_ms();
+                        let Some(permit) = door.limits.admit_instead(counted, now) else {
                             tracing::info!(%peer, "connection refused: there are too many");
                             continue;
                         };
                         let (door, serve) = (Arc::clone(&door), Arc::clone(&serve));
                         connections.spawn(async move {
-                            let ended = door.pass(plain, address, is_proxy, &*serve).await;
+                            let permit = Arc::new(permit);
+                            let passed = door.pass(plain, address, is_proxy, &permit, &*serve);
+                            let ended = tokio::select! {
+                                ended = passed => ended,
+                                () = permit.lost() => {
+                                    Err(io::Error::other("it made room for another one"))
+                                }
+                            };
                             if let Err(error) = ended {
                                 tracing::debug!(%peer, %error, "connection ended");
                             }
-                            drop(permit);
                         });
                     }
                     Err(error) => {
-                        // Out of file descriptors, most likely: connections that end will free some.
+                        // Out of file descriptors, most likely.
                         tracing::warn!(%error, "cannot accept a connection");
+                        door.limits.make_room();
                         door.clock.sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -91,19 +99,19 @@ impl Door {
         mut plain: Plain,
         mut address: Option<IpAddr>,
         is_proxy: bool,
-        serve: &impl Fn(Plain, Option<IpAddr>) -> F,
+        permit: &Arc<Permit>,
+        serve: &impl Fn(Plain, Option<IpAddr>, Arc<Permit>) -> F,
     ) -> io::Result<()> {
-        let mut permit = None;
         if is_proxy {
             let limit = self.clock.sleep(self.slow_timeout);
             if let Some(client) = within(limit, read_header(&mut plain)).await? {
-                permit = Some(self.limits.admit(Some(client)).ok_or_else(too_many)?);
+                if !self.limits.name(permit, client) {
+                    return Err(io::Error::other("there are too many connections of this client"));
+                }
                 address = Some(client);
             }
         }
-        let ended = serve(plain, address).await;
-        drop(permit);
-        ended
+        serve(plain, address, Arc::clone(permit)).await
     }
 }
 
@@ -146,10 +154,6 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a connection's task failed");
     }
-}
-
-fn too_many() -> io::Error {
-    io::Error::other("there are too many connections of this client")
 }
 
 /// Long enough not to spin, short enough not to be noticed.

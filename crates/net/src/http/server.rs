@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::clock::Clock;
 use crate::door::{Door, within};
+use crate::limits::Permit;
 use crate::listener::{Client, Listener};
 use crate::shutdown::Shutdown;
 use crate::smtp::TlsMode;
@@ -40,9 +41,9 @@ pub struct ServerConfig {
     pub tls: TlsMode,
     /// Whose connections begin with a header of the PROXY protocol (version 2).
     pub proxies: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
-    /// Connections at a time; more are closed.
+    /// Connections at a time; a further one takes the place of one that has not asked yet.
     pub max_connections: usize,
-    /// Connections at a time from one address (an IPv6 /64 counts as one).
+    /// Connections at a time from one address (an IPv6 /64 counts as one); a further one takes the place of one of them.
     pub max_connections_per_ip: usize,
     /// For a handshake, for the whole request, and for reading our answer.
     pub slow_timeout: Duration,
@@ -65,10 +66,10 @@ pub async fn serve<H: Handler>(
     let (proxies, clock) = (Arc::clone(&config.proxies), Arc::clone(&config.clock));
     let door = Door::new(most, proxies, config.slow_timeout, clock);
     let (config, ending) = (Arc::new(config), shutdown.clone());
-    let run = move |plain, address| {
+    let run = move |plain, address, permit: Arc<Permit>| {
         let (handler, config) = (Arc::clone(&handler), Arc::clone(&config));
         let ending = ending.clone();
-        async move { converse(&handler, &config, plain, address, &ending).await }
+        async move { converse(&handler, &config, plain, address, &permit, &ending).await }
     };
     door.open(listener.into(), shutdown, run).await;
 }
@@ -78,6 +79,7 @@ async fn converse<H: Handler>(
     config: &ServerConfig,
     plain: Plain,
     address: Option<IpAddr>,
+    permit: &Permit,
     shutdown: &Shutdown,
 ) -> io::Result<()> {
     let slow = || config.clock.sleep(config.slow_timeout);
@@ -101,6 +103,7 @@ async fn converse<H: Handler>(
         Head::Wrong(status) => (Reply::new(status, ""), false),
         Head::Whole(request) => {
             let is_head = request.is_head;
+            permit.set_busy(true);
             let mut answer = pin!(Arc::clone(handler).answer(client, request));
             let reply = tokio::select! {
                 biased;
@@ -119,6 +122,7 @@ async fn converse<H: Handler>(
         stream.shutdown().await
     };
     within(slow(), write).await?;
+    permit.set_busy(false);
     // What was sent behind the request would make the system reset the connection before the answer is read
     // (RFC 9112 section 9.6).
     within(config.clock.sleep(LINGER), drain(&mut stream)).await

@@ -112,15 +112,17 @@ async fn slow_clients_lose_their_places() {
         stream.write_all(text.as_bytes()).await.unwrap();
         slow.push(stream);
     }
-    // Four from one address are all there may be.
-    assert_eq!(ask(&server, b"GET /a HTTP/1.0\r\n\r\n").await, "");
     server.handler.0.notified().await;
+    // Four from one address are all there may be: one that has said nothing makes room, one that waits for us does not.
+    for _ in 0..8 {
+        assert!(ask(&server, b"GET /a HTTP/1.0\r\n\r\n").await.contains(" 200 "));
+    }
     server.clock.advance(Duration::from_secs(20));
     let mut asked = slow.pop().unwrap();
     assert!(rest(&mut asked).await.starts_with("HTTP/1.1 503 "));
     // An octet now and then does not make it more time.
     for stream in &mut slow {
-        stream.write_all(b"x").await.unwrap();
+        let _gone = stream.write_all(b"x").await;
     }
     server.clock.advance(Duration::from_secs(10));
     for stream in &mut slow {
