@@ -56,6 +56,16 @@ pub(crate) fn collect(judge: &Judge, names: Vec<DistinguishedName>) -> Authoriti
 }
 
 impl Authority {
+    /// Returns its certificates.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.certificates.iter().map(Vec::as_slice)
+    }
+
+    /// Returns its revocation lists, the newest one first.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &[u8]> {
+        self.lists.iter().map(Vec::as_slice)
+    }
+
     /// Returns the entry.
     pub(crate) fn answer(&self, selection: Selection) -> SearchEntry {
         let mut attributes = Vec::new();

@@ -14,6 +14,7 @@ use crate::authority::{self, Authorities};
 use crate::entry::{Entry, Shown};
 use crate::judge::{self, Judge, Opinion};
 use crate::question::key_of;
+use crate::web::Shelf;
 
 /// What is in the directory.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct Catalogue {
     published: Publications,
     judge: Judge,
     authorities: Authorities,
+    shelf: Shelf,
 }
 
 /// The numbers of everything that the catalogue was made from.
@@ -92,7 +94,8 @@ impl Catalogue {
                 let best = list.first()?;
                 let certificates: Vec<&Certificate> =
                     list.iter().map(|item| &item.certificate).take(MOST).collect();
-                Entry::new(&best.address, &certificates, shown).map(Arc::new)
+                let entry = Entry::new(&best.address, &certificates, shown)?;
+                Some(Arc::new(entry.ends(judge.next_list(&certificates))))
             };
             let outside = entry(fit().filter(|item| item.is_published).collect());
             let all: Vec<&Item> = fit().collect();
@@ -109,7 +112,8 @@ impl Catalogue {
         });
         let mailboxes = mailboxes.collect();
         let authorities = authority::collect(&judge, issuers);
-        Ok(Self { state, until, mailboxes, published, judge, authorities })
+        let shelf = Shelf::new(&authorities);
+        Ok(Self { state, until, mailboxes, published, judge, authorities, shelf })
     }
 
     /// Returns true if nothing has changed since, and nothing has begun or ended to be valid.
@@ -136,6 +140,11 @@ impl Catalogue {
     /// Returns the authorities that have entries.
     pub(crate) fn authorities(&self) -> &Authorities {
         &self.authorities
+    }
+
+    /// Returns the same authorities as they are found over HTTP.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// Returns how many mailboxes strangers find, and how many our own people find.

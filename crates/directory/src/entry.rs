@@ -4,6 +4,7 @@ use std::iter::once;
 use std::ops::Range;
 
 use chancery_pki::{Certificate, bundle};
+use chancery_wire::http::encode;
 use chancery_wire::ldap::{Attribute, SearchEntry, element};
 
 use crate::name;
@@ -24,6 +25,8 @@ pub(crate) struct Entry {
     certificates: Box<[u8]>,
     /// Where the values lie in it.
     values: Vec<Range<usize>>,
+    /// Until when others may keep it at most, in Unix seconds.
+    until: i64,
 }
 
 /// What is shown of people besides their certificates.
@@ -53,7 +56,7 @@ impl Entry {
         let start = encoded.len() - set.len();
         let values = values.into_iter().map(|it| it.start + start..it.end + start).collect();
         let name = shown.names.then(|| best.subject_name().common_name()).flatten();
-        let calendar = shown.calendar.as_ref().map(|it| it.replace("{address}", &percent(mail)));
+        let calendar = shown.calendar.as_ref().map(|it| it.replace("{address}", &encode(mail)));
         Some(Self {
             mail: mail.to_owned(),
             name,
@@ -61,7 +64,20 @@ impl Entry {
             description: None,
             certificates: encoded.into_boxed_slice(),
             values,
+            until: certificates.iter().map(|it| it.not_after() + 1).min()?,
         })
+    }
+
+    /// Lets others keep it no longer than until then: the end of what is known about revocations.
+    #[must_use]
+    pub(crate) fn ends(mut self, until: Option<i64>) -> Self {
+        self.until = self.until.min(until.unwrap_or(i64::MAX));
+        self
+    }
+
+    /// Returns until when others may keep it at most, in Unix seconds.
+    pub(crate) fn until(&self) -> i64 {
+        self.until
     }
 
     /// Adds a remark for people.
@@ -139,19 +155,6 @@ fn put(list: &mut Vec<u8>, description: &str, values: &mut dyn Iterator<Item = &
     let set: Vec<u8> = values.flat_map(|value| element(OCTET_STRING, value)).collect();
     let parts = [element(OCTET_STRING, description.as_bytes()), element(SET, &set)].concat();
     list.extend(element(SEQUENCE, &parts));
-}
-
-/// Writes an address as a part of a URL (RFC 3986 section 2.1).
-fn percent(address: &str) -> String {
-    let mut text = String::with_capacity(address.len());
-    for octet in address.bytes() {
-        if octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'@') {
-            text.push(char::from(octet));
-        } else {
-            text.push_str(&format!("%{octet:02X}"));
-        }
-    }
-    text
 }
 
 const CERTIFICATE: &str = "userCertificate;binary";

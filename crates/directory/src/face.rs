@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chancery_lookup::keys::{Asked, Candidate, Finder, Found, Kind as SourceKind};
 use chancery_net::clock::Clock;
-use chancery_net::ldap::server::{Client, Handler, Search};
+use chancery_net::ldap::server::{Handler, Search};
+use chancery_net::listener::Client;
 use chancery_net::tls::TlsInfo;
 use chancery_pki::{Certificate, Purpose, path};
 use chancery_wire::ldap::{Chain, Message, Operation, Outcome as Said, SearchEntry, element};
@@ -42,6 +43,15 @@ pub(crate) struct Face {
     pub(crate) offers_tls: bool,
 }
 
+/// Why a question for mailboxes is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// The client asks too much.
+    Busy,
+    /// Somebody who might know cannot be asked.
+    Unavailable,
+}
+
 /// What a search leads to.
 struct Answer {
     entries: Vec<SearchEntry>,
@@ -62,7 +72,7 @@ impl Face {
     }
 
     /// Returns true if the client may see this face at all.
-    fn permits(&self, client: &Client) -> bool {
+    pub(crate) fn permits(&self, client: &Client) -> bool {
         let Some(address) = client.address.filter(|_| self.is_inside) else { return true };
         client.identity.is_some() || (self.shared.settings.inside_allow)(address)
     }
@@ -124,7 +134,13 @@ impl Face {
                 }
             }
             Question::Mailboxes { wanted, base, is_by_name } => {
-                let (mut entries, outcome) = match self.mailboxes(client, search, &wanted).await {
+                let found = match self.passed(search) {
+                    Ok(passed) => {
+                        self.mailboxes(client, &wanted, &passed).await.map_err(Said::from)
+                    }
+                    Err(outcome) => Err(outcome),
+                };
+                let (mut entries, outcome) = match found {
                     Ok(entries) => (entries, Said::default()),
                     Err(outcome) => (Vec::new(), outcome),
                 };
@@ -145,16 +161,15 @@ impl Face {
         }
     }
 
-    /// Finds the entries of mailboxes.
-    async fn mailboxes(
+    /// Finds the entries of mailboxes; `passed` are the directories that the question has passed.
+    pub(crate) async fn mailboxes(
         &self,
         client: &Client,
-        search: &Search,
         wanted: &[Wanted],
-    ) -> Result<Vec<Arc<Entry>>, Said> {
+        passed: &[[u8; 16]],
+    ) -> Result<Vec<Arc<Entry>>, Denied> {
         let begun = self.shared.clock.monotonic();
         let asker = Self::asker(client);
-        let passed = self.passed(search)?;
         for it in wanted {
             if let Verdict::Later { after, is_news } = self.count(asker.as_ref(), &it.key) {
                 self.note(asker.as_ref(), &it.key, Outcome::Limited);
@@ -167,7 +182,7 @@ impl Face {
                     );
                 }
                 self.shared.clock.sleep(after).await;
-                return Err(Said::new(Said::BUSY, "too many different addresses; ask later"));
+                return Err(Denied::Busy);
             }
         }
         let catalogue = self.shared.catalogue();
@@ -182,7 +197,7 @@ impl Face {
                 self.shared.metrics.add(Counter::Found, 1);
                 Some(Arc::clone(entry))
             } else {
-                let (found, may_change) = self.elsewhere(&catalogue, it, &passed).await;
+                let (found, may_change) = self.elsewhere(&catalogue, it, passed).await;
                 is_unsure |= found.is_none() && may_change;
                 self.shared.metrics.add(Counter::FoundElsewhere, u64::from(found.is_some()));
                 found
@@ -201,8 +216,7 @@ impl Face {
         }
         // Strangers are told nothing of what is behind us.
         if self.is_inside && is_unsure && entries.is_empty() {
-            let text = "somebody who might know cannot be asked now";
-            return Err(Said::new(Said::UNAVAILABLE, text));
+            return Err(Denied::Unavailable);
         }
         Ok(entries)
     }
@@ -279,6 +293,7 @@ impl Face {
         let certificates: Vec<&Certificate> = good.iter().map(|it| &it.certificate).collect();
         let entry = Entry::new(mail, &certificates, &self.shared.settings.shown);
         let is_old = self.is_inside && good.iter().all(|it| !it.is_fresh);
+        let entry = entry.map(|entry| entry.ends(catalogue.judge().next_list(&certificates)));
         let entry = entry.map(|entry| if is_old { entry.remark(OLD) } else { entry });
         entry.map(Arc::new)
     }
@@ -342,11 +357,29 @@ impl Handler for Face {
     }
 
     fn certified(&self, tls: &TlsInfo) -> Option<String> {
+        self.certified_name(tls)
+    }
+}
+
+impl Face {
+    /// Returns the name of the client, if its certificate proves one.
+    pub(crate) fn certified_name(&self, tls: &TlsInfo) -> Option<String> {
         let certificate = Certificate::from_der(tls.peer_certificate.as_deref()?).ok()?;
         let (authorities, at) =
             (&self.shared.settings.client_authorities, self.shared.clock.unix());
         let verdict = path::check(&certificate, &[], authorities, Purpose::Any, at);
         verdict.is_trusted().then(|| certificate.subject())
+    }
+}
+
+impl From<Denied> for Said {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Busy => Self::new(Self::BUSY, "too many different addresses; ask later"),
+            Denied::Unavailable => {
+                Self::new(Self::UNAVAILABLE, "somebody who might know cannot be asked now")
+            }
+        }
     }
 }
 
@@ -391,4 +424,4 @@ const SEARCH_ENTRY: u8 = 0x64;
 const WRONG_PASSWORD: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -69,6 +69,17 @@ impl Judge {
         &self.lists
     }
 
+    /// Returns when something new may be known about whether these were revoked, in Unix seconds; of several lists of an
+    /// issuer the newest one counts.
+    pub(crate) fn next_list(&self, certificates: &[&Certificate]) -> Option<i64> {
+        let next = |certificate: &&Certificate| {
+            let issuer = certificate.issuer_name();
+            let lists = self.lists.iter().filter(|list| list.issuer_name() == issuer);
+            lists.filter_map(RevocationList::next_update).max()
+        };
+        certificates.iter().filter_map(next).min()
+    }
+
     /// Returns what is thought of a certificate for an address, which is one of those in it.
     pub fn opinion(&self, certificate: &Certificate, address: &str, at: i64) -> Opinion {
         if !certificate.is_valid_at(at) {

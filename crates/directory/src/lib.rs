@@ -12,8 +12,10 @@
 //!                                                         judge ◄───────┘ alive, for mail, for the address, published
 //! ```
 //!
+//! The same is asked over HTTP (`web`), with the same limiter and the same catalogue.
+//!
 //! RFC 4511 to 4515 (LDAP), 4522 and 4523 (certificates in directories), 4519 and 4524 (attributes), 2798
-//! (`userSMIMECertificate`), 2739 (`calFBURL`).
+//! (`userSMIMECertificate`), 2739 (`calFBURL`), 4387 (certificate stores).
 
 pub mod asked;
 pub mod catalogue;
@@ -32,6 +34,7 @@ mod quick;
 mod selection;
 mod server;
 mod special;
+mod web;
 
 pub use entry::Shown;
 pub use error::{CODES, Error, Result};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chancery_lookup::keys::Finder;
 use chancery_net::clock::Clock;
+use chancery_net::http::server as http;
 use chancery_net::ldap::server::{self, ServerConfig};
 use chancery_net::listener::Listener;
 use chancery_net::shutdown::Shutdown;
@@ -21,6 +22,7 @@ use crate::limiter::Limiter;
 use crate::metrics::{Counter, Metrics};
 use crate::name::Bases;
 use crate::settings::{Passwords, Settings};
+use crate::web::Web;
 
 /// What the role works with.
 pub struct Context {
@@ -45,8 +47,22 @@ pub struct Directory {
     shared: Arc<Shared>,
     store: Store,
     shutdown: Shutdown,
-    doors: Vec<(Listener, Arc<Face>, ServerConfig)>,
+    doors: Vec<Door>,
     addresses: Listening,
+}
+
+/// A listener, and what answers there.
+enum Door {
+    Ldap(Listener, Arc<Face>, ServerConfig),
+    Web(Listener, Arc<Web>, http::ServerConfig),
+}
+
+/// What a listener is for.
+#[derive(Clone, Copy)]
+struct Kind {
+    is_inside: bool,
+    is_tls: bool,
+    is_web: bool,
 }
 
 /// Where the role listens.
@@ -60,6 +76,14 @@ pub struct Listening {
     pub inside: Vec<String>,
     /// Where our own people ask over TLS.
     pub inside_tls: Vec<String>,
+    /// Where strangers ask over HTTP.
+    pub outside_http: Vec<String>,
+    /// Where strangers ask over HTTP with TLS.
+    pub outside_https: Vec<String>,
+    /// Where our own people ask over HTTP.
+    pub inside_http: Vec<String>,
+    /// Where our own people ask over HTTP with TLS.
+    pub inside_https: Vec<String>,
 }
 
 impl Directory {
@@ -86,22 +110,22 @@ impl Directory {
             doors: Vec::new(),
             addresses: Listening::default(),
         };
+        let from = &shared.settings;
         let lists = [
-            (&shared.settings.outside, false, false),
-            (&shared.settings.outside_tls, false, true),
-            (&shared.settings.inside, true, false),
-            (&shared.settings.inside_tls, true, true),
+            (&from.outside, false, false, false),
+            (&from.outside_tls, false, true, false),
+            (&from.inside, true, false, false),
+            (&from.inside_tls, true, true, false),
+            (&from.outside_http, false, false, true),
+            (&from.outside_https, false, true, true),
+            (&from.inside_http, true, false, true),
+            (&from.inside_https, true, true, true),
         ];
-        for (list, is_inside, is_implicit) in lists {
-            let mode = match (&tls, is_implicit) {
-                (Some(tls), true) => TlsMode::Implicit(Arc::clone(tls)),
-                (Some(tls), false) => TlsMode::StartTls(Arc::clone(tls)),
-                (None, false) => TlsMode::None,
-                (None, true) => return Err(Error::NoTls),
-            };
+        for (list, is_inside, is_tls, is_web) in lists {
+            let kind = Kind { is_inside, is_tls, is_web };
             for address in list {
-                let bound = directory.open(address, is_inside, mode.clone()).await?;
-                directory.addresses.list(is_inside, is_implicit).push(bound);
+                let bound = directory.open(address, kind, tls.as_ref()).await?;
+                directory.addresses.list(kind).push(bound);
             }
         }
         let (outside, inside) = directory.shared.catalogue().sizes();
@@ -124,8 +148,16 @@ impl Directory {
     pub async fn run(self) {
         let Self { shared, store, shutdown, doors, .. } = self;
         let mut tasks = JoinSet::new();
-        for (listener, face, config) in doors {
-            tasks.spawn(server::serve(listener, face, config, shutdown.clone()));
+        for door in doors {
+            let shutdown = shutdown.clone();
+            match door {
+                Door::Ldap(listener, face, config) => {
+                    tasks.spawn(server::serve(listener, face, config, shutdown))
+                }
+                Door::Web(listener, web, config) => {
+                    tasks.spawn(http::serve(listener, web, config, shutdown))
+                }
+            };
         }
         let watching = watch(Arc::clone(&shared), store.clone(), shutdown.clone());
         tasks.spawn(watching);
@@ -137,11 +169,37 @@ impl Directory {
         note(&shared, &store).await;
     }
 
-    async fn open(&mut self, address: &str, is_inside: bool, tls: TlsMode) -> Result<String> {
+    async fn open(
+        &mut self,
+        address: &str,
+        kind: Kind,
+        tls: Option<&Arc<tls::ServerConfig>>,
+    ) -> Result<String> {
+        let tls = match (tls, kind) {
+            (Some(tls), Kind { is_tls: true, .. }) => TlsMode::Implicit(Arc::clone(tls)),
+            (Some(tls), Kind { is_web: false, .. }) => TlsMode::StartTls(Arc::clone(tls)),
+            (None, Kind { is_tls: true, .. }) => return Err(Error::NoTls),
+            _ => TlsMode::None,
+        };
         let failed = |error| Error::Listen { address: address.to_owned(), source: error };
         let listener = Listener::bind(address).await.map_err(failed)?;
         let bound = listener.local().map_err(failed)?;
         let settings = &self.shared.settings;
+        let offers_tls = !matches!(tls, TlsMode::None);
+        let face = Face { shared: Arc::clone(&self.shared), is_inside: kind.is_inside, offers_tls };
+        if kind.is_web {
+            let config = http::ServerConfig {
+                tls,
+                proxies: Arc::clone(&settings.proxies),
+                max_connections: settings.connections,
+                max_connections_per_ip: settings.connections_per_client,
+                slow_timeout: SLOW,
+                answer_timeout: settings.wait + SEARCH,
+                clock: Arc::clone(&self.shared.clock),
+            };
+            self.doors.push(Door::Web(listener, Arc::new(Web(face)), config));
+            return Ok(bound);
+        }
         let session = chancery_wire::ldap::server::Settings {
             takes_passwords: self.shared.passwords.is_some(),
             ..Default::default()
@@ -157,20 +215,37 @@ impl Directory {
             clock: Arc::clone(&self.shared.clock),
             tls,
         };
-        let offers_tls = !matches!(config.tls, TlsMode::None);
-        let face = Face { shared: Arc::clone(&self.shared), is_inside, offers_tls };
-        self.doors.push((listener, Arc::new(face), config));
+        self.doors.push(Door::Ldap(listener, Arc::new(face), config));
         Ok(bound)
     }
 }
 
 impl Listening {
-    fn list(&mut self, is_inside: bool, is_tls: bool) -> &mut Vec<String> {
-        match (is_inside, is_tls) {
-            (false, false) => &mut self.outside,
-            (false, true) => &mut self.outside_tls,
-            (true, false) => &mut self.inside,
-            (true, true) => &mut self.inside_tls,
+    /// Returns the lists with their names.
+    pub fn named(&self) -> [(&'static str, &[String]); 8] {
+        [
+            ("outside", &self.outside),
+            ("outside_tls", &self.outside_tls),
+            ("inside", &self.inside),
+            ("inside_tls", &self.inside_tls),
+            ("outside_http", &self.outside_http),
+            ("outside_https", &self.outside_https),
+            ("inside_http", &self.inside_http),
+            ("inside_https", &self.inside_https),
+        ]
+    }
+
+    fn list(&mut self, kind: Kind) -> &mut Vec<String> {
+        let Kind { is_inside, is_tls, is_web } = kind;
+        match (is_web, is_inside, is_tls) {
+            (false, false, false) => &mut self.outside,
+            (false, false, true) => &mut self.outside_tls,
+            (false, true, false) => &mut self.inside,
+            (false, true, true) => &mut self.inside_tls,
+            (true, false, false) => &mut self.outside_http,
+            (true, false, true) => &mut self.outside_https,
+            (true, true, false) => &mut self.inside_http,
+            (true, true, true) => &mut self.inside_https,
         }
     }
 }

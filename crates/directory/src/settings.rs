@@ -45,6 +45,12 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How addresses are kept in the list of who asked.
     pub kept: Kept,
+    /// The path of the certificate store, besides `/certificates/search.cgi`.
+    pub store_path: String,
+    /// How long others may keep what they found over HTTP, at most.
+    pub lifetime: Duration,
+    /// How long they may keep that there is nothing.
+    pub negative_lifetime: Duration,
     /// Where strangers ask, in clear and with `StartTLS`.
     pub outside: Vec<String>,
     /// Where strangers ask over TLS.
@@ -53,6 +59,14 @@ pub struct Settings {
     pub inside: Vec<String>,
     /// Where our own people ask over TLS.
     pub inside_tls: Vec<String>,
+    /// Where strangers ask over HTTP.
+    pub outside_http: Vec<String>,
+    /// Where strangers ask over HTTP with TLS.
+    pub outside_https: Vec<String>,
+    /// Where our own people ask over HTTP.
+    pub inside_http: Vec<String>,
+    /// Where our own people ask over HTTP with TLS.
+    pub inside_https: Vec<String>,
 }
 
 impl fmt::Debug for Settings {
@@ -77,10 +91,17 @@ impl Default for Settings {
             connections_per_client: 50,
             idle_timeout: Duration::from_mins(5),
             kept: Kept::default(),
+            store_path: "/search.cgi".to_owned(),
+            lifetime: Duration::from_hours(1),
+            negative_lifetime: Duration::from_mins(5),
             outside: Vec::new(),
             outside_tls: Vec::new(),
             inside: Vec::new(),
             inside_tls: Vec::new(),
+            outside_http: Vec::new(),
+            outside_https: Vec::new(),
+            inside_http: Vec::new(),
+            inside_https: Vec::new(),
         }
     }
 }

@@ -66,7 +66,8 @@ pub struct Status {
 pub struct TestDirectory {
     /// The address that a stranger looks for
     pub address: String,
-    /// Ask there instead of at the listeners of this installation: `ldap://HOST` or `ldaps://HOST`
+    /// Ask there instead of at the listeners of this installation: `ldap://HOST`, `ldaps://HOST`, `http://HOST` or
+    /// `https://HOST`
     #[arg(long, value_name = "URL")]
     pub at: Option<String>,
 }

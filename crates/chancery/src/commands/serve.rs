@@ -204,14 +204,15 @@ fn announce(data: &Path, all: &All<'_>) -> Result {
         note(&format!("listening: authority {address}"));
     }
     if let Some(directory) = directory {
-        for (name, list) in [
-            ("outside ldap", &directory.outside),
-            ("outside ldaps", &directory.outside_tls),
-            ("inside ldap", &directory.inside),
-            ("inside ldaps", &directory.inside_tls),
-        ] {
+        for (name, list) in *directory {
+            let (face, protocol) = name.split_once('_').unwrap_or((name, ""));
+            let protocol = match protocol {
+                "" => "ldap",
+                "tls" => "ldaps",
+                other => other,
+            };
             for address in list {
-                note(&format!("listening: {name} {address}"));
+                note(&format!("listening: {face} {protocol} {address}"));
             }
         }
     }
@@ -231,7 +232,7 @@ struct All<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     authority: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    directory: Option<&'a directory::Shelves>,
+    directory: Option<&'a directory::Places>,
 }
 
 impl<'a> All<'a> {

@@ -20,6 +20,14 @@ pub struct Directory {
     pub inside_listen: Vec<ListenAddress>,
     /// Where our own people ask over TLS.
     pub inside_tls_listen: Vec<ListenAddress>,
+    /// Where strangers ask over HTTP.
+    pub outside_http_listen: Vec<ListenAddress>,
+    /// Where strangers ask over HTTP with TLS.
+    pub outside_https_listen: Vec<ListenAddress>,
+    /// Where our own people ask over HTTP.
+    pub inside_http_listen: Vec<ListenAddress>,
+    /// Where our own people ask over HTTP with TLS.
+    pub inside_https_listen: Vec<ListenAddress>,
     /// Who may ask inside without a password or a certificate.
     pub inside_allow: Vec<Cidr>,
     /// Whose connections begin with a header of the PROXY protocol.
@@ -48,6 +56,12 @@ pub struct Directory {
     pub idle_timeout: Duration,
     /// How addresses are kept in the list of who asked.
     pub audit: Audit,
+    /// The path of the certificate store.
+    pub store_path: String,
+    /// How long others may keep what they found over HTTP.
+    pub lifetime: Duration,
+    /// How long they may keep that there is nothing.
+    pub negative_lifetime: Duration,
 }
 
 /// How addresses are kept in the list of who asked.
@@ -69,6 +83,10 @@ impl Directory {
             &self.outside_tls_listen,
             &self.inside_listen,
             &self.inside_tls_listen,
+            &self.outside_http_listen,
+            &self.outside_https_listen,
+            &self.inside_http_listen,
+            &self.inside_https_listen,
         ];
         lists.iter().any(|list| !list.is_empty())
     }
@@ -104,11 +122,23 @@ pub(super) fn read<'d>(
     let connections = count("directory.connections", 100_000);
     let connections_per_client = count("directory.connections-per-client", 100_000);
     let idle_timeout = timeout(source, "directory.idle-timeout");
+    let store_path = source.value("directory.store-path").and_then(|value| {
+        value.parse("a path such as \"/search.cgi\"", |text| {
+            let is_plain = |octet: u8| octet.is_ascii_graphic() && !b"?#%".contains(&octet);
+            (text.starts_with('/') && text.bytes().all(is_plain)).then(|| text.to_owned())
+        })
+    });
+    let lifetime = timeout(source, "directory.lifetime");
+    let negative_lifetime = timeout(source, "directory.negative-lifetime");
     Some(Directory {
         outside_listen,
         outside_tls_listen,
         inside_listen,
         inside_tls_listen,
+        outside_http_listen: listen("directory.outside-http-listen"),
+        outside_https_listen: listen("directory.outside-https-listen"),
+        inside_http_listen: listen("directory.inside-http-listen"),
+        inside_https_listen: listen("directory.inside-https-listen"),
         inside_allow: networks("directory.inside-allow"),
         proxies: networks("directory.proxies"),
         bases: bases.into_iter().map(|(base, _)| base).collect(),
@@ -123,6 +153,9 @@ pub(super) fn read<'d>(
         connections_per_client: connections_per_client?,
         idle_timeout: idle_timeout?,
         audit: audit?,
+        store_path: store_path?,
+        lifetime: lifetime?,
+        negative_lifetime: negative_lifetime?,
     })
 }
 

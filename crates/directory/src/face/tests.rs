@@ -15,18 +15,22 @@ use crate::asked::Kept;
 use crate::limiter::Limits;
 
 /// In seconds.
-const AT: i64 = 1_780_315_200;
+pub(crate) const AT: i64 = 1_780_315_200;
 
 /// An organisation of three: ann and bob are published, eve is not.
-struct World {
+pub(crate) struct World {
     _directory: tempfile::TempDir,
-    outside: Arc<Face>,
-    inside: Arc<Face>,
-    certificates: Vec<Certificate>,
+    pub(crate) outside: Arc<Face>,
+    pub(crate) inside: Arc<Face>,
+    /// The certificate of their authority.
+    pub(crate) ca: Certificate,
+    /// Theirs.
+    pub(crate) certificates: Vec<Certificate>,
+    pub(crate) clock: ManualClock,
 }
 
 impl World {
-    fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let options = Options { create: true, ..Options::default() };
         let store = Store::open(directory.path(), options).unwrap();
@@ -70,6 +74,7 @@ impl World {
             runtime.block_on(store.publish(published, kinds, String::new(), act())).unwrap();
             Catalogue::read(&store, &settings.domains, &settings.shown, AT).unwrap()
         };
+        let clock = ManualClock::new(u64::try_from(AT).unwrap() * 1000);
         let shared = Arc::new(Shared {
             bases: Bases::new(&[], &settings.domains),
             catalogue: RwLock::new(Arc::new(catalogue)),
@@ -78,16 +83,23 @@ impl World {
             metrics: Metrics::default(),
             finder: None,
             passwords: None,
-            clock: Arc::new(ManualClock::new(u64::try_from(AT).unwrap() * 1000)),
+            clock: Arc::new(clock.clone()),
             settings,
         });
         let face =
             |is_inside| Arc::new(Face { shared: Arc::clone(&shared), is_inside, offers_tls: true });
-        Self { _directory: directory, outside: face(false), inside: face(true), certificates }
+        Self {
+            _directory: directory,
+            outside: face(false),
+            inside: face(true),
+            ca,
+            certificates,
+            clock,
+        }
     }
 }
 
-fn generous() -> Limits {
+pub(crate) fn generous() -> Limits {
     Limits { lookups: 1_000_000, misses: 1_000_000, ..Limits::default() }
 }
 

@@ -15,7 +15,7 @@ use crate::fetching::{Server, issue, openssl, slapd};
 /// An organisation whose directory is asked; ann and Bob are published, eve is not.
 pub(crate) struct Acme {
     pub(crate) gateway: Gateway,
-    people: Folder,
+    pub(crate) people: Folder,
 }
 
 /// What `ldapsearch` printed, and its exit status, which is the result code.

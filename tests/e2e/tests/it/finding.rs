@@ -51,7 +51,17 @@ fn hex(folder: &Path, file: &str) -> String {
 
 /// Asks the binary; returns its exit status and its answer.
 pub(crate) fn find(folder: &Path, settings: &str, address: &str) -> (Option<i32>, Value) {
-    let settings = format!("organisation = \"acme.example\"\n{settings}");
+    find_as(folder, "acme.example", settings, address)
+}
+
+/// The same for another organisation.
+pub(crate) fn find_as(
+    folder: &Path,
+    organisation: &str,
+    settings: &str,
+    address: &str,
+) -> (Option<i32>, Value) {
+    let settings = format!("organisation = \"{organisation}\"\n{settings}");
     fs::write(folder.join("chancery.toml"), settings).expect("ours");
     let outcome = chancery_in(folder, ["key", "find", address, "--format", "json"]);
     (outcome.code, outcome.json())

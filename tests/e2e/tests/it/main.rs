@@ -36,6 +36,7 @@ mod metrics;
 mod mutt;
 mod old_keys;
 mod own_keys;
+mod publishing;
 mod relay;
 mod ring;
 mod time;

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use chancery_directory::{catalogue, key_of};
+use chancery_lookup::Content;
+use chancery_lookup::keys::parts;
 use chancery_mail::Address;
-use chancery_net::ldap;
-use chancery_net::outbound::Dialer;
+use chancery_net::outbound::{self, Dialer};
+use chancery_net::{http, ldap};
 use chancery_pki::Certificate;
+use chancery_wire::http::encode;
 use serde::Serialize;
 
 use crate::cli::directory::TestDirectory;
@@ -49,14 +52,16 @@ pub(super) fn run(installation: &Installation, options: &TestDirectory, output: 
         published.map(|item| item.certificate.fingerprint_sha256()).collect();
     expected.sort();
     expected.dedup();
-    let urls = match &options.at {
+    let places = match &options.at {
         Some(url) => vec![url.clone()],
         None => listeners(installation)?,
     };
     let dialer = convert::dialer(&installation.settings.dns.servers, true)?;
     let mut report = Report { address: address.to_string(), expected, faces: Vec::new() };
-    for url in urls {
-        let seen = block_on(ask(&dialer, &url, &address, &report.expected))?;
+    let store_path = &installation.settings.directory.store_path;
+    for url in places.iter().flat_map(|place| questions(place, &address, store_path)) {
+        let mut seen = block_on(async { Ok(ask(&dialer, url).await) })?;
+        seen.compare(&report.expected);
         report.faces.push(seen);
     }
     output.show(&report, || text(&report))?;
@@ -77,6 +82,8 @@ fn listeners(installation: &Installation) -> Result<Vec<String>> {
     for (scheme, name, list) in [
         ("ldap", "outside", &from.outside_listen),
         ("ldaps", "outside_tls", &from.outside_tls_listen),
+        ("http", "outside_http", &from.outside_http_listen),
+        ("https", "outside_https", &from.outside_https_listen),
     ] {
         let bound = running.as_ref().and_then(|it| it["directory"][name].as_array());
         let bound = bound.map(|list| {
@@ -96,22 +103,37 @@ fn listeners(installation: &Installation) -> Result<Vec<String>> {
     Ok(urls)
 }
 
-async fn ask(dialer: &Dialer, url: &str, address: &Address, expected: &[String]) -> Result<Seen> {
-    let question = format!(
-        "{}/?userCertificate;binary,mail?sub?(mail={})",
-        url.trim_end_matches('/'),
-        escaped(&address.to_string())
-    );
-    let answer = ldap::fetch(dialer, &question, TIME, OCTETS).await;
-    let mut seen = Seen { url: url.to_owned(), found: Vec::new(), differs: Vec::new() };
-    let values = match answer {
-        Ok(values) => values,
-        Err(error) => {
-            seen.differs.push(format!("it does not answer: {error}"));
-            return Ok(seen);
-        }
+/// Returns what is asked at a place.
+fn questions(place: &str, address: &Address, store_path: &str) -> Vec<String> {
+    let place = place.trim_end_matches('/');
+    let mailbox = address.to_string();
+    if place.starts_with("ldap") {
+        let filter = format!("(mail={})", escaped(&mailbox));
+        return vec![format!("{place}/?userCertificate;binary,mail?sub?{filter}")];
+    }
+    let mailbox = encode(&mailbox);
+    vec![
+        format!("{place}{store_path}?uri={mailbox}"),
+        format!("{place}/certificates/{mailbox}.p7c"),
+    ]
+}
+
+async fn ask(dialer: &Dialer, url: String) -> Seen {
+    let mut seen = Seen { url, found: Vec::new(), differs: Vec::new() };
+    let asked = if seen.url.starts_with("ldap") {
+        ask_ldap(dialer, &mut seen).await
+    } else {
+        ask_web(dialer, &mut seen).await
     };
-    for value in &values {
+    if let Err(error) = asked {
+        seen.differs.push(format!("it does not answer: {error}"));
+    }
+    seen.found.sort();
+    seen
+}
+
+async fn ask_ldap(dialer: &Dialer, seen: &mut Seen) -> std::result::Result<(), outbound::Error> {
+    for value in &ldap::fetch(dialer, &seen.url, TIME, OCTETS).await? {
         match value.attribute.as_str() {
             "usercertificate" => match Certificate::from_der(&value.octets) {
                 Ok(certificate) => seen.found.push(certificate.fingerprint_sha256()),
@@ -121,14 +143,39 @@ async fn ask(dialer: &Dialer, url: &str, address: &Address, expected: &[String])
             other => seen.differs.push(format!("it says more than was asked: {other}")),
         }
     }
-    seen.found.sort();
-    for fingerprint in expected.iter().filter(|it| !seen.found.contains(it)) {
-        seen.differs.push(format!("{} is not found", short(fingerprint)));
+    Ok(())
+}
+
+async fn ask_web(dialer: &Dialer, seen: &mut Seen) -> std::result::Result<(), outbound::Error> {
+    let limits = http::Limits { time: TIME, octets: OCTETS, redirects: 0 };
+    let request = http::Request { url: &seen.url, post: None, known: None, limits };
+    let body = match http::fetch(dialer, &request).await {
+        Ok(response) => response.body.unwrap_or_default(),
+        Err(outbound::Error::Refused(status)) if status == "404" => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for part in parts(&body) {
+        match Content::from_bytes(&part) {
+            Ok(content) => {
+                seen.found.extend(content.certificates.iter().map(Certificate::fingerprint_sha256));
+            }
+            Err(error) => seen.differs.push(format!("a certificate cannot be read: {error}")),
+        }
     }
-    for fingerprint in seen.found.iter().filter(|it| !expected.contains(it)) {
-        seen.differs.push(format!("{} is found and should not be", short(fingerprint)));
+    Ok(())
+}
+
+impl Seen {
+    /// Notes what is missing and what is too much.
+    fn compare(&mut self, expected: &[String]) {
+        let answered = self.differs.is_empty() || !self.found.is_empty();
+        for fingerprint in expected.iter().filter(|it| answered && !self.found.contains(it)) {
+            self.differs.push(format!("{} is not found", short(fingerprint)));
+        }
+        for fingerprint in self.found.iter().filter(|it| !expected.contains(it)) {
+            self.differs.push(format!("{} is found and should not be", short(fingerprint)));
+        }
     }
-    Ok(seen)
 }
 
 fn text(report: &Report) -> String {

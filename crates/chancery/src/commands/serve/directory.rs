@@ -1,5 +1,6 @@
 //! The role `directory`: answers who asks for certificates.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
@@ -7,14 +8,13 @@ use chancery_crypto::{random, seal};
 use chancery_directory::asked::Kept;
 use chancery_directory::limiter::Limits;
 use chancery_directory::settings::{Addresses, Passwords, Settings};
-use chancery_directory::{Context, Directory, Listening, Shown};
+use chancery_directory::{Context, Directory, Shown};
 use chancery_gateway::settings::Users as _;
 use chancery_lookup::keys::Finder;
 use chancery_net::clock::SystemClock;
 use chancery_net::shutdown::Shutdown;
 use chancery_net::tls::{self, ClientCertificates};
 use chancery_store::Store;
-use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use super::tls_identity;
@@ -26,19 +26,13 @@ use crate::settings::{Audit, Cidr, Directory as Configured, ListenAddress};
 
 /// The running role; it ends with the shutdown that it was given.
 pub(super) struct Running {
-    pub(super) addresses: Shelves,
+    pub(super) addresses: Places,
     pub(super) metrics: Arc<dyn Fn() -> String + Send + Sync>,
     task: JoinHandle<()>,
 }
 
 /// Where it listens, as the file of addresses has it.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Shelves {
-    pub(super) outside: Vec<String>,
-    pub(super) outside_tls: Vec<String>,
-    pub(super) inside: Vec<String>,
-    pub(super) inside_tls: Vec<String>,
-}
+pub(super) type Places = BTreeMap<&'static str, Vec<String>>;
 
 impl Running {
     /// Starts the role if the configuration says where it is asked; the process may open so many descriptors.
@@ -82,13 +76,10 @@ impl Running {
         };
         let directory = Directory::bind(settings, context).await;
         let directory = directory.map_err(|error| Failure::of("", &error))?;
-        let Listening { outside, outside_tls, inside, inside_tls } = directory.addresses().clone();
+        let addresses = directory.addresses().named();
+        let addresses = addresses.into_iter().map(|(name, list)| (name, list.to_vec())).collect();
         let metrics = Arc::new(directory.metrics());
-        Ok(Some(Self {
-            addresses: Shelves { outside, outside_tls, inside, inside_tls },
-            metrics,
-            task: tokio::spawn(directory.run()),
-        }))
+        Ok(Some(Self { addresses, metrics, task: tokio::spawn(directory.run()) }))
     }
 
     /// Waits for its end.
@@ -129,6 +120,13 @@ fn settings(installation: &Installation, descriptors: usize) -> Result<Settings>
         outside_tls: text(&from.outside_tls_listen),
         inside: text(&from.inside_listen),
         inside_tls: text(&from.inside_tls_listen),
+        outside_http: text(&from.outside_http_listen),
+        outside_https: text(&from.outside_https_listen),
+        inside_http: text(&from.inside_http_listen),
+        inside_https: text(&from.inside_https_listen),
+        store_path: from.store_path.clone(),
+        lifetime: from.lifetime,
+        negative_lifetime: from.negative_lifetime,
     })
 }
 
@@ -140,6 +138,10 @@ fn connections(from: &Configured, descriptors: usize) -> usize {
         &from.outside_tls_listen,
         &from.inside_listen,
         &from.inside_tls_listen,
+        &from.outside_http_listen,
+        &from.outside_https_listen,
+        &from.inside_http_listen,
+        &from.inside_https_listen,
     ];
     let listeners: usize = lists.iter().map(|list| list.len()).sum();
     let most = descriptors / 4 * 3 / listeners.max(1);
