@@ -92,7 +92,7 @@ async fn each_connection_gets_one_answer() {
     // The answer arrives although the client goes on sending.
     let flood = [b"GET /a HTTP/1.1\r\n".as_slice(), &b"a: b\r\n".repeat(3_000)].concat();
     assert!(ask(&server, &flood).await.starts_with("HTTP/1.1 431 "));
-    let line = [b"GET /".as_slice(), &[b'a'; 20_000]].concat();
+    let line = [b"GET /".as_slice(), &b"a".repeat(20_000)].concat();
     assert!(ask(&server, &line).await.starts_with("HTTP/1.1 414 "));
     // Who has no more to say is told what was wrong with it.
     let mut stream = TcpStream::connect(server.address).await.unwrap();
