@@ -10,12 +10,12 @@ use chancery_store::{BodyType, DecisionRecord, Lease, Message, Outcome, Recipien
 use chancery_wire::smtp::{BodyKind, Envelope, MailFrom, Notify, RcptTo, Reply, Return};
 use serde::Serialize;
 
-use crate::codes;
 use crate::metrics::{Counter, Stage};
 use crate::notices::{self, Event};
 use crate::routes::RouteName;
 use crate::server::Gateway;
 use crate::stored_body::StoredBody;
+use crate::{codes, failed};
 
 /// Makes one attempt for the recipients of a child.
 pub(crate) async fn run(
@@ -123,6 +123,16 @@ async fn settle_once(
             reply: result.reply.to_string(),
         });
         failures.extend(result.code);
+        if result.word == "bounced" {
+            let reply = result.reply.to_string();
+            match failed::of_refusal(gateway, carrier, &reply, now_ms) {
+                Ok(event) => settle.keys.extend(event),
+                // The outcome is what counts.
+                Err(error) => {
+                    tracing::warn!(message = %carrier.id, %error, "cannot read which key was used");
+                }
+            }
+        }
         if let Some((_, count)) = counts.get_mut(result.counter) {
             *count += 1;
         }

@@ -19,7 +19,7 @@ use crate::inquiry::Asking;
 use crate::metrics::Counter;
 use crate::plan::{Draft, Subject, is_hold};
 use crate::release::Releasable;
-use crate::{codes, desktop, learn, receipts, warning};
+use crate::{codes, desktop, failed, learn, receipts, warning};
 
 /// Plans the message for its inside recipients.
 pub(crate) fn plan(
@@ -38,6 +38,7 @@ pub(crate) fn plan(
     let inside = header_inside(&mut opened, &mut content)?;
     draft.record("verdict", &opened.verdict);
     learn::from_verdict(subject, &opened.verdict, draft)?;
+    failed::of_report(subject, recipients, draft)?;
     if matches!(opened.delivered, Delivered::Original { .. } | Delivered::Rebuilt { .. }) {
         draft.count(Counter::Opened, 1);
     }

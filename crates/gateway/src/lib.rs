@@ -42,6 +42,7 @@ mod deliver;
 mod desktop;
 mod endpoint;
 mod error;
+mod failed;
 mod inquiry;
 mod intake;
 mod inward;

@@ -30,7 +30,7 @@ impl Releasable {
         recipients: Vec<RecipientId>,
     ) -> Self {
         Self {
-            key: format!("protect:{whom}"),
+            key: format!("{PROTECTED_FOR}{whom}"),
             form: "protected",
             body: ChildBody::New(body),
             route: RouteName::Outside(domain.to_owned()),
@@ -92,3 +92,10 @@ impl Releasable {
         }
     }
 }
+
+/// Returns for whom a protected child was made, an address or a domain; `None` if it is none.
+pub(crate) fn protected_for(child_key: &str) -> Option<&str> {
+    child_key.strip_prefix(PROTECTED_FOR)
+}
+
+const PROTECTED_FOR: &str = "protect:";

@@ -1,4 +1,5 @@
-//! Mail that the gateway writes itself: delivery status notifications (RFC 3464) and notices to senders.
+//! Mail that the gateway writes itself: delivery status notifications (RFC 3464) and notices to senders; and what
+//! notifications of others say.
 //!
 //! All of it is sent with the null reverse path, marked `Auto-Submitted` (RFC 3834), 7 bit clean, and says its point in
 //! the first line.
@@ -9,9 +10,11 @@ use crate::address::Address;
 use crate::header::HeaderBlock;
 use crate::{date, encoded_word, message_id};
 
+mod read;
 mod report;
 mod text;
 
+pub use read::{Failure, Failures};
 pub use report::{Action, Recipient, Report};
 
 /// A notice ready to send, from the null sender.

@@ -37,6 +37,10 @@ pub struct BookKey {
     pub used_at_ms: i64,
     /// When its owner last wrote, encrypted or signed, after it was used; zero for never.
     pub confirmed_at_ms: i64,
+    /// When mail that was encrypted to it could last not be delivered; zero for never.
+    pub failed_at_ms: i64,
+    /// What was said then; empty for nothing.
+    pub failure: String,
 }
 
 /// The ways by which a key comes, the surest first.
@@ -96,6 +100,17 @@ pub enum KeyEvent {
         /// When, in milliseconds since 1970.
         at_ms: i64,
     },
+    /// Mail that was encrypted to it could not be delivered.
+    Failed {
+        /// Whose key.
+        address: String,
+        /// SHA-256 of the certificate, in hexadecimal.
+        fingerprint: String,
+        /// When, in milliseconds since 1970.
+        at_ms: i64,
+        /// What was said.
+        why: String,
+    },
     /// Its keys need a person.
     Review(Review),
     /// Its keys need nobody any more.
@@ -151,6 +166,8 @@ impl BookKey {
             decision: None,
             used_at_ms: 0,
             confirmed_at_ms: 0,
+            failed_at_ms: 0,
+            failure: String::new(),
         }
     }
 
@@ -271,6 +288,13 @@ pub(crate) fn note(write: &Write<'_>, event: &KeyEvent) -> Result<()> {
             let sql = "UPDATE book_key SET used_at = CASE WHEN used_at > $1 THEN used_at ELSE $1 END \
                        WHERE organisation = $2 AND address = $3 AND fingerprint = $4";
             write.run(sql, params![at_ms, write.organisation, address, fingerprint]).map(|_| ())
+        }
+        KeyEvent::Failed { address, fingerprint, at_ms, why } => {
+            let sql = "UPDATE book_key SET failed_at = $1, failure = $2 \
+                       WHERE organisation = $3 AND address = $4 AND fingerprint = $5 AND failed_at <= $1";
+            write
+                .run(sql, params![at_ms, why, write.organisation, address, fingerprint])
+                .map(|_| ())
         }
         KeyEvent::Asked { address, at_ms } => {
             let sql = "INSERT INTO book_request (organisation, address, asked_at) VALUES ($1, $2, $3) \
@@ -436,16 +460,16 @@ fn fingerprint<S: serde::Serializer>(
 }
 
 /// A row as it is stored.
-type Unread = (String, Vec<u8>, String, String, [i64; 4], Option<String>);
+type Unread = (String, Vec<u8>, String, String, [i64; 5], Option<String>, String);
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Unread> {
-    let times = [row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?];
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, times, row.get(8)?))
+    let times = [row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?, row.get(9)?];
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, times, row.get(8)?, row.get(10)?))
 }
 
 fn whole(unread: Unread) -> Result<BookKey> {
     let corrupt = |why: String| Error::Corrupt { doing: READING, why };
-    let (address, der, origin, source, times, decision) = unread;
+    let (address, der, origin, source, times, decision, failure) = unread;
     let certificate = Certificate::from_der(&der).map_err(|error| corrupt(error.to_string()))?;
     let origin = Origin::ALL.into_iter().find(|it| it.word() == origin);
     let origin = origin.ok_or_else(|| corrupt("a key of an unknown origin".to_owned()))?;
@@ -454,7 +478,7 @@ fn whole(unread: Unread) -> Result<BookKey> {
         let decision = all.into_iter().find(|it| it.word() == word);
         decision.ok_or_else(|| corrupt("an unknown decision about a key".to_owned()))
     };
-    let [found_at_ms, seen_at_ms, used_at_ms, confirmed_at_ms] = times;
+    let [found_at_ms, seen_at_ms, used_at_ms, confirmed_at_ms, failed_at_ms] = times;
     let decision = decision.map(decided).transpose()?;
     Ok(BookKey {
         address,
@@ -466,6 +490,8 @@ fn whole(unread: Unread) -> Result<BookKey> {
         decision,
         used_at_ms,
         confirmed_at_ms,
+        failed_at_ms,
+        failure,
     })
 }
 
@@ -479,8 +505,8 @@ fn read_review(row: &Row<'_>) -> rusqlite::Result<Review> {
 
 const READING: &str = "read the key book";
 
-const SELECT: &str = "SELECT address, certificate, origin, source, found_at, seen_at, used_at, confirmed_at, decision \
-    FROM book_key";
+const SELECT: &str = "SELECT address, certificate, origin, source, found_at, seen_at, used_at, confirmed_at, decision, \
+    failed_at, failure FROM book_key";
 
 const INSERT: &str = "INSERT INTO book_key (organisation, address, domain, fingerprint, certificate, not_after, origin, \
     source, found_at, seen_at, decision, used_at, confirmed_at) \

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Action, Envelope, Held, Notice, Recipient, Report, plain};
+use super::{Action, Envelope, Failure, Failures, Held, Notice, Recipient, Report, plain};
 use crate::address::Address;
 use crate::content_type::TransferEncoding;
 use crate::header::HeaderBlock;
@@ -249,5 +249,88 @@ proptest! {
             prop_assert_eq!(group.all(name).count(), 1);
         }
         checked(&plain(&envelope, &subject, &reason));
+    }
+}
+
+#[test]
+fn the_failures_of_a_report_of_postfix_are_read() {
+    let report = b"From: MAILER-DAEMON@mail.globex.example\r\nContent-Type: multipart/report; report-type=delivery-status;\r\n\
+        \tboundary=\"B\"\r\n\r\n--B\r\nContent-Type: text/plain\r\n\r\nsorry\r\n\r\n--B\r\n\
+        Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mail.globex.example\r\n\
+        X-Postfix-Queue-ID: 4Wk\r\n\r\nFinal-Recipient: rfc822; bob@inside.globex.example\r\n\
+        Original-Recipient: rfc822;Bob@globex.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\
+        Diagnostic-Code: smtp; 550 5.1.1 <bob@inside.globex.example>:\r\n    no such user\r\n\r\n\
+        Final-Recipient: rfc822; eve@globex.example\r\nAction: delayed\r\nStatus: 4.4.1\r\n\r\n--B\r\n\
+        Content-Type: message/rfc822\r\n\r\nFrom: ann@acme.example\r\nMessage-ID: <1@acme.example>\r\n\r\ntext\r\n--B--\r\n";
+    let read = Failures::read(&Index::of(report), report).unwrap();
+    assert_eq!(read.message_id.as_deref(), Some("<1@acme.example>"));
+    let failure = Failure {
+        addresses: vec!["Bob@globex.example".to_owned(), "bob@inside.globex.example".to_owned()],
+        reply: "5.1.1 550 5.1.1 <bob@inside.globex.example>: no such user".to_owned(),
+    };
+    assert_eq!(read.recipients, [failure]);
+}
+
+#[test]
+fn what_is_no_report_of_a_failure_has_none() {
+    let of = |kind: &str, action: &str| {
+        let text = format!(
+            "Content-Type: multipart/report; report-type={kind}; boundary=B\r\n\r\n--B\r\n\
+             Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n\
+             Final-Recipient: rfc822; bob@globex.example\r\nAction: {action}\r\n\r\n--B--\r\n"
+        );
+        Failures::read(&Index::of(text.as_bytes()), text.as_bytes())
+    };
+    assert!(of("delivery-status", "failed").is_some());
+    assert_eq!(of("disposition-notification", "failed"), None);
+    assert_eq!(of("delivery-status", "relayed"), None);
+    let many = "failed\r\n\r\nFinal-Recipient: rfc822; bob@globex.example\r\nAction: ".repeat(70);
+    assert_eq!(of("delivery-status", &many).map(|it| it.recipients.len()), Some(64));
+    let plain = b"Content-Type: text/plain\r\n\r\nAction: failed\r\n";
+    assert_eq!(Failures::read(&Index::of(plain), plain), None);
+}
+
+proptest! {
+    /// What is written is read; and whatever a report is cut to, it is read without harm.
+    #[test]
+    fn a_report_that_is_written_is_read(
+        names in prop::collection::vec(("[a-z]{1,8}", any::<bool>()), 1..6),
+        reply in "[ -~]{0,400}",
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let (from, to) = (address("postmaster@acme.example"), address("ann@acme.example"));
+        let addresses: Vec<_> =
+            names.iter().map(|(name, _)| address(&format!("{name}@globex.example"))).collect();
+        let recipients: Vec<_> = addresses
+            .iter()
+            .zip(&names)
+            .map(|(it, (_, failed))| Recipient {
+                diagnostic: Some(&reply),
+                ..recipient(it, if *failed { Action::Failed } else { Action::Delivered })
+            })
+            .collect();
+        let report = Report {
+            envelope: envelope(&from, &to, ORIGINAL),
+            arrived: None,
+            envelope_id: None,
+            recipients: &recipients,
+        };
+        let message = report.write().message;
+        let read = Failures::read(&Index::of(&message), &message);
+        let failed: Vec<String> = addresses
+            .iter()
+            .zip(&names)
+            .filter(|(_, (_, failed))| *failed)
+            .map(|(it, _)| it.to_string())
+            .collect();
+        prop_assert_eq!(read.is_some(), !failed.is_empty());
+        if let Some(read) = read {
+            prop_assert_eq!(read.message_id.as_deref(), Some("<1@acme.example>"));
+            let read: Vec<_> = read.recipients.into_iter().flat_map(|it| it.addresses).collect();
+            prop_assert_eq!(read, failed);
+        }
+        let cut = &message[..cut.index(message.len())];
+        let read = Failures::read(&Index::of(cut), cut);
+        prop_assert!(read.is_none_or(|it| it.recipients.len() <= 64));
     }
 }

@@ -62,4 +62,5 @@ const MIGRATIONS: &[Migration] = &[
     Migration { common: include_str!("schema/0007.sql"), sqlite: "" },
     Migration { common: include_str!("schema/0008.sql"), sqlite: "" },
     Migration { common: include_str!("schema/0009.sql"), sqlite: "" },
+    Migration { common: include_str!("schema/0010.sql"), sqlite: "" },
 ];

@@ -4,6 +4,7 @@ use crate::body::NewBody;
 use crate::database::Write;
 use crate::error::Result;
 use crate::id::{MessageId, RecipientId};
+use crate::keybook::{self, KeyEvent};
 use crate::queue::change::{Details, apply, free_body, insert_decision, insert_message};
 use crate::queue::message::{DecisionRecord, Message, NewMessage};
 use crate::queue::plan::split;
@@ -24,6 +25,8 @@ pub struct Settle {
     pub notices: Vec<(NewMessage, NewBody)>,
     /// Why; kept for `chancery explain`.
     pub decisions: Vec<DecisionRecord>,
+    /// What came of the keys that it was encrypted to.
+    pub keys: Vec<KeyEvent>,
     /// Whether the notices tell the sender of the delay, so that it is told once only.
     pub delay_notified: bool,
 }
@@ -92,6 +95,7 @@ impl Settle {
             outcomes: Vec::new(),
             notices: Vec::new(),
             decisions: Vec::new(),
+            keys: Vec::new(),
             delay_notified: false,
         }
     }
@@ -103,7 +107,7 @@ impl Store {
     /// An outcome that the state table forbids, because an administrator was faster, is left out and named in the
     /// result. If all are, no notice is sent either.
     pub async fn settle(&self, settle: Settle) -> Result<Settled> {
-        let Settle { carrier, now_ms, outcomes, notices, decisions, delay_notified } = settle;
+        let Settle { carrier, now_ms, outcomes, notices, decisions, keys, delay_notified } = settle;
         let mut bodies = Vec::new();
         let notices = split(notices, &mut bodies);
         let moves: Vec<(RecipientId, Event, Details)> =
@@ -127,6 +131,7 @@ impl Store {
                     for decision in &decisions {
                         insert_decision(write, decision)?;
                     }
+                    keys.iter().try_for_each(|event| keybook::note(write, event))?;
                 }
                 if delay_notified {
                     write.run(

@@ -3,7 +3,7 @@
 use std::fs;
 
 use chancery_e2e::chancery::section;
-use chancery_e2e::peers::{Accepted, Dialogue};
+use chancery_e2e::peers::{Accepted, Answer, Dialogue, Script, Stage};
 use chancery_e2e::place::Folder;
 use chancery_e2e::wait;
 use serde_json::Value;
@@ -227,6 +227,52 @@ fn a_signed_mail_brings_the_key_for_the_answer() {
     acme.mailboxes.received("evil");
     let keys = acme.gateway.json(&["key", "list", BOB]);
     assert_eq!(keys.pointer("/keys").and_then(Value::as_array).map(Vec::len), Some(1), "{keys}");
+}
+
+#[test]
+fn what_did_not_reach_its_reader_is_noted_at_the_key() {
+    let initech = Initech::new();
+    initech.issue("bob", "root", 0x10);
+    let acme = initech.acme(&["root"]);
+    acme.gateway.demand(&["key", "import", &initech.file("bob.pem")]);
+    let refusal = Answer::Reply("550 5.1.1 no such user");
+    acme.internet.behave(Script::default().times(1, Stage::Recipient, "bob", refusal));
+    let failure = || -> Option<String> {
+        let keys = acme.gateway.json(&["key", "list", BOB]);
+        assert_eq!(keys.pointer("/keys").and_then(Value::as_array).map(Vec::len), Some(1));
+        let said = keys.pointer("/keys/0/failure")?.as_str()?.to_owned();
+        let at = keys.pointer("/keys/0/failed_at_ms").and_then(Value::as_i64)?;
+        assert_eq!(at > 0, !said.is_empty(), "{keys}");
+        Some(said).filter(|said| !said.is_empty())
+    };
+    assert_eq!(failure(), None);
+    send(&acme, "refused");
+    let said = wait::until("the refusal", failure);
+    assert!(said.contains("550 5.1.1 no such user"), "{said}");
+    let shown = acme.gateway.demand(&["key", "show", BOB]);
+    assert!(shown.contains("could not be delivered") && shown.contains("no such user"), "{shown}");
+
+    // A report that comes later counts if it names mail of ours to him, and goes to who sent it.
+    send(&acme, "taken");
+    left(&acme, "taken");
+    let report = |mark: &str, of: &str, why: &str| {
+        let text = format!(
+            "From: MAILER-DAEMON@initech.example\r\nTo: alice@acme.example\r\nSubject: {mark}\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=B\r\n\r\n\
+             --B\r\nContent-Type: text/plain\r\n\r\nsorry\r\n--B\r\n\
+             Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mail.initech.example\r\n\r\n\
+             Final-Recipient: rfc822; Bob@initech.example\r\nAction: failed\r\nStatus: 5.2.2\r\n\
+             Diagnostic-Code: smtp; 552 {why}\r\n\r\n--B\r\nContent-Type: text/rfc822-headers\r\n\r\n\
+             Message-ID: <{of}@acme.example>\r\n--B--\r\n"
+        );
+        let answer = acme.receive("", &text);
+        assert!(answer.starts_with("250"), "{answer}");
+        acme.mailboxes.received(mark);
+    };
+    report("forged", "never-sent", "a lie");
+    report("honest", "taken", "mailbox full");
+    let said = wait::until("the report", || failure().filter(|said| said.contains("report")));
+    assert_eq!(said, "a report says: 5.2.2 552 mailbox full");
 }
 
 #[test]

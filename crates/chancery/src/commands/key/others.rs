@@ -225,6 +225,10 @@ impl Shown<'_> {
             if !told.is_empty() {
                 text.push_str(&format!("\n    {}", told.join(", ")));
             }
+            if judged.key.failed_at_ms > 0 {
+                let (at, why) = (day(judged.key.failed_at_ms / 1000), plain(&judged.key.failure));
+                text.push_str(&format!("\n    mail to it could not be delivered {at}: {why}"));
+            }
         }
         let what = if self.chosen.is_some() { "the marked key is used" } else { "none is used" };
         text.push_str(&format!("\n{what}: {}", self.why));
