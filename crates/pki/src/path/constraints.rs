@@ -187,7 +187,7 @@ fn host(base: &str, name: &str) -> Relation {
     // RFC 5280 section 4.2.1.10 has no `.domain` for host names. Everybody takes it for the hosts below; whether the domain
     // itself is meant is not known. Nor is what a name with a dot at its end would be compared as.
     match base.strip_prefix('.') {
-        _ if !is_plain_host(name) || base.ends_with('.') => Relation::Unknown,
+        _ if !is_plain_host(name) || !is_host_base(base) => Relation::Unknown,
         Some(domain) if domain.eq_ignore_ascii_case(name) => Relation::Unknown,
         Some(domain) => inside(is_host_within(domain, name)),
         None => inside(is_host_within(base, name)),
@@ -202,18 +202,21 @@ fn mailbox(base: &str, name: &str) -> Relation {
     if local.is_empty() || local.contains('@') && !is_quoted || !is_plain_host(host) {
         return Relation::Unknown;
     }
-    inside(if let Some((base_local, base_host)) = base.rsplit_once('@') {
+    match base.rsplit_once('@') {
         // RFC 5280 section 7.5: the local part counts letter by letter, the domain without case.
-        base_local == local && base_host.eq_ignore_ascii_case(host)
-    } else {
-        is_host(base, host)
-    })
+        Some((base_local, base_host)) if !base_local.is_empty() && is_written_host(base_host) => {
+            inside(base_local == local && base_host.eq_ignore_ascii_case(host))
+        }
+        None if is_host_base(base) => inside(is_host(base, host)),
+        _ => Relation::Unknown,
+    }
 }
 
 /// The host of a URI against a host, or `.domain` for every host below it.
 fn uri(base: &str, name: &str) -> Relation {
     // RFC 5280 section 4.2.1.10: a URI without a host name must be rejected.
-    host_of(name).map_or(Relation::Unknown, |host| inside(is_host(base, host)))
+    let host = host_of(name).filter(|_| is_host_base(base));
+    host.map_or(Relation::Unknown, |host| inside(is_host(base, host)))
 }
 
 /// Returns the host of a URI if it is a name (RFC 3986 section 3.2).
@@ -249,6 +252,17 @@ fn is_host_within(base: &str, name: &str) -> bool {
         head.ends_with('.')
     };
     base.is_empty() || base.eq_ignore_ascii_case(name) || is_below
+}
+
+/// A host as an authority writes it in a constraint, with or without a dot in front, or nothing for all. What is none, such
+/// as `*.acme.example`, an address in brackets or a URI, was meant to say something: it must not exclude nobody.
+fn is_host_base(base: &str) -> bool {
+    base.is_empty() || is_written_host(base.strip_prefix('.').unwrap_or(base))
+}
+
+fn is_written_host(host: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || !c.is_ascii();
+    is_plain_host(host) && host.chars().all(|c| c == '.' || is_part(c))
 }
 
 /// Labels with dots between; what has none at a side is compared by each program in its own way (RFC 1034 section 3.5).
@@ -327,6 +341,20 @@ mod tests {
             (uri("acme.example"), uri("https://x@globex.example@acme.example/"), unknown),
             (uri("acme.example"), uri("https://acme.example./"), unknown),
             (uri("acme.example"), uri("https://%61cme.example/"), unknown),
+            // What an authority wrote wrongly excludes nobody by itself.
+            (email("@acme.example"), email("alice@acme.example"), unknown),
+            (email("acme.example."), email("alice@acme.example"), unknown),
+            (email("*.acme.example"), email("alice@mail.acme.example"), unknown),
+            (email("<alice@acme.example>"), email("alice@acme.example"), unknown),
+            (email("alice@acme.example "), email("alice@acme.example"), unknown),
+            (email("acme .example"), email("alice@globex.example"), unknown),
+            (email("acme\0.example"), email("alice@acme.example"), unknown),
+            (email("büro.example"), email("alice@büro.example"), inside),
+            (dns("*.acme.example"), dns("mail.acme.example"), unknown),
+            (dns(" acme.example"), dns("acme.example"), unknown),
+            (uri("https://acme.example/"), uri("https://acme.example/"), unknown),
+            (uri("acme.example:443"), uri("https://acme.example/"), unknown),
+            (uri("acme.example."), uri("https://acme.example/"), unknown),
             (upn("acme.example"), upn("alice@acme.example"), inside),
             (upn("@acme.example"), upn("alice@acme.example"), inside),
             (upn("acme.example"), upn("alice@globex.example"), outside),
