@@ -20,7 +20,7 @@ pub(crate) mod point;
 mod reason;
 mod responses;
 mod scope;
-mod signed;
+pub(crate) mod signed;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -74,6 +74,11 @@ pub struct Settings {
 pub trait Signers {
     /// Returns certificates whose subject has this name and which may have signed evidence.
     fn named(&mut self, name: &DistinguishedName) -> Vec<Certificate>;
+
+    /// Returns true if a certificate with the name of the authority in question is that authority's, with another key: for
+    /// lists only, or before or after a change of keys. The name says nothing by itself: below a bridge many have a path to
+    /// the same anchor, and anybody may certify any name.
+    fn is_authority(&mut self, certificate: &Certificate) -> bool;
 
     /// Returns true if a path leads from the signer to the anchor of the path in question (RFC 5280 section 6.3.3 (f)),
     /// its own revocation included. The engine that lends this answers false when it is asked in a circle.
@@ -179,6 +184,10 @@ impl Default for Settings {
 impl Signers for IssuerOnly {
     fn named(&mut self, _: &DistinguishedName) -> Vec<Certificate> {
         Vec::new()
+    }
+
+    fn is_authority(&mut self, _: &Certificate) -> bool {
+        false
     }
 
     fn trusts(&mut self, _: &Certificate, _: SignerRole) -> bool {

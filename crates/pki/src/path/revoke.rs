@@ -13,6 +13,7 @@ use crate::path::question::{Anchor, Budget, Question, Strictness, Trust};
 use crate::path::search::Search;
 use crate::path::signatures::{self, Algorithms, Flaw, WorkingKey};
 use crate::path::{Purpose, Rule};
+use crate::revocation::signed::Memo;
 use crate::revocation::{self, Signed, SignerRole, Signers, Status};
 use crate::time;
 
@@ -56,7 +57,8 @@ pub(super) fn check(
             settings: &demand.settings,
             at: question.at,
         };
-        let mut lender = Lender { question, anchor, path: &path, known, spent };
+        let above = path.get(..=depth).unwrap_or_default();
+        let mut lender = Lender { question, anchor, path: &path, above, known, spent };
         let answer = revocation::status(&asked, &mut lender);
         let Some(step) = attempt.steps.get_mut(depth + 1) else { break };
         match &answer.status {
@@ -83,6 +85,8 @@ struct Lender<'a> {
     anchor: &'a Anchor,
     /// The path in question, the anchor first.
     path: &'a [Certificate],
+    /// The part of it that ends with the authority of the certificate in question.
+    above: &'a [Certificate],
     known: &'a mut Known,
     spent: &'a mut Spent,
 }
@@ -99,6 +103,10 @@ impl Signers for Lender<'_> {
             }
         }
         named
+    }
+
+    fn is_authority(&mut self, certificate: &Certificate) -> bool {
+        self.is_authority_by(certificate, MAX_LINKS)
     }
 
     fn trusts(&mut self, signer: &Certificate, role: SignerRole) -> bool {
@@ -159,6 +167,36 @@ impl Signers for Lender<'_> {
 }
 
 impl Lender<'_> {
+    /// Returns true if whoever certified the authority on this path also gave this certificate, or the authority itself did,
+    /// by at most so many certificates from one of its keys to the next.
+    fn is_authority_by(&mut self, certificate: &Certificate, links: usize) -> bool {
+        let path = self.above;
+        let Some(authority) = path.last().filter(|it| is_named_alike(it, certificate)) else {
+            return false;
+        };
+        let own = path.iter().rev().take_while(|it| is_named_alike(it, authority)).count();
+        let (above, own) = path.split_at(path.len() - own);
+        if own.iter().any(|it| it.spki() == certificate.spki()) {
+            return true;
+        }
+        let memo = Memo::default();
+        let signed = Signed::of_certificate(certificate, &memo);
+        let mut givers: Vec<Certificate> = own.iter().chain(above.last()).cloned().collect();
+        givers.retain(|giver| giver.subject_name() == certificate.issuer_name());
+        if givers.iter().any(|giver| self.verify(&signed, giver).is_ok()) {
+            return true;
+        }
+        let Some(links) = links.checked_sub(1).filter(|_| certificate.is_self_issued()) else {
+            return false;
+        };
+        let mut others = self.named(certificate.subject_name());
+        others.retain(|it| it != certificate && !own.contains(it));
+        others.truncate(MAX_OTHERS);
+        others
+            .iter()
+            .any(|other| self.verify(&signed, other).is_ok() && self.is_authority_by(other, links))
+    }
+
     /// Looks for a path of a signer to the anchor of the path in question.
     fn ask(&mut self, signer: &Certificate, role: SignerRole) -> bool {
         let question = self.question;
@@ -200,6 +238,10 @@ impl Lender<'_> {
     }
 }
 
+fn is_named_alike(one: &Certificate, other: &Certificate) -> bool {
+    one.subject_name() == other.subject_name()
+}
+
 /// Returns what a budget still allows.
 fn left(budget: Budget, spent: &Spent) -> Budget {
     Budget {
@@ -213,6 +255,10 @@ fn left(budget: Budget, spent: &Spent) -> Budget {
 
 /// Certificates of one name that may have signed a list; it gives no hint which but the key identifier.
 const MAX_SIGNERS: usize = 64;
+/// Changes of an authority's key that lie between the one on the path and another one.
+const MAX_LINKS: usize = 4;
+/// Certificates of an authority that are tried for each of them.
+const MAX_OTHERS: usize = 8;
 /// Things that signers lack that are told.
 const MAX_MISSING: usize = 16;
 /// Signers of lists about signers of lists: honest ones end with the second.

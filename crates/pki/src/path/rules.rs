@@ -35,9 +35,13 @@ pub(super) fn check_issuer(question: &Question<'_>, step: &mut Step) {
     });
     let may_sign = certificate.permits(KeyUsage::KEY_CERT_SIGN);
     step.expect(Rule::KeyCertSign, may_sign, || "has a key usage without keyCertSign".to_owned());
-    // RFC 5280 leaves it open what this extension means in an authority; everybody who looks takes it as a limit.
+    // RFC 5280 leaves it open what this extension means in an authority; everybody who looks takes it as a limit. Not on who
+    // answers for it: RFC 6960 section 4.2.2.2 asks only that the authority made the responder one, and those of
+    // authorities for mail list nothing but mail.
     let purpose = question.purpose;
-    if let Some(permits) = extended_usage_permits(step, purpose) {
+    if purpose != Purpose::OcspSign
+        && let Some(permits) = extended_usage_permits(step, purpose)
+    {
         step.expect(Rule::ExtendedKeyUsage, permits, || {
             format!("is an authority that is not for {}", purpose.text())
         });

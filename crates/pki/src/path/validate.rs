@@ -4,13 +4,13 @@
 
 use crate::certificate::Certificate;
 use crate::extension::ANY_POLICY;
-use crate::path::Rule;
 use crate::path::answer::{Attempt, InForce, Spent, Step};
 use crate::path::constraints;
 use crate::path::policies::{self, PolicyGraph};
 use crate::path::question::{Anchor, AnchorConstraints, PolicyDemand, Question};
 use crate::path::rules;
 use crate::path::signatures::{Flaw, WorkingKey};
+use crate::path::{Purpose, Rule};
 
 /// A path to validate: its certificates, the anchor first and the target last.
 #[derive(Clone, Copy)]
@@ -135,7 +135,7 @@ impl<'a> Validation<'a> {
         let may_be_any = self.inhibit_any_policy > 0 || is_exempt;
         self.graph.descend(policies.map(|it| it.identifiers.as_slice()), may_be_any);
         // Step (f).
-        let is_lost = self.explicit_policy == 0 && self.graph.is_null();
+        let is_lost = self.needs_policy() && self.graph.is_null();
         let failure = (is_lost && !self.is_policy_lost)
             .then(|| "leaves no certificate policy valid, and one is required".to_owned());
         self.is_policy_lost |= is_lost;
@@ -278,7 +278,7 @@ impl<'a> Validation<'a> {
         let authority =
             if is_whole { self.graph.authority_constrained() } else { [ANY_POLICY].into() };
         let user = policies::user_constrained(&authority, self.demand.acceptable.as_ref());
-        let needs_policy = self.explicit_policy == 0;
+        let needs_policy = self.needs_policy();
         if needs_policy
             && user.is_empty()
             && !self.is_policy_lost
@@ -294,6 +294,11 @@ impl<'a> Validation<'a> {
             user_policies: user,
             needs_policy,
         }
+    }
+
+    /// Returns true if a policy must be left. Who answers for an authority needs none (RFC 6960 section 4.2.2.2).
+    fn needs_policy(&self) -> bool {
+        self.explicit_policy == 0 && self.question.purpose != Purpose::OcspSign
     }
 
     fn in_force(&self) -> InForce {

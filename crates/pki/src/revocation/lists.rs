@@ -36,8 +36,18 @@ struct Candidate<'a> {
     delta: Option<&'a RevocationList>,
     /// `interim_reasons_mask`.
     reasons: Reasons,
-    /// Issued after the time in question: it can only say that the certificate was revoked before.
-    is_later: bool,
+    when: When,
+}
+
+/// When a list was issued. Of the last two each can only say that the certificate was revoked before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// For the time in question, by its own dates or those of delta lists.
+    Current,
+    /// After it.
+    Later,
+    /// So long before it that a newer one should be there.
+    Stale,
 }
 
 impl<'a> Search<'a> {
@@ -112,6 +122,10 @@ impl<'a> Search<'a> {
             return None;
         };
         let status = self.revoked(source, &entry);
+        if candidate.when == When::Stale {
+            self.said.formerly(status);
+            return None;
+        }
         if entry.reason.is_permanent() {
             return Some(status);
         }
@@ -147,12 +161,18 @@ impl<'a> Search<'a> {
             return self.reject(Rule::CriticalExtension, list, detail);
         }
         let deltas = if is_later { Vec::new() } else { self.deltas(list)? };
-        if !is_later && deltas.is_empty() && !self.is_current(list) {
+        let is_stale = !is_later && deltas.is_empty() && !self.is_current(list);
+        if is_stale && (!self.revokes_for_good(list) || self.said.successor(list).is_some()) {
             return None;
         }
+        let when = match (is_later, is_stale) {
+            (true, _) => When::Later,
+            (_, true) => When::Stale,
+            _ => When::Current,
+        };
         let covers = format!("is about the certificate and covers {reasons}");
         self.hold(Rule::Reasons, list, covers);
-        Some(Candidate { list, deltas, delta: None, reasons, is_later })
+        Some(Candidate { list, deltas, delta: None, reasons, when })
     }
 
     /// Finds the current delta lists that belong to a complete one, the newest first
@@ -249,6 +269,16 @@ impl<'a> Search<'a> {
             self.steps.note(Rule::Signer, Some(Source::List(list.clone())), self.takes_own, detail);
             return self.takes_own;
         }
+        let is_own = list.issuer_name() == self.question.issuer.subject_name();
+        if is_own && !self.signers.is_authority(signer) {
+            let detail = format!(
+                "was signed by <{}> serial {}, who only has the name of the authority",
+                signer.subject(),
+                signer.serial_hex()
+            );
+            self.reject::<()>(Rule::Signer, list, detail);
+            return false;
+        }
         let is_trusted = self.signers.trusts(signer, SignerRole::CrlIssuer);
         let found = if is_trusted { "a path to the anchor" } else { "no path to the anchor" };
         let detail = format!(
@@ -300,7 +330,7 @@ impl<'a> Search<'a> {
 
     /// Notes that a list does not revoke the certificate (l).
     fn cover(&mut self, candidate: &Candidate<'a>, signer: &Certificate) {
-        if candidate.is_later {
+        if candidate.when != When::Current {
             return;
         }
         let Candidate { list, delta, reasons, .. } = *candidate;
@@ -324,6 +354,10 @@ impl<'a> Search<'a> {
         if said.reasons.is_complete() && !self.is_exhausted {
             self.steps.note(Rule::Complete, None, true, "is revoked for no reason at all");
             return Status::Good { by: said.used, until: said.until };
+        }
+        // What was revoked for good stays so when nothing newer comes, or whoever keeps newer lists from us could undo it.
+        if let Some(revoked) = said.former() {
+            return revoked;
         }
         let missing = Reasons::ALL.without(said.reasons);
         let why = if !are_there(self.question) {
@@ -351,6 +385,13 @@ impl<'a> Search<'a> {
         names(list)
             || uses_deltas
                 && others.any(|it| names(it) && it.is_delta() && scope::fits(it, list).is_ok())
+    }
+
+    /// Returns true if a list names the certificate, and not only as on hold.
+    fn revokes_for_good(&self, list: &RevocationList) -> bool {
+        let certificate = self.question.certificate;
+        let entry = list.find(certificate.issuer_name(), certificate.serial());
+        entry.is_some_and(|entry| entry.reason.is_permanent())
     }
 
     /// A list of a later time counts if it says that the certificate was revoked by the time in question.

@@ -27,16 +27,25 @@ impl<'a> Search<'a> {
         Self { question, signers, steps }
     }
 
-    /// Takes the newest response that holds. Returns nothing if there is none about the certificate.
+    /// Takes the newest response that holds, unless an older one that is current revokes for good. Returns nothing if there
+    /// is none about the certificate.
     pub(super) fn run(mut self) -> Option<Status> {
         let Question { certificate, issuer, evidence, .. } = *self.question;
         let answers = evidence.answers(certificate.serial());
         let about: Vec<_> =
             answers.iter().filter(|answer| answer.is_about(certificate, issuer)).collect();
+        let mut newest = None;
         for answer in about.iter().take(MAX_ANSWERS) {
-            if let Some(status) = self.consider(answer) {
-                return Some(status);
+            if newest.is_some() && !is_revoked_for_good(answer) {
+                continue;
             }
+            match self.consider(answer, newest.is_none()) {
+                Some(revoked) if is_revoked_for_good(answer) => return Some(revoked),
+                status => newest = newest.or(status),
+            }
+        }
+        if newest.is_some() {
+            return newest;
         }
         let why = if about.len() > MAX_ANSWERS {
             "there are more responses about it than are looked at"
@@ -46,8 +55,8 @@ impl<'a> Search<'a> {
         (!about.is_empty()).then(|| Status::Unknown { why: why.to_owned() })
     }
 
-    /// Applies the rules to one answer; returns what it says if they hold.
-    fn consider(&mut self, answer: &SingleResponse) -> Option<Status> {
+    /// Applies the rules to one answer; returns what it says if they hold. No newer one holds if it is the newest.
+    fn consider(&mut self, answer: &SingleResponse, is_newest: bool) -> Option<Status> {
         let Question { at, settings, .. } = *self.question;
         let source = Source::Response(answer.clone());
         let dates = Dates { this_update: answer.this_update(), next_update: answer.next_update() };
@@ -55,8 +64,10 @@ impl<'a> Search<'a> {
             matches!(answer.status(), CertificateStatus::Revoked(entry) if entry.since <= at);
         // A response of a later time counts if it says that the certificate was revoked by the time in question.
         let is_later = dates.is_later(at, settings) && was_revoked;
+        // What was revoked for good stays so when nothing newer comes.
+        let stays = is_newest && was_revoked && is_revoked_for_good(answer);
         match dates.check(at, settings) {
-            Err(detail) if !is_later => {
+            Err(detail) if !is_later && !stays => {
                 return self.steps.fail(Rule::ResponseCurrent, source, detail);
             }
             Ok(detail) | Err(detail) => self.steps.hold(Rule::ResponseCurrent, &source, detail),
@@ -87,7 +98,8 @@ impl<'a> Search<'a> {
             }
             CertificateStatus::Unknown => {
                 let detail = "says that the responder does not know the certificate";
-                self.steps.fail(Rule::CertificateStatus, source, detail)
+                self.steps.fail::<()>(Rule::CertificateStatus, source, detail);
+                Some(Status::Unknown { why: "its responder does not know it".to_owned() })
             }
         }
     }
@@ -156,9 +168,8 @@ impl<'a> Search<'a> {
         if !candidate.is_valid_at(at) {
             return Err("has a certificate that is not valid at the time");
         }
-        let memo = Memo::default();
-        if self.signers.verify(&Signed::of_certificate(candidate, &memo), issuer).is_err() {
-            return Err("has a certificate that the authority's key did not sign");
+        if !self.is_certified(candidate) {
+            return Err("has a certificate that the authority did not sign");
         }
         let no_check = point::extension(candidate, NO_CHECK).is_some();
         if self.signers.trusts(candidate, SignerRole::OcspResponder { no_check }) {
@@ -166,6 +177,23 @@ impl<'a> Search<'a> {
         } else {
             Err("has a certificate without a valid path, or one that is revoked")
         }
+    }
+
+    /// Checks that a key of the authority signed a certificate: the one that signed the certificate in question, or, which
+    /// RFC 6960 allows, another one.
+    fn is_certified(&mut self, candidate: &Certificate) -> bool {
+        let issuer = self.question.issuer;
+        let memo = Memo::default();
+        let signed = Signed::of_certificate(candidate, &memo);
+        if self.signers.verify(&signed, issuer).is_ok() {
+            return true;
+        }
+        let mut others = self.signers.named(issuer.subject_name());
+        others.retain(|it| it.spki() != issuer.spki() && it.permits(KeyUsage::KEY_CERT_SIGN));
+        others.truncate(MAX_RESPONDERS);
+        others.iter().any(|other| {
+            self.signers.verify(&signed, other).is_ok() && self.signers.is_authority(other)
+        })
     }
 
     fn is_signed(
@@ -186,6 +214,10 @@ impl<'a> Search<'a> {
             }
         }
     }
+}
+
+fn is_revoked_for_good(answer: &SingleResponse) -> bool {
+    matches!(answer.status(), CertificateStatus::Revoked(entry) if entry.reason.is_permanent())
 }
 
 /// Returns true if the certificate is of the responder that a response names.

@@ -18,5 +18,6 @@ mod pkits;
 mod revocation;
 #[cfg(test)]
 mod revocation_limits;
+mod revocation_vectors;
 #[cfg(test)]
 mod vectors;

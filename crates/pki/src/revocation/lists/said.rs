@@ -24,6 +24,8 @@ pub(super) struct Said {
     read: Vec<Read>,
     /// The newest list by which the certificate is on hold, and what it says.
     hold: Option<(i64, Status)>,
+    /// What the newest list that is stale and revokes for good says.
+    former: Option<Status>,
 }
 
 /// A list that says something.
@@ -40,7 +42,14 @@ struct Read {
 impl Said {
     pub(super) fn new() -> Self {
         let reasons = Reasons::default();
-        Self { reasons, used: Vec::new(), until: i64::MAX, read: Vec::new(), hold: None }
+        Self {
+            reasons,
+            used: Vec::new(),
+            until: i64::MAX,
+            read: Vec::new(),
+            hold: None,
+            former: None,
+        }
     }
 
     /// Notes that a list with what belongs to it does not revoke the certificate (l, m).
@@ -73,6 +82,16 @@ impl Said {
         if self.hold.as_ref().is_none_or(|(other, _)| *other < as_of) {
             self.hold = Some((as_of, status));
         }
+    }
+
+    /// Notes what a stale list says, which counts where no current one says anything; they come newest first.
+    pub(super) fn formerly(&mut self, revoked: Status) {
+        self.former.get_or_insert(revoked);
+    }
+
+    /// Returns what a stale list says.
+    pub(super) fn former(&self) -> Option<Status> {
+        self.former.clone()
     }
 
     /// Returns the status of a certificate that is on hold still. A list of the same time ends no hold.

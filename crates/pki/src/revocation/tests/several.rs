@@ -23,6 +23,10 @@ impl Signers for Named<'_> {
         self.0.iter().filter(|certificate| certificate.subject_name() == name).cloned().collect()
     }
 
+    fn is_authority(&mut self, _: &Certificate) -> bool {
+        true
+    }
+
     fn trusts(&mut self, _: &Certificate, role: SignerRole) -> bool {
         role == SignerRole::CrlIssuer
     }
