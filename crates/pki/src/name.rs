@@ -1,7 +1,9 @@
 //! Distinguished names and subject alternative names, as read from foreign certificates.
 //!
 //! The original bytes are kept: what an issuer wrote is copied byte for byte into the next certificate, and comparing
-//! follows RFC 5280 section 7.1 (case and white space do not count).
+//! follows RFC 5280 section 7.1 (the case, the way of writing and superfluous white space do not count).
+
+mod prepare;
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -159,9 +161,24 @@ impl DistinguishedName {
         &self.emails
     }
 
-    /// Returns true if this name lies in the subtree below `base` (RFC 5280 section 7.1).
-    pub(crate) fn is_within(&self, base: &Self) -> bool {
-        self.prepared.starts_with(&base.prepared)
+    /// Returns true if this name lies in the subtree below `base` (RFC 5280 section 7.1), `None` if that cannot be told
+    /// because one of them holds text that cannot be compared.
+    pub(crate) fn is_within(&self, base: &Self) -> Option<bool> {
+        if self.prepared.len() < base.prepared.len() {
+            return Some(false);
+        }
+        let is_unknown = |relative: &[(ObjectIdentifier, Vec<u8>)]| {
+            relative.iter().any(|(_, value)| value.first() == Some(&INCOMPARABLE))
+        };
+        let mut is_all_known = true;
+        for (own, base) in self.prepared.iter().zip(&base.prepared) {
+            if is_unknown(own) || is_unknown(base) {
+                is_all_known = false;
+            } else if own != base {
+                return Some(false);
+            }
+        }
+        is_all_known.then_some(true)
     }
 }
 
@@ -303,17 +320,27 @@ fn with_ascii_domain(mailbox: &str) -> String {
     converted.unwrap_or_else(|| mailbox.to_owned())
 }
 
-/// Prepares one attribute value for comparing (RFC 5280 section 7.1, after RFC 4518): strings of all types lose case and
-/// superfluous white space; everything else is compared as it is.
+/// Prepares one attribute value for comparing (RFC 5280 section 7.1): strings of all types by their text, everything else
+/// as it is. A string that cannot be compared equals only itself, byte by byte.
 fn prepare(value: AnyRef<'_>) -> Vec<u8> {
-    match text(value) {
-        Some(text) => {
-            let words: Vec<&str> = text.split_whitespace().collect();
-            words.join(" ").to_lowercase().into_bytes()
-        }
-        // The first byte 0xff is not UTF-8, so that no binary value equals a text.
-        None => [&[0xff], value.to_der().unwrap_or_default().as_slice()].concat(),
+    let marked = |mark: u8| [&[mark], value.to_der().unwrap_or_default().as_slice()].concat();
+    if !is_string(value.tag()) {
+        return marked(BINARY);
     }
+    text(value).and_then(|text| prepare::prepare(&text)).unwrap_or_else(|| marked(INCOMPARABLE))
+}
+
+fn is_string(tag: Tag) -> bool {
+    matches!(
+        tag,
+        Tag::Utf8String
+            | Tag::PrintableString
+            | Tag::Ia5String
+            | Tag::NumericString
+            | Tag::VisibleString
+            | Tag::TeletexString
+            | Tag::BmpString
+    )
 }
 
 /// Returns the value of an attribute that is a text.
@@ -345,6 +372,10 @@ const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.11
 const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
 /// The user principal name of Windows.
 const UPN: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
+/// Begins a prepared value that is no text. It does not occur in UTF-8, so that no such value equals a text.
+const BINARY: u8 = 0xff;
+/// Begins a prepared value that is a string and cannot be compared, for the same reason.
+const INCOMPARABLE: u8 = 0xfe;
 /// A name longer than this is no name; it would fill screens and logs.
 const MAX_TEXT: usize = 512;
 
@@ -391,5 +422,34 @@ mod tests {
             assert_eq!(read.common_name().as_deref(), person, "{text}");
             assert_eq!(read.organisation().as_deref(), organisation, "{text}");
         }
+    }
+
+    #[test]
+    fn a_subtree_is_found_however_it_is_written() {
+        let (cn, o) = (COMMON_NAME, ORGANIZATION);
+        let base = name(&[&[(o, "Café")]]);
+        for (subject, is_within) in [
+            (name(&[&[(o, "Cafe\u{301}")], &[(cn, "Ann")]]), Some(true)),
+            (name(&[&[(o, "CA\u{200b}F\u{c9}")]]), Some(true)),
+            (name(&[&[(o, "Cafe")]]), Some(false)),
+            (name(&[]), Some(false)),
+            // Nobody can tell what the lost character was; behind the subtree it does not matter.
+            (name(&[&[(o, "Caf\u{fffd}")]]), None),
+            (name(&[&[(o, "Café")], &[(cn, "Ann\u{e000}")]]), Some(true)),
+        ] {
+            assert_eq!(subject.is_within(&base), is_within, "{subject}");
+        }
+        let lost = name(&[&[(o, "Caf\u{fffd}")]]);
+        assert_eq!(base.is_within(&lost), None);
+        assert_eq!(lost, lost.clone());
+        assert_ne!(lost, name(&[&[(o, "CAF\u{fffd}")]]));
+    }
+
+    #[test]
+    fn the_fingerprint_of_a_name_is_that_of_what_is_compared() {
+        let of = |text: &str| name(&[&[(ORGANIZATION, text)]]).fingerprint();
+        assert_eq!(of("Straße"), of("STRASSE"));
+        assert_eq!(of("Café"), of("Cafe\u{301}"));
+        assert_ne!(of("Café"), of("Cafe"));
     }
 }

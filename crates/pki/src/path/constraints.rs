@@ -116,7 +116,7 @@ fn broken(limits: &NameConstraints, name: &Name<'_>) -> Option<&'static str> {
 impl Name<'_> {
     fn relation(&self, base: &AlternativeName) -> Relation {
         match (self, base) {
-            (Self::Subject(name), AlternativeName::Directory(base)) => inside(name.is_within(base)),
+            (Self::Subject(name), AlternativeName::Directory(base)) => subtree(base, name),
             (Self::SubjectEmail(name), AlternativeName::Email(base)) => mailbox(base, name),
             (Self::Alternative(name), base) => relation(base, name),
             _ => Relation::Unrelated,
@@ -157,9 +157,7 @@ impl Name<'_> {
 
 fn relation(base: &AlternativeName, name: &AlternativeName) -> Relation {
     match (base, name) {
-        (AlternativeName::Directory(base), AlternativeName::Directory(name)) => {
-            inside(name.is_within(base))
-        }
+        (AlternativeName::Directory(base), AlternativeName::Directory(name)) => subtree(base, name),
         (AlternativeName::Dns(base), AlternativeName::Dns(name)) => host(base, name),
         (AlternativeName::Email(base), AlternativeName::Email(name)) => mailbox(base, name),
         // No RFC says how these are constrained; Microsoft, whose names they are, writes the domain with or without @.
@@ -180,6 +178,11 @@ fn relation(base: &AlternativeName, name: &AlternativeName) -> Relation {
 
 fn inside(is_inside: bool) -> Relation {
     if is_inside { Relation::Inside } else { Relation::Outside }
+}
+
+/// A directory name and all below it.
+fn subtree(base: &DistinguishedName, name: &DistinguishedName) -> Relation {
+    name.is_within(base).map_or(Relation::Unknown, inside)
 }
 
 /// A host name and all below it.

@@ -5,10 +5,10 @@ mod graphs;
 
 use chancery_crypto::{KeyKind, PrivateKey};
 
-use crate::extension::{ExtendedKeyUsage, KeyUsage};
+use crate::extension::{ExtendedKeyUsage, KeyUsage, NameConstraints};
 use crate::issue::{self, Authority, Profile};
-use crate::name::{AlternativeName, COMMON_NAME, DistinguishedName};
-use crate::path::{self, Outcome, Purpose, Rule};
+use crate::name::{AlternativeName, COMMON_NAME, DistinguishedName, ORGANIZATION};
+use crate::path::{self, NameLimits, Outcome, Purpose, Rule};
 use crate::{Certificate, pem};
 
 /// 2026-06-01 12:00 UTC.
@@ -179,6 +179,36 @@ fn names_are_compared_without_case_and_white_space() {
         path::check(&target, &[], &[other.own], Purpose::SmimeSign, AT).outcome,
         Outcome::Stranger
     );
+}
+
+#[test]
+fn an_excluded_name_is_excluded_however_it_is_written() {
+    let organisation = |name: &str| DistinguishedName::new(&[(ORGANIZATION, name)]).unwrap();
+    let root = Party::new("Root");
+    let middle = Party::new("Middle");
+    let excluded = vec![AlternativeName::Directory(organisation("Café & Straße"))];
+    let names = NameLimits(NameConstraints { excluded, ..NameConstraints::default() });
+    let limits = issue::Limits { names, ..issue::Limits::default() };
+    let pool = [root.issue(&Profile { limits, ..authority("Middle") }, &middle)];
+    let is_trusted = |subject: &str| {
+        let target =
+            middle.issue(&Profile { subject: organisation(subject), ..leaf("alice") }, &root);
+        let verdict =
+            path::check(&target, &pool, std::slice::from_ref(&root.own), Purpose::SmimeSign, AT);
+        assert_eq!(verdict.is_trusted(), !verdict.fails(Rule::NameConstraints), "{subject}");
+        verdict.is_trusted()
+    };
+    assert!(is_trusted("Kaffee & Straße"));
+    for subject in [
+        "Café & Straße",
+        "Cafe\u{301} & STRASSE",
+        "C\u{200b}afé & Stra\u{ad}ße",
+        "Ｃａｆé  &\u{a0}Straße",
+        // A character that was lost may have been any.
+        "Café & Stra\u{fffd}e",
+    ] {
+        assert!(!is_trusted(subject), "{subject}");
+    }
 }
 
 #[test]
