@@ -4,18 +4,20 @@
 //! follows RFC 5280 section 7.1 (the case, the way of writing and superfluous white space do not count).
 
 mod prepare;
+mod value;
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use chancery_crypto::DigestAlgorithm;
 use const_oid::ObjectIdentifier;
-use der::asn1::{Any, AnyRef, BmpString};
-use der::{Decode, Encode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
+use der::asn1::{Any, AnyRef};
+use der::{Decode, Encode, Length, Reader, SliceReader, Tag, TagNumber, Tagged};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use crate::error::Error;
+use crate::revocation::cursor::{Cursor, Element};
 
 /// A subject or issuer name.
 #[derive(Clone, Debug)]
@@ -72,37 +74,23 @@ impl DistinguishedName {
 
     /// Reads a name, keeping its bytes.
     pub(crate) fn from_der(der: &[u8]) -> der::Result<Self> {
-        let mut prepared = Vec::new();
-        let mut emails = Vec::new();
-        let mut reader = SliceReader::new(der)?;
-        reader.sequence(|reader| {
-            while !reader.is_finished() {
-                let header = Header::decode(reader)?;
-                header.tag().assert_eq(Tag::Set)?;
-                let mut relative = reader.read_nested(header.length(), |reader| {
-                    let mut attributes = Vec::new();
-                    while !reader.is_finished() {
-                        let (oid, value) = reader.sequence(|reader| {
-                            der::Result::Ok((
-                                reader.decode::<ObjectIdentifier>()?,
-                                reader.decode::<AnyRef<'_>>()?,
-                            ))
-                        })?;
-                        if oid == EMAIL_ADDRESS {
-                            emails
-                                .extend(std::str::from_utf8(value.value()).ok().map(str::to_owned));
-                        }
-                        attributes.push((oid, prepare(value)));
-                    }
-                    der::Result::Ok(attributes)
-                })?;
-                relative.sort();
-                prepared.push(relative);
-            }
-            der::Result::Ok(())
+        let read = value::read(der).map_err(|flaw| {
+            let place = Length::try_from(flaw.offset).unwrap_or(Length::MAX);
+            der::Error::new(Tag::Sequence.value_error(), place)
         })?;
-        reader.finish()?;
-        let text = printable(&Name::from_der(der)?.to_string());
+        let mut emails = Vec::new();
+        let mut prepared = Vec::with_capacity(read.len());
+        for relative in &read {
+            let attributes = relative.iter();
+            let mut attributes: Vec<_> =
+                attributes.map(|it| (it.kind, prepare(&it.value))).collect();
+            attributes.sort();
+            prepared.push(attributes);
+            let addresses = relative.iter().filter(|it| it.kind == EMAIL_ADDRESS);
+            emails.extend(addresses.filter_map(|it| value::text(&it.value)));
+        }
+        let in_utf8 = value::in_utf8(&read);
+        let text = printable(&Name::from_der(in_utf8.as_deref().unwrap_or(der))?.to_string());
         let mut hasher = DefaultHasher::new();
         prepared.hash(&mut hasher);
         Ok(Self { der: der.to_vec(), text, prepared, digest: hasher.finish(), emails })
@@ -143,11 +131,15 @@ impl DistinguishedName {
     }
 
     fn value_of(&self, kind: ObjectIdentifier) -> Option<String> {
-        let names = RdnSequence::from_der(&self.der).ok()?;
+        let read = value::read(&self.der).ok()?;
+        let in_utf8 = value::in_utf8(&read);
+        let names = RdnSequence::from_der(in_utf8.as_deref().unwrap_or(&self.der)).ok()?;
         // RFC 4514 section 2.1: the text begins with the last one.
         let attributes = names.as_ref().iter().rev().flat_map(RelativeDistinguishedName::iter);
-        let mut values =
-            attributes.filter(|it| it.oid == kind).filter_map(|it| text(AnyRef::from(&it.value)));
+        let mut values = attributes.filter(|it| it.oid == kind).filter_map(|it| {
+            let value = it.value.to_der().ok()?;
+            value::text(&Cursor::new(&value).any().ok()?)
+        });
         values.next().map(|value| printable(&value))
     }
 
@@ -322,42 +314,13 @@ fn with_ascii_domain(mailbox: &str) -> String {
 
 /// Prepares one attribute value for comparing (RFC 5280 section 7.1): strings of all types by their text, everything else
 /// as it is. A string that cannot be compared equals only itself, byte by byte.
-fn prepare(value: AnyRef<'_>) -> Vec<u8> {
-    let marked = |mark: u8| [&[mark], value.to_der().unwrap_or_default().as_slice()].concat();
-    if !is_string(value.tag()) {
+fn prepare(value: &Element<'_>) -> Vec<u8> {
+    let marked = |mark: u8| [&[mark], value.whole].concat();
+    if !value::is_string(value) {
         return marked(BINARY);
     }
-    text(value).and_then(|text| prepare::prepare(&text)).unwrap_or_else(|| marked(INCOMPARABLE))
-}
-
-fn is_string(tag: Tag) -> bool {
-    matches!(
-        tag,
-        Tag::Utf8String
-            | Tag::PrintableString
-            | Tag::Ia5String
-            | Tag::NumericString
-            | Tag::VisibleString
-            | Tag::TeletexString
-            | Tag::BmpString
-    )
-}
-
-/// Returns the value of an attribute that is a text.
-fn text(value: AnyRef<'_>) -> Option<String> {
-    match value.tag() {
-        Tag::Utf8String
-        | Tag::PrintableString
-        | Tag::Ia5String
-        | Tag::NumericString
-        | Tag::VisibleString => std::str::from_utf8(value.value()).ok().map(str::to_owned),
-        // In practice a TeletexString holds Latin-1.
-        Tag::TeletexString => Some(value.value().iter().copied().map(char::from).collect()),
-        Tag::BmpString => {
-            BmpString::from_ucs2(value.value().to_vec()).ok().map(|text| text.to_string())
-        }
-        _ => None,
-    }
+    let text = value::text(value);
+    text.and_then(|text| prepare::prepare(&text)).unwrap_or_else(|| marked(INCOMPARABLE))
 }
 
 /// `id-at-commonName`.
