@@ -7,6 +7,7 @@
 
 use crate::certificate::Certificate;
 use crate::extension::{ExtendedKeyUsage, KeyUsage};
+use crate::name::with_ascii_domain;
 
 /// What the trust anchor of the certificate's path is trusted for.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,8 @@ fn belongs(
     scope: Scope<'_>,
     authority: &str,
 ) -> Option<Speaks> {
+    // RFC 9598 section 5: a domain in U-labels is compared as its A-labels, in which certificates and settings have it.
+    let address = with_ascii_domain(address);
     let (local, domain) = address.rsplit_once('@')?;
     if let Scope::Domains(domains) = scope
         && !domains.iter().any(|trusted| trusted.eq_ignore_ascii_case(domain))
@@ -110,7 +113,8 @@ pub const CONFIDENTIALITY_AUTHORITY: &str = "domain-confidentiality-authority";
 mod tests {
     use chancery_crypto::{KeyKind, PrivateKey};
 
-    use crate::issue::{self, Authority, Organisation};
+    use crate::issue::{self, Authority, Organisation, Profile};
+    use crate::name::AlternativeName;
     use crate::{Certificate, Scope, Speaks, encrypts_for, is_domain, speaks_for};
 
     /// 2026-06-01 12:00 UTC.
@@ -170,6 +174,43 @@ mod tests {
             speaks_for(&signing, own, Scope::Mailboxes),
             Some(Speaks::Mailbox(own.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_domain_counts_in_both_its_spellings() {
+        let mailbox = |address: &str| {
+            let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+            let profile = Profile {
+                alternative_names: vec![AlternativeName::Email(address.to_owned())],
+                not_before: AT,
+                not_after: AT + 86_400,
+                ..Profile::default()
+            };
+            issue::self_signed(&profile, &key, [1; 20]).unwrap()
+        };
+        let buero = mailbox("büro@xn--bro-hoa.example");
+        let speaks = Some(Speaks::Mailbox("büro@xn--bro-hoa.example".to_owned()));
+        for (address, expected) in [
+            ("büro@büro.example", speaks.clone()),
+            ("büro@BÜRO.example", speaks.clone()),
+            ("büro@XN--BRO-HOA.example", speaks),
+            // The local part has no other spelling (RFC 9598 section 5).
+            ("BÜRO@büro.example", None),
+            ("xn--bro-hoa@büro.example", None),
+            ("büro@buero.example", None),
+        ] {
+            assert_eq!(speaks_for(&buero, address, Scope::Mailboxes), expected, "{address}");
+        }
+        let domains = ["xn--bro-hoa.example".to_owned()];
+        let ascii = mailbox("alice@xn--bro-hoa.example");
+        for certificate in [mailbox("alice@büro.example"), ascii] {
+            let scope = Scope::Domains(&domains);
+            assert!(speaks_for(&certificate, "alice@büro.example", scope).is_some());
+            assert!(speaks_for(&certificate, "alice@xn--bro-hoa.example", scope).is_some());
+        }
+        let [signing, _] = gateway(&["xn--bro-hoa.example"]);
+        let whole = Some(Speaks::Domain("xn--bro-hoa.example".to_owned()));
+        assert_eq!(speaks_for(&signing, "alice@büro.example", Scope::Domains(&domains)), whole);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod prepare;
 mod value;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -87,7 +88,8 @@ impl DistinguishedName {
             attributes.sort();
             prepared.push(attributes);
             let addresses = relative.iter().filter(|it| it.kind == EMAIL_ADDRESS);
-            emails.extend(addresses.filter_map(|it| value::text(&it.value)));
+            let addresses = addresses.filter_map(|it| value::text(&it.value));
+            emails.extend(addresses.map(|it| with_ascii_domain(&it).into_owned()));
         }
         let in_utf8 = value::in_utf8(&read);
         let text = printable(&Name::from_der(in_utf8.as_deref().unwrap_or(der))?.to_string());
@@ -297,7 +299,7 @@ fn other_name(der: &[u8]) -> der::Result<AlternativeName> {
     let text = || String::from_der(value.value()).ok();
     Ok(match kind {
         SMTP_UTF8_MAILBOX => text().map_or(AlternativeName::OtherName(kind), |mailbox| {
-            AlternativeName::Email(with_ascii_domain(&mailbox))
+            AlternativeName::Email(with_ascii_domain(&mailbox).into_owned())
         }),
         UPN => text().map_or(AlternativeName::OtherName(kind), AlternativeName::Upn),
         kind => AlternativeName::OtherName(kind),
@@ -305,11 +307,12 @@ fn other_name(der: &[u8]) -> der::Result<AlternativeName> {
 }
 
 /// Returns a mailbox with its domain in A-labels: so RFC 9598 section 3 wants it, RFC 8398 wanted U-labels.
-fn with_ascii_domain(mailbox: &str) -> String {
-    let converted = mailbox.rsplit_once('@').and_then(|(local, domain)| {
+pub(crate) fn with_ascii_domain(mailbox: &str) -> Cow<'_, str> {
+    let converted = mailbox.rsplit_once('@').filter(|(_, domain)| !domain.is_ascii());
+    let converted = converted.and_then(|(local, domain)| {
         Some(format!("{local}@{}", idna::domain_to_ascii(domain).ok()?))
     });
-    converted.unwrap_or_else(|| mailbox.to_owned())
+    converted.map_or(Cow::Borrowed(mailbox), Cow::Owned)
 }
 
 /// Prepares one attribute value for comparing (RFC 5280 section 7.1): strings of all types by their text, everything else
@@ -332,7 +335,8 @@ pub(crate) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("
 /// `id-emailAddress` (PKCS #9), the place of addresses before alternative names.
 const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 /// `id-on-SmtpUTF8Mailbox` (RFC 9598).
-const SMTP_UTF8_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
+pub(crate) const SMTP_UTF8_MAILBOX: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
 /// The user principal name of Windows.
 const UPN: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.20.2.3");
 /// Begins a prepared value that is no text. It does not occur in UTF-8, so that no such value equals a text.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use chancery_crypto::{DigestAlgorithm, PrivateKey, PublicKey};
 use const_oid::ObjectIdentifier;
 use der::asn1::{Any, BitString, Ia5String, OctetString, OctetStringRef};
-use der::{DateTime, Decode, Encode, Sequence};
+use der::{DateTime, Decode, Encode, Sequence, Tag};
 use x509_cert::ext::pkix::certpolicy::PolicyInformation;
 use x509_cert::ext::pkix::constraints::name::{GeneralSubtree, NameConstraints};
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName, OtherName};
 use x509_cert::ext::pkix::{
     AccessDescription, AuthorityKeyIdentifier, CertificatePolicies, CrlDistributionPoints,
     PolicyMapping, SubjectAltName,
@@ -29,7 +29,7 @@ use crate::extension::{
     SUBJECT_KEY_ID,
 };
 use crate::issue::{Limits, Profile};
-use crate::name::AlternativeName;
+use crate::name::{AlternativeName, SMTP_UTF8_MAILBOX, with_ascii_domain};
 
 /// `TBSCertificate`; version is always 3. Names and keys are copied byte for byte, which is why they are [`Any`].
 #[derive(Sequence)]
@@ -109,7 +109,7 @@ pub(super) fn algorithm_identifier(key: &PrivateKey) -> Result<Vec<u8>, Error> {
 
 /// Returns a point in time: `UTCTime` up to 2049, `GeneralizedTime` after (RFC 5280 section 4.1.2.5).
 pub(super) fn time(seconds: i64) -> der::Result<Time> {
-    let seconds = u64::try_from(seconds).map_err(|_| der::Tag::UtcTime.value_error())?;
+    let seconds = u64::try_from(seconds).map_err(|_| Tag::UtcTime.value_error())?;
     Ok(Time::from(DateTime::from_unix_duration(Duration::from_secs(seconds))?))
 }
 
@@ -292,11 +292,18 @@ fn general_name(name: &AlternativeName) -> der::Result<GeneralName> {
     Ok(match name {
         AlternativeName::Directory(name) => GeneralName::DirectoryName(Name::from_der(name.der())?),
         AlternativeName::Dns(name) => GeneralName::DnsName(Ia5String::new(name)?),
-        AlternativeName::Email(address) => GeneralName::Rfc822Name(Ia5String::new(address)?),
+        AlternativeName::Email(address) if address.is_ascii() => {
+            GeneralName::Rfc822Name(Ia5String::new(address)?)
+        }
+        // RFC 9598 section 3: what an IA5String cannot hold, with the domain in A-labels.
+        AlternativeName::Email(address) => GeneralName::OtherName(OtherName {
+            type_id: SMTP_UTF8_MAILBOX,
+            value: Any::new(Tag::Utf8String, with_ascii_domain(address).as_bytes())?,
+        }),
         AlternativeName::Ip(address) => GeneralName::IpAddress(OctetString::new(address.clone())?),
         AlternativeName::Uri(uri) => GeneralName::UniformResourceIdentifier(Ia5String::new(uri)?),
         AlternativeName::Other(_) | AlternativeName::OtherName(_) | AlternativeName::Upn(_) => {
-            return Err(der::Tag::Sequence.value_error().into());
+            return Err(Tag::Sequence.value_error().into());
         }
     })
 }

@@ -6,7 +6,7 @@ use const_oid::ObjectIdentifier;
 use serde::Serialize;
 
 use crate::certificate::Certificate;
-use crate::name::DistinguishedName;
+use crate::name::{DistinguishedName, with_ascii_domain};
 use crate::path::constraints;
 use crate::path::policies::ValidPolicy;
 use crate::path::{Failure, Outcome, Purpose, Rule};
@@ -183,8 +183,9 @@ impl Attempt {
     /// those of this address (RFC 5280 section 4.2.1.10). Whether the whole path keeps its limits is a rule of its own.
     pub fn limits_mail_to(&self, address: &str) -> bool {
         let issued = self.steps.iter().filter(|step| !step.is_anchor && step.certificate.is_ca());
+        let address = with_ascii_domain(address);
         let mut limits =
-            issued.filter_map(|step| constraints::permits_mail(&step.certificate, address));
+            issued.filter_map(|step| constraints::permits_mail(&step.certificate, &address));
         limits.next() == Some(true)
     }
 
