@@ -9,6 +9,7 @@ use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, ContextSpecific, IntRef};
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber, Tagged as _};
 
+use crate::algorithm::unknown_kind;
 use crate::error::Error;
 use crate::extension::{self, AccessDescription, ExtendedKeyUsage, Extensions, KeyUsage};
 use crate::name::{AlternativeName, DistinguishedName};
@@ -249,12 +250,13 @@ impl Certificate {
         self.0.public_key.as_ref()
     }
 
-    /// Returns the kind of the key for people, such as `EC P-256` or `RSA 2048`.
+    /// Returns the kind of the key for people, such as `EC P-256`, `RSA 2048` or `unknown key (Ed448, 1.3.101.113)`.
     pub fn key_kind(&self) -> String {
-        self.0
-            .public_key
-            .as_ref()
-            .map_or_else(|| "unknown key".to_owned(), |key| key.kind().to_string())
+        let key = self.0.public_key.as_ref();
+        key.map_or_else(
+            || format!("unknown key ({})", unknown_kind(&self.0.spki)),
+            |key| key.kind().to_string(),
+        )
     }
 
     /// Returns the subject key identifier, if there is one.

@@ -87,7 +87,8 @@ pub fn cross(
         return Err(Error::request(format!("<{}> is not an authority", subject.subject())));
     }
     let Some(key) = subject.public_key() else {
-        return Err(Error::request(format!("<{}> has an unknown kind of key", subject.subject())));
+        let (name, kind) = (subject.subject(), subject.key_kind());
+        return Err(Error::request(format!("<{name}> has a key that we cannot use: {kind}")));
     };
     if key.spki_der() == issuer.certificate.spki() {
         return Err(Error::request("an authority cannot vouch for its own key"));

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chancery_crypto::{Error, KeyKind, PublicKey, SignatureAlgorithm};
 
+use crate::algorithm::unknown_kind;
 use crate::certificate::Certificate;
 use crate::path::families::KeyFamilies;
 
@@ -38,7 +39,7 @@ pub trait CheckSignature: Send + Sync {
 
     /// Returns what is wrong with the key of a certificate, if something is, as the end of a sentence.
     fn flaw_of_key(&self, certificate: &Certificate, algorithms: Algorithms) -> Option<String> {
-        algorithms.flaw_of_key(certificate.public_key())
+        algorithms.flaw_of_key(certificate)
     }
 }
 
@@ -93,9 +94,12 @@ impl Algorithms {
         Self { min_rsa_bits: 2048, min_ec_bits: 0, families: KeyFamilies::ALL, sha1: false };
 
     /// Returns what is wrong with a key, if something is.
-    fn flaw_of_key(self, key: Option<&PublicKey>) -> Option<String> {
-        match key.map(PublicKey::kind) {
-            None => Some("has an unknown kind of key".to_owned()),
+    fn flaw_of_key(self, certificate: &Certificate) -> Option<String> {
+        match certificate.public_key().map(PublicKey::kind) {
+            None => {
+                let kind = unknown_kind(certificate.spki());
+                Some(format!("has an unknown kind of key: {kind}"))
+            }
             Some(kind) if self.is_too_small(kind) => {
                 Some(format!("has a key that is too weak: {kind}"))
             }
@@ -240,7 +244,10 @@ impl CheckSignature for OurCryptography {
 }
 
 fn read<'a>(signed: &Signed<'a>) -> Result<(SignatureAlgorithm, &'a PublicKey), Flaw> {
-    let unknown = || Flaw::Refused("was signed with an unknown kind of key".to_owned());
+    let unknown = || {
+        let kind = unknown_kind(signed.key.spki);
+        Flaw::Refused(format!("was signed with an unknown kind of key: {kind}"))
+    };
     let key = signed.key.public_key.ok_or_else(unknown)?;
     let algorithm =
         SignatureAlgorithm::from_der(signed.algorithm).map_err(|error| unusable(&error))?;
