@@ -55,7 +55,8 @@ fn next_issuer<'a>(search: &mut Search<'a>, path: &[&'a Certificate]) -> Option<
     })
 }
 
-/// Returns what might help: issuers that are nowhere, upwards from the target, and what the anchors publish.
+/// Returns what might help: issuers that are nowhere, upwards from the target, and what those publish whom the anchors
+/// lead to.
 pub(super) fn missing(question: &Question<'_>) -> Vec<Missing> {
     let mut missing = Vec::new();
     let mut seen = HashSet::new();
@@ -86,10 +87,42 @@ pub(super) fn missing(question: &Question<'_>) -> Vec<Missing> {
             });
         }
     }
-    for anchor in question.trust.anchors.iter().take(MAX_MISSING) {
-        let urls = urls(anchor.certificate.repository_urls());
-        if !urls.is_empty() {
-            missing.push(Missing { what: Wanted::IssuedBy, of: anchor.certificate.clone(), urls });
+    missing.extend(published(question));
+    missing
+}
+
+/// Returns where the anchors, and the authorities that certificates of the pool lead to from them, publish what they
+/// issued (RFC 5280 section 4.2.2.2): a path may be built from both its ends.
+fn published(question: &Question<'_>) -> Vec<Missing> {
+    let pool = question.pool;
+    let mut missing: Vec<Missing> = Vec::new();
+    let mut told = HashSet::new();
+    let mut tell = |certificate: &Certificate| {
+        let mut urls = urls(certificate.repository_urls());
+        // An authority has many certificates, each with the same addresses.
+        urls.retain(|url| told.insert(url.clone()));
+        if !urls.is_empty() && missing.len() < MAX_MISSING {
+            missing.push(Missing { what: Wanted::IssuedBy, of: certificate.clone(), urls });
+        }
+    };
+    let anchors = question.trust.anchors.iter().map(|anchor| &anchor.certificate);
+    anchors.clone().take(MAX_MISSING).for_each(&mut tell);
+    let names = anchors.filter_map(|anchor| pool.find(anchor.subject_name()));
+    let mut open: VecDeque<_> = names.take(MAX_WALKED).collect();
+    let mut seen: HashSet<_> = open.iter().copied().collect();
+    while let Some(issuer) = open.pop_front() {
+        for subject in pool.certified_by(issuer).take(MAX_CERTIFIED) {
+            if seen.len() >= MAX_REACHED {
+                break;
+            }
+            if !seen.insert(subject) {
+                continue;
+            }
+            open.push_back(subject);
+            let certificates = pool.of_subject(subject).take(MAX_TRIED);
+            // Only what those said who are on the way: the addresses in other certificates of the name are anybody's.
+            let vouched = certificates.filter(|entry| entry.issuer == issuer);
+            vouched.filter(|it| it.certificate.is_ca()).for_each(|it| tell(&it.certificate));
         }
     }
     missing
@@ -165,6 +198,10 @@ fn urls<'a>(urls: impl Iterator<Item = &'a str>) -> Vec<String> {
 const MAX_TRIED: usize = 64;
 /// Names walked over.
 const MAX_WALKED: usize = 64;
+/// Authorities walked over from the anchors downwards; there are 900 in a federation, and a bridge is one of the first.
+const MAX_REACHED: usize = 256;
+/// Certificates of one authority that are walked over.
+const MAX_CERTIFIED: usize = 1024;
 /// Missing things told; a fetcher asks for a few before it asks the engine again.
 const MAX_MISSING: usize = 16;
 /// Addresses of one missing thing: a responder, lists for several groups of reasons and their deltas.

@@ -120,7 +120,7 @@ impl fmt::Display for Missing {
                 write!(formatter, "a certificate of <{name}>, who issued <{}>", self.of.subject())?;
             }
             Wanted::IssuedBy => {
-                write!(formatter, "what the anchor <{}> issued", self.of.subject())?;
+                write!(formatter, "what <{}> issued", self.of.subject())?;
             }
             Wanted::Delta => {
                 write!(formatter, "a delta list about <{}>", self.of.subject())?;

@@ -141,6 +141,33 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn what_the_authorities_publish_whom_the_anchors_lead_to_is_missing() {
+    let [root, bridge, other, stranger] = ["Root", "Bridge", "Other", "Stranger"].map(Party::new);
+    let published = |name: &str, url: &str| Profile {
+        repository_urls: vec![format!("http://{url}.example/issued-by.p7c")],
+        ..authority(name)
+    };
+    let far = Party::new("Far");
+    let pool = [
+        root.issue(&published("Bridge", "bridge"), &bridge),
+        // Each step down counts, and a name is asked for what it publishes once.
+        bridge.issue(&published("Other", "other"), &other),
+        other.issue(&published("Bridge", "bridge"), &bridge),
+        // Nobody leads to this one, whatever it says of the bridge.
+        stranger.issue(&published("Bridge", "evil"), &bridge),
+        stranger.issue(&published("Stranger", "stranger"), &stranger),
+    ];
+    let target = far.issue(&leaf("alice"), &Party::new("alice"));
+    let chain = Chain { root, pool: Pool::from_iter(&pool), target };
+    let answer = chain.ask(&chain.trust(), |_| {});
+    assert_eq!(answer.outcome, Outcome::Stranger);
+    let issued = answer.missing.iter().filter(|it| matches!(it.what, Wanted::IssuedBy));
+    let urls: Vec<&str> = issued.flat_map(|it| &it.urls).map(String::as_str).collect();
+    let expected = ["http://bridge.example/issued-by.p7c", "http://other.example/issued-by.p7c"];
+    assert_eq!(urls, expected, "{answer}");
+}
+
+#[test]
 fn an_answer_tells_its_path_and_what_ends_first() {
     let [root, middle] = ["Root", "Middle"].map(Party::new);
     let soon = Profile { not_after: AT + 60, ..authority("Middle") };
