@@ -64,7 +64,11 @@ impl Drawing {
             if let Some(from) = above {
                 let failure = step.failures().next();
                 let failure = failure.map(|it| format!("{} ({})", it.detail, it.clause));
-                self.edges.push(Edge { from, to: place, style, failure });
+                // Paths share edges; a second line over the first would only hide what it says.
+                let is_same = |it: &Edge| (it.from, it.to, &it.failure) == (from, place, &failure);
+                if !self.edges.iter().any(is_same) {
+                    self.edges.push(Edge { from, to: place, style, failure });
+                }
             }
             above = Some(place);
         }
@@ -83,7 +87,7 @@ impl Drawing {
             title: short_name(certificate),
             subtitle: format!(
                 "{} · serial {}",
-                certificate.key_kind(),
+                cut(&certificate.key_kind(), 22),
                 cut(&certificate.serial_hex(), 12)
             ),
             is_anchor: step.is_anchor,
@@ -96,7 +100,11 @@ impl Drawing {
 
     fn write(&self, answer: &Answer) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(1);
-        let (width, height) = (columns * STEP_X + MARGIN, self.rows.len() * STEP_Y + MARGIN);
+        // What fails is written right of its edge, which may be in the last column.
+        let labels = self.edges.iter().filter(|edge| edge.failure.is_some());
+        let ends = labels.map(|edge| self.label(edge).0 + LABEL_X + MARGIN / 2);
+        let width = ends.fold(columns * STEP_X + MARGIN, usize::max);
+        let height = self.rows.len() * STEP_Y + MARGIN;
         let heading = answer.to_string();
         let heading = heading.lines().next().unwrap_or_default();
         let mut svg = format!(
@@ -106,6 +114,10 @@ impl Drawing {
         );
         for edge in &self.edges {
             svg += &self.edge(edge);
+        }
+        // Later things lie over earlier ones, and no line may go through a word.
+        for edge in &self.edges {
+            svg += &self.failure(edge);
         }
         for (row, nodes) in self.rows.iter().enumerate() {
             for (column, node) in nodes.iter().enumerate() {
@@ -122,19 +134,36 @@ impl Drawing {
             (Style::Taken, None) => ("#0b6e4f", "none"),
             (Style::Nearest | Style::Failed, None) => ("#6b7280", "2 3"),
         };
-        let (from_y, to_y) = (from_y + BOX_Y, to_y);
-        let mut svg = format!(
+        let from_y = from_y + BOX_Y;
+        format!(
             "<line x1=\"{from_x}\" y1=\"{from_y}\" x2=\"{to_x}\" y2=\"{to_y}\" stroke=\"{colour}\" stroke-width=\"2\" \
              stroke-dasharray=\"{dash}\"/>\n"
+        )
+    }
+
+    /// Writes beside an edge what fails at its lower end.
+    fn failure(&self, edge: &Edge) -> String {
+        let Some(failure) = &edge.failure else { return String::new() };
+        let (x, middle) = self.label(edge);
+        let lines = wrapped(&format!("✗ {failure}"));
+        // The middle of the lines is the middle of the edge; letters stand on their line.
+        let top = (middle + LINE_Y).saturating_sub(lines.len() * LINE_Y / 2 + LABEL_SIZE / 3);
+        let mut svg = format!(
+            "<text fill=\"#b00020\" font-size=\"{LABEL_SIZE}\" stroke=\"#ffffff\" stroke-width=\"4\" \
+             paint-order=\"stroke\"><title>{}</title>",
+            escape(failure)
         );
-        if let Some(failure) = &edge.failure {
-            let (x, y) = (usize::midpoint(from_x, to_x) + 8, usize::midpoint(from_y, to_y));
-            let (text, whole) = (escape(&cut(failure, 46)), escape(failure));
-            svg += &format!(
-                "<text x=\"{x}\" y=\"{y}\" fill=\"#b00020\"><title>{whole}</title>✗ {text}</text>\n"
-            );
+        for (number, line) in lines.iter().enumerate() {
+            let y = top + number * LINE_Y;
+            svg += &format!("<tspan x=\"{x}\" y=\"{y}\">{}</tspan>", escape(line));
         }
-        svg
+        svg + "</text>\n"
+    }
+
+    /// Returns where the text beside an edge begins, and the height at which its middle is.
+    fn label(&self, edge: &Edge) -> (usize, usize) {
+        let ((from_x, from_y), (to_x, to_y)) = (self.point(edge.from), self.point(edge.to));
+        (usize::midpoint(from_x, to_x) + 8, usize::midpoint(from_y + BOX_Y, to_y))
     }
 
     fn node(&self, place: (usize, usize), node: &Node) -> String {
@@ -177,6 +206,29 @@ fn cut(text: &str, length: usize) -> String {
     text.chars().take(length - 1).chain(['…']).collect()
 }
 
+/// Breaks a text into lines at spaces, or within a word that is longer than a line; what is left over is cut off.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        for piece in word.chars().collect::<Vec<_>>().chunks(LINE) {
+            let Some(line) = lines.last_mut() else { break };
+            let length = line.chars().count();
+            if length > 0 && length + 1 + piece.len() > LINE {
+                lines.push(piece.iter().collect());
+            } else {
+                line.extend((length > 0).then_some(' ').iter().chain(piece));
+            }
+        }
+    }
+    if lines.len() > MAX_LINES {
+        lines.truncate(MAX_LINES);
+        if let Some(last) = lines.last_mut() {
+            *last = last.chars().take(LINE - 1).chain(['…']).collect();
+        }
+    }
+    lines
+}
+
 fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut safe, character| {
         match character {
@@ -199,3 +251,37 @@ const STEP_Y: usize = 110;
 const BOX_X: usize = 230;
 const BOX_Y: usize = 52;
 const MARGIN: usize = 40;
+/// Size of the letters beside an edge.
+const LABEL_SIZE: usize = 12;
+/// From one line beside an edge to the next; four of them fill what is free between two boxes.
+const LINE_Y: usize = 14;
+const MAX_LINES: usize = 4;
+/// Characters of a line beside an edge.
+const LINE: usize = 36;
+/// Room for a line of them: two thirds of their size is more than letters are wide on average.
+const LABEL_X: usize = LINE * LABEL_SIZE * 2 / 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_and_lose_nothing_that_fits() {
+        for (text, lines) in [
+            ("", &[""][..]),
+            ("one two", &["one two"]),
+            (
+                "was revoked on 2026-05-01T00:00:00Z, because its key was compromised",
+                &["was revoked on 2026-05-01T00:00:00Z,", "because its key was compromised"],
+            ),
+        ] {
+            assert_eq!(wrapped(text), lines);
+        }
+        let word = "ü".repeat(LINE + 1);
+        assert_eq!(wrapped(&word), ["ü".repeat(LINE), "ü".to_owned()]);
+        let endless = wrapped(&"word ".repeat(1000));
+        assert_eq!(endless.len(), MAX_LINES);
+        assert!(endless.iter().all(|line| line.chars().count() <= LINE), "{endless:?}");
+        assert!(endless[MAX_LINES - 1].ends_with('…'));
+    }
+}

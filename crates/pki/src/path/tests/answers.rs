@@ -199,7 +199,15 @@ fn an_answer_tells_its_path_and_what_ends_first() {
             .to_string()
             .contains("\n     FAILS: expired 2026-06-01T12:01:00Z (RFC 5280 section 6.1.3 (a)(2))")
     );
-    assert_eq!(path::svg(&answer).matches('✗').count(), 1);
+    let svg = path::svg(&answer);
+    assert_eq!(svg.matches('✗').count(), 1);
+    assert!(svg.contains(">✗ expired 2026-06-01T12:01:00Z (RFC</tspan>"), "{svg}");
+    let number = |text: &str| text.split(['"', ' ']).next().unwrap().parse::<usize>().unwrap();
+    let width = number(svg.split_once("viewBox=\"0 0 ").unwrap().1);
+    for line in svg.split("<tspan x=\"").skip(1) {
+        let letters = line.split_once('>').unwrap().1.split('<').next().unwrap().chars().count();
+        assert!(number(line) + letters * 8 <= width, "cut off by the edge: {line}");
+    }
 }
 
 #[test]
