@@ -9,7 +9,7 @@ use crate::extension::ANY_POLICY;
 use crate::name::printable;
 use crate::path::answer::{Answer, Attempt, InForce, Missing, Step, Wanted};
 use crate::path::{Outcome, Rule};
-use crate::time;
+use crate::{revocation, time};
 
 impl fmt::Display for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,8 +71,13 @@ impl fmt::Display for Step {
         let held: Vec<&str> = held.map(|check| check.rule.held()).collect();
         write!(formatter, "\n     holds: {}", held.join(", "))?;
         if let Some(revocation) = &self.revocation {
-            // What held is summed up above; JSON has it all.
-            for step in revocation.steps.iter().filter(|step| !step.holds) {
+            // What held is summed up above; JSON has it all. That one piece of evidence tells nothing that another did not
+            // tell before says nothing about the certificate.
+            let is_told = |step: &&revocation::Step| {
+                !step.holds
+                    && (step.rule != revocation::Rule::Reasons || revocation.status.is_unknown())
+            };
+            for step in revocation.steps.iter().filter(is_told) {
                 write!(formatter, "\n     revocation: {step}")?;
             }
         }

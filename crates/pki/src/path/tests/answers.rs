@@ -6,8 +6,8 @@ use crate::path::{
     self, Algorithms, Anchor, AnchorConstraints, Answer, KeyFamily, Outcome, Pool, Purpose,
     Question, Rule, Strictness, Trust, Verifier, Wanted,
 };
-use crate::revocation::Evidence;
-use crate::{Certificate, ObjectIdentifier};
+use crate::revocation::{Evidence, Status};
+use crate::{Certificate, ObjectIdentifier, revocation};
 
 /// A root, an authority below it, and what it issued.
 struct Chain {
@@ -208,6 +208,32 @@ fn an_answer_tells_its_path_and_what_ends_first() {
         let letters = line.split_once('>').unwrap().1.split('<').next().unwrap().chars().count();
         assert!(number(line) + letters * 8 <= width, "cut off by the edge: {line}");
     }
+}
+
+#[test]
+fn evidence_that_tells_nothing_new_is_not_told_of_a_certificate_that_was_not_revoked() {
+    let chain = Chain::new();
+    let mut answer = chain.ask(&chain.trust(), |_| {});
+    let step = |rule, detail: &str| revocation::Step {
+        rule,
+        source: None,
+        holds: false,
+        detail: detail.to_owned(),
+    };
+    let steps = vec![
+        step(revocation::Rule::Reasons, "covers no reason that is still open"),
+        step(revocation::Rule::Current, "ended yesterday"),
+    ];
+    let mut text = |status| {
+        let steps = steps.clone();
+        answer.path.steps[2].revocation = Some(revocation::Answer { status, steps });
+        answer.to_string()
+    };
+    let good = text(Status::Good { by: Vec::new(), until: AT });
+    assert!(good.contains("revocation: the certificate ended yesterday"), "{good}");
+    assert!(!good.contains("no reason"), "{good}");
+    let unknown = text(Status::Unknown { why: "it is not known".to_owned() });
+    assert!(unknown.contains("covers no reason that is still open"), "{unknown}");
 }
 
 #[test]
