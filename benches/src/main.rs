@@ -1,9 +1,12 @@
-//! What the CMS engine and S/MIME messages cost, for `cargo xtask bench cms` and for the test of memory.
+//! What the CMS engine and S/MIME messages cost, for `cargo xtask bench cms` and for the test of memory; and who asks
+//! directories, for `cargo xtask bench directory`.
 //!
 //! ```text
 //! chancery-bench prepare FOLDER KEY_TYPE                      makes a key and certificates
 //! chancery-bench measure OPERATION FOLDER SIZE MILLISECONDS   prints the processor time of an operation
 //! chancery-bench memory OPERATION FOLDER SIZE                 prints the largest memory while it runs
+//! chancery-bench directory-prepare FOLDER COUNT SUFFIX        makes people with certificates
+//! chancery-bench directory-load LOAD                          asks for them; LOAD is JSON, as `directory/load.rs` has it
 //! ```
 //! What certification paths cost is measured where their graphs are made, in `tests/graphs/src/speed.rs`
 //! (`cargo xtask bench paths`), beside OpenSSL and certval in one run.
@@ -14,6 +17,7 @@
 
 use std::{env, process::ExitCode};
 
+mod directory;
 mod generated;
 mod memory;
 mod operations;
@@ -49,8 +53,17 @@ fn run(arguments: &[&str]) -> Result<serde_json::Value> {
         ["memory", operation, folder, size] => {
             memory::measure(operation, folder.as_ref(), size.parse()?)
         }
-        _ => Err("prepare FOLDER KEY_TYPE, measure OPERATION FOLDER SIZE MILLISECONDS, or \
-                  memory OPERATION FOLDER SIZE"
+        ["directory-prepare", folder, count, suffix] => {
+            directory::residents::prepare(folder.as_ref(), count.parse()?, suffix)?;
+            Ok(serde_json::json!({ "prepared": folder }))
+        }
+        ["directory-load", load] => {
+            let outcome = directory::load::run(&serde_json::from_str(load)?)?;
+            Ok(serde_json::to_value(&outcome)?)
+        }
+        _ => Err("prepare FOLDER KEY_TYPE, measure OPERATION FOLDER SIZE MILLISECONDS, \
+                  memory OPERATION FOLDER SIZE, directory-prepare FOLDER COUNT SUFFIX, or \
+                  directory-load LOAD"
             .into()),
     }
 }

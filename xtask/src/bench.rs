@@ -1,4 +1,5 @@
-//! `cargo xtask bench gateway`: Chancery and Postfix do the same work in one run, in turns. `bench cms` is in `bench/cms.rs`.
+//! `cargo xtask bench gateway`: Chancery and Postfix do the same work in one run, in turns. `bench cms` is in `bench/cms.rs`,
+//! `bench directory` in `bench/directory.rs`.
 //!
 //! ```text
 //!   smtp-source ─► (nothing)  ─► smtp-sink      how fast source and sink are themselves
@@ -20,6 +21,7 @@ use crate::run::{Result, cargo, exists, succeed, target};
 
 mod cms;
 mod contenders;
+mod directory;
 mod report;
 mod round;
 mod spread;
@@ -33,6 +35,8 @@ use round::{Load, Round, Sink, free_port};
 pub(crate) enum What {
     /// Sign, encrypt and open messages, against OpenSSL's library
     Cms(cms::Options),
+    /// Find certificates by LDAP, against slapd and slapd's proxy
+    Directory(directory::Options),
     /// Find paths in a federation of organisations and bridges: time, memory, fetches, signatures
     Federation {
         /// How many organisations, one table each
@@ -88,6 +92,7 @@ const WARM_UP: u32 = 1_000;
 pub(crate) fn run(what: &What) -> Result {
     match what {
         What::Cms(options) => cms::run(options),
+        What::Directory(options) => directory::run(options),
         What::Federation { sizes } => graphs("federation", sizes),
         What::Gateway(options) => gateway(options),
         What::Paths => graphs("paths", &[]),

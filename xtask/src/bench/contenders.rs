@@ -238,14 +238,14 @@ fn with_limit(text: &str) -> Result<String> {
 }
 
 /// Returns the end of a log; nothing if there is none.
-fn last_lines(log: &Path) -> String {
+pub(super) fn last_lines(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let mut lines: Vec<&str> = text.lines().rev().take(20).collect();
     lines.reverse();
     lines.join("\n")
 }
 
-fn write(path: &Path, text: &str) -> Result {
+pub(super) fn write(path: &Path, text: &str) -> Result {
     fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 

@@ -56,7 +56,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const START: Duration = Duration::from_secs(30);
 
 /// Kernel clock ticks in a second, as `/proc` counts them on Linux everywhere.
-const TICKS: f64 = 100.0;
+pub(super) const TICKS: f64 = 100.0;
 
 /// The user `nobody`: as root, the sink wants to become somebody else.
 const NOBODY: u32 = 65_534;
@@ -218,7 +218,7 @@ fn is_listening(port: u16) -> Result<bool> {
 }
 
 /// Returns the CPU time of a process, of all that descend from it, and of those that have ended, in ticks.
-fn cpu_ticks(root: u32) -> Result<f64> {
+pub(super) fn cpu_ticks(root: u32) -> Result<f64> {
     let entries = fs::read_dir("/proc").map_err(|error| format!("cannot read /proc: {error}"))?;
     let processes: Vec<(u32, Process)> = entries
         .filter_map(|entry| {
