@@ -188,7 +188,7 @@ impl Face {
         let catalogue = self.shared.catalogue();
         let is_missing = |it: &&Wanted| catalogue.find(&it.key, self.is_inside).is_none();
         for it in wanted.iter().filter(is_missing).filter(|_| wanted.len() > 1) {
-            self.begin(it, &passed).await;
+            self.begin(it, passed).await;
         }
         let mut entries = Vec::new();
         let mut is_unsure = false;
