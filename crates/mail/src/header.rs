@@ -69,6 +69,21 @@ impl<'a> HeaderBlock<'a> {
         self.fields().find(|field| field.is(name))
     }
 
+    /// Returns true if all mail programs find the same fields here.
+    ///
+    /// At a line that belongs to no field some programs end the header and show what follows as text, and so do some at
+    /// a field with white space before its colon, a folded line without text, NUL or a lone CR. A first line
+    /// `From somebody` is the one of a mailbox file, and known to all.
+    pub fn is_unequivocal(&self) -> bool {
+        let is_mailbox = self.raw.starts_with(b"From ");
+        let mailbox = line_at(self.raw, 0).filter(|_| is_mailbox).map_or(0, <[u8]>::len);
+        let fields = self.fields().filter(|field| field.offset >= mailbox);
+        let (covered, is_plain) = fields.fold((mailbox, true), |(covered, is_plain), field| {
+            (covered + field.raw.len(), is_plain && field.is_unequivocal())
+        });
+        covered == self.raw.len() && is_plain
+    }
+
     /// Returns all fields of this name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = Field<'a>> {
         self.fields().filter(move |field| field.is(name))
@@ -84,6 +99,14 @@ impl<'a> Field<'a> {
     /// Returns true if the field has this name; case does not matter.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// See [`HeaderBlock::is_unequivocal`].
+    fn is_unequivocal(&self) -> bool {
+        let lines = || self.raw.split_inclusive(|byte| *byte == b'\n');
+        self.raw.get(self.name.len()) == Some(&b':')
+            && lines().all(|line| !without_line_end(line).iter().any(|it| matches!(it, 0 | b'\r')))
+            && lines().all(|line| !line.trim_ascii().is_empty())
     }
 
     /// Returns where the field is in the header block (and so in the message).

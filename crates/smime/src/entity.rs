@@ -202,8 +202,9 @@ impl Head {
         self.part().content_type.kind == "multipart"
     }
 
-    /// Returns true if mail programs could take different types from this header, and so show different content.
-    pub(crate) fn is_type_ambiguous(&self) -> bool {
+    /// Returns true if mail programs could see the end of this header in different places, or take different types from
+    /// it, and so show different content.
+    pub(crate) fn is_ambiguous(&self) -> bool {
         let header = self.block();
         let mut names = ["Content-Type", "Content-Transfer-Encoding"].into_iter();
         let is_repeated = names.any(|name| header.all(name).count() > 1);
@@ -213,7 +214,7 @@ impl Head {
             let is_plain = content_type.is_none_or(|it| ContentType::is_unequivocal(it.value));
             !is_plain || !self.part().transfer_encoding.is_identity()
         };
-        is_repeated || self.is_multipart() && is_odd_multipart()
+        !header.is_unequivocal() || is_repeated || self.is_multipart() && is_odd_multipart()
     }
 
     /// Returns true if each line belongs to a field, and one of them is known: of any message if the header ends, of the

@@ -33,6 +33,45 @@ fn the_block_ends_at_the_first_empty_line() {
 }
 
 #[test]
+fn a_header_with_anything_but_fields_can_be_read_differently() {
+    for header in [
+        "",
+        "A: 1",
+        "A: 1\r\nB:\r\n\tfolded\r\n more\r\n",
+        "A: 1\nB: \u{e4}\n",
+        "From x@y Thu Jan  1 00:00:00 1970\r\nA: 1\r\n",
+        "From x@y Thu Jan  1 00:00:00 1970\nFrom: x@y\n",
+    ] {
+        assert!(HeaderBlock::parse(header.as_bytes()).is_unequivocal(), "{header:?}");
+    }
+    for line in [
+        "Dear Bob, pay today.",
+        "Dear Bob: pay today.",
+        "From x@y Thu Jan  1 00:00:00 1970",
+        ">From x@y Thu Jan  1 00:00:00 1970",
+        ": pay",
+        "B : 2",
+        "B\t: 2",
+        " ",
+        "\t",
+        "\x0c",
+        "\0",
+        "B: 2\0",
+        "B: 2\r",
+        "B: 2\rDear Bob",
+        "B:\r\n \r\n 2",
+        "\u{e4}: 2",
+        "B\u{e4}: 2",
+    ] {
+        let header = format!("A: 1\r\n{line}\r\nC: 3\r\n");
+        assert!(!HeaderBlock::parse(header.as_bytes()).is_unequivocal(), "{header:?}");
+    }
+    for header in [" folded\r\nA: 1\r\n", "From x\r\n folded\r\n", "From x\r\nFrom y\r\n"] {
+        assert!(!HeaderBlock::parse(header.as_bytes()).is_unequivocal(), "{header:?}");
+    }
+}
+
+#[test]
 fn fields_are_found_between_rubbish() {
     let message = b"From x@y Thu Jan  1 00:00:00 1970\r\n\
         A: 1\r\n folded\r\n\

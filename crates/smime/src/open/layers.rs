@@ -151,6 +151,7 @@ impl<'m> Peeled<'m> {
             self.is_partial = true;
             return Ok(Step::Bottom(at));
         }
+        self.note_head(&at.head);
         match kind_of(&mut at, form)? {
             Kind::Enveloped(sealed) => self.decrypt(at, &sealed, keys, spools),
             Kind::Compressed => self.expand(at, spools),
@@ -169,12 +170,23 @@ impl<'m> Peeled<'m> {
         }
     }
 
+    /// Notes a header around something protected in place of which mail programs may show something else.
+    fn note_head(&mut self, head: &Head) {
+        if head.is_ambiguous() {
+            self.complain(
+                &error::SIGNATURE_MALFORMED,
+                "the header can be read differently: where it ends, or what the content is",
+            );
+            self.is_ambiguous = true;
+        }
+    }
+
     fn multipart(&mut self, mut at: Content<'m>, spools: &mut dyn Spools) -> io::Result<Step<'m>> {
         let index = at.entity.index()?;
         let root = index.root();
         let form = form::classify(&index);
         let is_signed = form == Form::SmimeSignedDetached || claims_smime(root);
-        let may_be_framed = !at.head.is_type_ambiguous() && self.frames < MAX_FRAMES;
+        let may_be_framed = !at.head.is_ambiguous() && self.frames < MAX_FRAMES;
         if !is_signed
             && may_be_framed
             && let Some(child) = parts::lone(&index)
@@ -202,13 +214,7 @@ impl<'m> Peeled<'m> {
             return Ok(Step::Bottom(at));
         }
         self.names.push("multipart/signed");
-        if at.head.is_type_ambiguous() {
-            self.complain(
-                &error::SIGNATURE_MALFORMED,
-                "the header states the content type in a way that can be read differently",
-            );
-            self.is_ambiguous = true;
-        }
+        self.note_head(&at.head);
         let found = signature::verify(&mut at.entity, &index, root)?;
         self.problems.extend(found.problems);
         self.is_ambiguous |= found.is_shown;

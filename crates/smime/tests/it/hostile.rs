@@ -82,6 +82,30 @@ fn ciphertext_wrapped_in_a_multipart_stays_closed() {
 }
 
 #[test]
+fn a_header_that_some_programs_end_earlier_is_never_verified() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let trust = vec![acme.anchor()];
+    let signed = openssl.sign(&acme, &[], &entity());
+    let opaque = openssl.sign(&acme, &["-nodetach"], &entity());
+    let sealed = openssl.encrypt(&globex, &["-aes-256-gcm"], &signed);
+    for protected in [&signed, &opaque, &sealed] {
+        assert_eq!(open_as(&globex, &mail(protected), &trust).verdict.result, Outcome::Verified);
+        let mailbox = b"From joerg@acme.example Sat Feb 20 12:27:02 2027\r\n";
+        let filed = [&mailbox[..], &mail(protected)].concat();
+        assert_eq!(open_as(&globex, &filed, &trust).verdict.result, Outcome::Verified);
+        for line in
+            ["Dear Hank, please pay.", "Dear Hank: please pay.", " ", "X-A: b\r\r", "X-A : b", "\0"]
+        {
+            let message =
+                [HEADER.as_bytes(), line.as_bytes(), b"\r\n", protected.as_slice()].concat();
+            let opened = open_as(&globex, &message, &trust);
+            assert_eq!(opened.verdict.result, Outcome::Unverified, "{line:?}");
+            assert!(opened.codes().contains(&"smime.signature_malformed"), "{line:?}");
+        }
+    }
+}
+
+#[test]
 fn malformed_multipart_signed_is_never_verified() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let good = String::from_utf8(mail(&openssl.sign(&acme, &[], &entity()))).unwrap();
