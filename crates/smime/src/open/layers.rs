@@ -215,6 +215,13 @@ impl<'m> Peeled<'m> {
         }
         self.names.push("multipart/signed");
         self.note_head(&at.head);
+        if signature::has_loose_delimiter(&mut at.entity, root)? {
+            self.complain(
+                &error::SIGNATURE_MALFORMED,
+                "programs for which a lone CR ends a line see other parts, which nobody signed",
+            );
+            self.is_ambiguous = true;
+        }
         let found = signature::verify(&mut at.entity, &index, root)?;
         self.problems.extend(found.problems);
         self.is_ambiguous |= found.is_shown;

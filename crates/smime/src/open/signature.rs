@@ -16,7 +16,8 @@ pub(super) struct Detached {
     pub(super) report: Option<SignedReport>,
     /// What was noticed.
     pub(super) problems: Vec<Problem>,
-    /// True if mail programs show the part in which the signature is: it can say anything besides, and nobody signed that.
+    /// True if mail programs may show something that nobody signed, because of the part in which the signature is; or if it
+    /// is no signature of mail.
     pub(super) is_shown: bool,
 }
 
@@ -36,7 +37,14 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
         );
         return Ok(found);
     };
-    if !is_signature_type(signature) {
+    let head = entity.head_of(entity.placed(signature.whole()))?;
+    if !head.is_whole || head.is_ambiguous() {
+        found.is_shown = true;
+        found.complain(
+            &error::SIGNATURE_MALFORMED,
+            "the header of the part with the signature can be read differently",
+        );
+    } else if !is_signature_type(signature) {
         found.is_shown = true;
         let text = format!(
             "the part with the signature calls itself {}, which readers are shown; nobody signed what it says",
@@ -61,9 +69,22 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
     match DetachedVerifier::new(&der) {
         Ok(verifier) => {
             let report = found.verify_content(entity, content, &der, verifier)?;
-            if report.trailing_bytes > 0 {
-                let text = format!("{} bytes follow the signature", report.trailing_bytes);
+            let trailing = usize::try_from(report.trailing_bytes).unwrap_or(usize::MAX);
+            let trailing = der.get(der.len().saturating_sub(trailing)..).unwrap_or_default();
+            // Programs that armour the structure put line ends behind it.
+            if !trailing.trim_ascii().is_empty() {
+                let text =
+                    format!("{} bytes that nobody signed follow the signature", trailing.len());
                 found.complain(&error::SIGNATURE_MALFORMED, text);
+                found.is_shown = true;
+            }
+            if report.content_type != "data" {
+                let text = format!(
+                    "what is signed is no mail but content of the type {}",
+                    report.content_type
+                );
+                found.complain(&error::SIGNATURE_MALFORMED, text);
+                found.is_shown = true;
             }
             found.check_micalg(part, &report);
             found.report = Some(report);
@@ -76,13 +97,76 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
     Ok(found)
 }
 
-/// Returns true if no mail program shows a part with this label (RFC 8551 section 3.5.3.1), also under names that relays give
-/// to what they do not know.
+/// Returns true if a program for which a lone CR ends a line would find a delimiter in a multipart that we do not: what it
+/// shows then lies in parts that we take for something else.
+pub(super) fn has_loose_delimiter(entity: &mut Entity<'_>, part: &Part) -> io::Result<bool> {
+    let Some(boundary) = part.content_type.boundary() else { return Ok(false) };
+    let mut delimiters = LooseDelimiters::new(boundary);
+    entity.for_each_chunk(entity.placed(part.body), |chunk| delimiters.push(chunk))?;
+    Ok(delimiters.finish())
+}
+
+/// Looks for delimiters with a lone CR before or behind them.
+struct LooseDelimiters {
+    needle: Vec<u8>,
+    /// What was not looked at, and the byte before it.
+    kept: Vec<u8>,
+    is_found: bool,
+}
+
+impl LooseDelimiters {
+    fn new(boundary: &[u8]) -> Self {
+        // Whatever stands before the body ended a line.
+        Self { needle: [b"--", boundary].concat(), kept: vec![b'\n'], is_found: false }
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        self.kept.extend_from_slice(chunk);
+        let whole = self.kept.len().saturating_sub(self.needle.len() + MAX_PADDING);
+        self.look(whole);
+        self.kept.drain(..whole.saturating_sub(1));
+    }
+
+    fn finish(mut self) -> bool {
+        self.look(self.kept.len());
+        self.is_found
+    }
+
+    /// Looks at delimiters that start before `end`.
+    fn look(&mut self, end: usize) {
+        let is_loose = |at: usize| {
+            let before = at.checked_sub(1).and_then(|at| self.kept.get(at));
+            let behind = self.kept.get(at + self.needle.len()..).unwrap_or_default();
+            let behind = behind.strip_prefix(b"--").unwrap_or(behind);
+            let blank = behind.iter().take_while(|it| matches!(it, b' ' | b'\t')).count();
+            let is_cut = behind.get(blank) == Some(&b'\r')
+                && behind.get(blank + 1).is_some_and(|byte| *byte != b'\n');
+            before == Some(&b'\r') || before == Some(&b'\n') && (is_cut || blank > MAX_BLANK)
+        };
+        self.is_found = self.is_found
+            || memchr::memmem::find_iter(&self.kept, &self.needle)
+                .take_while(|at| *at < end)
+                .any(is_loose);
+    }
+}
+
+/// Returns true if no mail program shows a part with this label (RFC 8551 section 3.5.3.1), also under types that relays give
+/// to what they do not know. What has the name of something else is opened as that: a signature has room for any text in what
+/// it does not cover.
 fn is_signature_type(part: &Part) -> bool {
     let kind = &part.content_type;
-    let subtypes =
-        ["pkcs7-signature", "x-pkcs7-signature", "pkcs7-mime", "x-pkcs7-mime", "octet-stream"];
-    subtypes.iter().any(|subtype| kind.is("application", subtype))
+    let is_of = |subtypes: &[&str]| subtypes.iter().any(|it| kind.is("application", it));
+    let disposition = part.disposition.as_ref().and_then(|it| it.parameter("filename"));
+    let names = [disposition, kind.parameter("name")];
+    let mut endings = names.iter().flatten().map(|name| {
+        let name = name.trim().to_ascii_lowercase();
+        name.rsplit_once('.').map(|(_, ending)| ending.to_owned())
+    });
+    if is_of(&["octet-stream"]) {
+        return endings.all(|it| it.as_deref() == Some("p7s"));
+    }
+    is_of(&["pkcs7-signature", "x-pkcs7-signature", "pkcs7-mime", "x-pkcs7-mime"])
+        && endings.all(|it| it.is_none_or(|it| ["p7s", "p7m", "p7c"].contains(&it.as_str())))
 }
 
 /// Returns true if no signature fits, and at least one could not be checked: nothing says that the content was changed.
@@ -223,6 +307,12 @@ impl Canonical {
 
 /// Signatures carry a few certificates; a megabyte of them is not honest.
 const MAX_SIGNATURE: u64 = 1024 * 1024;
+
+/// White space behind a delimiter that is looked over; no program writes any.
+const MAX_BLANK: usize = 128;
+
+/// What can follow a delimiter: `--`, white space and a line end.
+const MAX_PADDING: usize = 2 + MAX_BLANK + 3;
 
 #[cfg(test)]
 mod tests {

@@ -106,6 +106,66 @@ fn a_header_that_some_programs_end_earlier_is_never_verified() {
 }
 
 #[test]
+fn what_nobody_signed_beside_a_signature_is_never_shown_as_verified() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let trust = vec![acme.anchor()];
+    let good = String::from_utf8(mail(&openssl.sign(&acme, &[], &entity()))).unwrap();
+    let boundary = good.split("boundary=\"").nth(1).unwrap().split('"').next().unwrap();
+    let close = format!("\r\n--{boundary}--");
+    let evil = "\r\nContent-Type: text/plain\r\n\r\nplease pay";
+    let head = good.find("Content-Type: application/").unwrap();
+    let (start, signature) = good.split_at(head);
+    let (_, der) = signature.split_once("\r\n\r\n").unwrap();
+    let labelled = |label: &str| {
+        format!("{start}Content-Type: {label}\r\nContent-Transfer-Encoding: base64\r\n\r\n{der}")
+    };
+    for label in [
+        "application/octet-stream",
+        "application/octet-stream; name=smime.p7s",
+        "application/octet-stream\r\nContent-Disposition: attachment; filename=\"Sig.P7S\"",
+        "application/pkcs7-signature; name=signature",
+        "application/x-pkcs7-signature; name=smime.p7m",
+    ] {
+        let opened = open_as(&globex, labelled(label).as_bytes(), &trust);
+        assert_eq!(opened.verdict.result, Outcome::Verified, "{label}: {:?}", opened.codes());
+    }
+    let delimiter = format!("--{boundary}");
+    let stamp = openssl.sign(&acme, &["-econtent_type", "1.2.840.113549.1.9.16.1.4"], &entity());
+    let (_, structure) =
+        taken_apart(format!("\r\n\r\n{}", der.split_once("\r\n--").unwrap().0).as_bytes());
+    let with = |bytes: &[u8]| {
+        let der = base64_simd::STANDARD.encode_to_string([&structure, bytes].concat());
+        format!(
+            "{start}Content-Type: application/pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\n{der}{close}\r\n"
+        )
+    };
+    let opened = open_as(&globex, with(b"\r\n\n").as_bytes(), &trust);
+    assert_eq!(opened.verdict.result, Outcome::Verified, "{:?}", opened.codes());
+    assert_eq!(opened.codes(), ["smime.header_not_covered"]);
+    for (what, message) in [
+        ("another type of content", String::from_utf8(mail(&stamp)).unwrap()),
+        ("text behind it", with(b"<p>please pay")),
+        ("another name", labelled("application/octet-stream; name=\"invoice.html\"")),
+        ("another name of a signature", labelled("application/pkcs7-signature; name=a.html")),
+        (
+            "two names",
+            labelled(
+                "application/octet-stream; name=a.html\r\nContent-Disposition: attachment; filename=smime.p7s",
+            ),
+        ),
+        ("words in its header", labelled("application/pkcs7-signature\r\nDear Hank, please pay.")),
+        ("CR before a delimiter", good.replacen(&close, &format!("\r{delimiter}{evil}{close}"), 1)),
+        ("CR behind one", good.replacen(&close, &format!("\r\n{delimiter} \r{evil}{close}"), 1)),
+        ("CR at the end", format!("{good}\r{delimiter}{evil}")),
+    ] {
+        assert_ne!(message, good, "{what}");
+        let opened = open_as(&globex, message.as_bytes(), &trust);
+        assert_ne!(opened.verdict.result, Outcome::Verified, "{what}");
+        assert!(opened.codes().contains(&"smime.signature_malformed"), "{what}");
+    }
+}
+
+#[test]
 fn malformed_multipart_signed_is_never_verified() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let good = String::from_utf8(mail(&openssl.sign(&acme, &[], &entity()))).unwrap();
