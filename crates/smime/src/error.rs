@@ -109,7 +109,7 @@ codes! {
     CONTENT_WITHHELD: "smime.content_withheld", Partner, Never, "550 5.7.7",
         "the decrypted content was changed and is not released",
         "The message was decrypted with a cipher that does not notice changes, and the signature inside does not fit or \
-         is damaged. This is what an attack on the encryption looks like, so the content is not released to anybody. \
+         is damaged, or the content has bytes that cannot stand in such a text. This is what an attack on the encryption looks like, so the content is not released to anybody. \
          Ask the sender to send it again; compare the two decision records if it happens again.";
     COUNTER_SIGNATURE_BAD: "smime.counter_signature_bad", Sender, Never, "550 5.7.7",
         "a counter-signature does not fit the signature",

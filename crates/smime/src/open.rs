@@ -30,6 +30,7 @@ use judge::{Judge, MAX_SIGNERS};
 use layers::{Content, Layer, Peeled};
 
 mod answer;
+mod damage;
 mod deliver;
 mod encrypter;
 mod fields;
@@ -176,7 +177,8 @@ fn conclude(
     conclusion.look_at_names(&authors);
     let outcome = conclusion.outcome(&authors, &signers);
     conclusion.note_header(&authors);
-    let is_withheld = outcome != Outcome::Verified && conclusion.must_withhold(&content.head);
+    let is_withheld = outcome != Outcome::Verified
+        && conclusion.must_withhold(&mut content).map_err(Error::io("read the opened message"))?;
     let (outcome, plan) =
         if is_withheld { (Outcome::Undecipherable, Plan::Nothing) } else { (outcome, plan) };
     // What was only packed is unpacked for the reader if it is verified, and left as it came else.

@@ -5,10 +5,9 @@ use std::io;
 use chancery_mail::address::Mailbox;
 
 use crate::{
-    entity::Head,
     error,
     open::{
-        Conclusion, is_good_for_from,
+        Conclusion, damage, is_good_for_from,
         judge::{self, MAX_SIGNERS},
         layers::{Content, Layer},
         remarks, remote, signature,
@@ -100,23 +99,27 @@ impl Conclusion<'_, '_> {
     ///
     /// To the outside this is the same as content that does not decrypt: whether the padding fits must not show.
     ///
-    /// Two signs: a signature inside that does not fit; or, without one that could be checked, a header with bytes that no
-    /// mail program writes. To turn a signed message into something that leaks, an attacker must rewrite the header inside, and
-    /// each rewritten block of CBC garbles its neighbour (Efail, section 4 of the paper).
-    pub(super) fn must_withhold(&mut self, head: &Head) -> bool {
+    /// Two signs: a signature inside that does not fit; or, without one that could be checked, a header or a text with bytes
+    /// that no mail program writes. Whoever makes a message into something that leaks rewrites blocks of it, and each
+    /// rewritten block of CBC garbles its neighbour (Efail, section 4 of the paper).
+    pub(super) fn must_withhold(&mut self, content: &mut Content<'_>) -> io::Result<bool> {
         if !self.is_unauthenticated() {
-            return false;
+            return Ok(false);
         }
         let is_good = self.is_signature_good();
         let why = if !is_good && !self.is_only_unchecked() {
             "the signature inside does not fit what was decrypted"
-        } else if !(head.is_clean() || is_good && self.peeled.is_signed_inside()) {
+        } else if is_good && self.peeled.is_signed_inside() {
+            return Ok(false);
+        } else if !content.head.is_clean() {
             "the header inside has bytes that no mail program writes"
+        } else if damage::is_damaged(content)? {
+            "a text inside has bytes that cannot stand in it"
         } else {
-            return false;
+            return Ok(false);
         };
         self.complain(&error::CONTENT_WITHHELD, why);
-        true
+        Ok(true)
     }
 
     /// Returns true if a layer was decrypted with a cipher that does not notice changes.

@@ -367,6 +367,53 @@ fn what_a_gadget_garbled_is_withheld_wherever_its_bytes_fall() {
 }
 
 #[test]
+fn noise_in_the_body_of_a_cbc_message_that_nobody_signed_is_withheld() {
+    let (globex, openssl) = (Party::globex(), OpenSsl::new());
+    let text = "The plan is as secret as it was, and we meet at noon. ".repeat(8);
+    let seal = |content: &[u8]| mail(&openssl.encrypt(&globex, &["-aes256"], content));
+    for (head, body) in [
+        ("text/plain; charset=us-ascii", text.clone()),
+        ("text/html; charset=utf-8", format!("<p>Gr\u{fc}\u{df}e. {text}</p>")),
+        ("text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable", text.clone()),
+        (
+            "application/pdf\r\nContent-Transfer-Encoding: base64",
+            base64_simd::STANDARD.encode_to_string(&text),
+        ),
+        (
+            "multipart/mixed; boundary=b",
+            format!("--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n--b--"),
+        ),
+    ] {
+        let content = format!("Content-Type: {head}\r\n\r\n{body}\r\n");
+        let whole = seal(content.as_bytes());
+        let opened = open_as(&globex, &whole, &Vec::new());
+        assert_eq!(opened.verdict.result, Outcome::Unverified, "{head}: {:?}", opened.codes());
+        let (header, der) = taken_apart(&whole);
+        // Behind the header inside, whose noise is found for another reason, and before the padding.
+        let first = iv_at(&der) + 16 + (head.len() / 16 + 8) * 16;
+        for at in (first..der.len() - 40).step_by(16) {
+            let mut der = der.clone();
+            der[at] ^= 1;
+            let opened = open_as(&globex, &put_together(&header, &der), &Vec::new());
+            assert_eq!(opened.verdict.result, Outcome::Undecipherable, "{head} {at}");
+            assert_eq!((opened.delivered, opened.bytes.len()), (Delivered::Nothing, 0));
+            assert!(opened.codes().contains(&"smime.content_withheld"), "{:?}", opened.codes());
+        }
+    }
+    // What careless programs write is none.
+    for content in [
+        &b"Content-Type: text/plain; charset=windows-1252\r\n\r\n\x93Gr\xfc\xdfe\x94 \x0b\r\n"[..],
+        b"Content-Type: text/plain\r\n\r\nGr\xfc\xdfe\r\n",
+        b"Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n\x1b$B8+\x1b(B\r\n",
+        b"Content-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n\x89PNG\x00\x01\x02\r\n",
+        b"Content-Type: text/plain; charset=utf-16le\r\nContent-Transfer-Encoding: binary\r\n\r\nH\0i\0",
+    ] {
+        let opened = open_as(&globex, &seal(content), &Vec::new());
+        assert_eq!(opened.verdict.result, Outcome::Unverified, "{content:?}: {:?}", opened.codes());
+    }
+}
+
+#[test]
 fn decryption_failures_look_alike() {
     let acme = Party::acme();
     let globex = Party::new("Globex", "globex.example", KeyKind::Rsa2048);
