@@ -346,7 +346,10 @@ pub(crate) fn see(write: &Write<'_>, key: &BookKey) -> Result<()> {
                 key.confirmed_at_ms
             ],
         )?;
-        write.run(TRIM, params![write.organisation, key.domain(), MAX_UNUSED])?;
+        // Only these are ever taken away for their number; with many of the others, looking takes a while.
+        if matches!(key.origin, Origin::Discovered | Origin::Harvested) {
+            write.run(TRIM, params![write.organisation, key.domain(), MAX_UNUSED])?;
+        }
         return Versioned::KeyBook.grow(write);
     };
     let (origin, source) = if key.origin < known.origin {
