@@ -148,9 +148,13 @@ impl Drawing {
         let lines = wrapped(&format!("✗ {failure}"));
         // The middle of the lines is the middle of the edge; letters stand on their line.
         let top = (middle + LINE_Y).saturating_sub(lines.len() * LINE_Y / 2 + LABEL_SIZE / 3);
+        // White behind the words, so that the line of another edge does not go through them.
+        let widest = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+        let (back, from_y) = (widest * LABEL_X / LINE, top.saturating_sub(LABEL_SIZE));
+        let tall = lines.len() * LINE_Y;
         let mut svg = format!(
-            "<text fill=\"#b00020\" font-size=\"{LABEL_SIZE}\" stroke=\"#ffffff\" stroke-width=\"4\" \
-             paint-order=\"stroke\"><title>{}</title>",
+            "<rect x=\"{x}\" y=\"{from_y}\" width=\"{back}\" height=\"{tall}\" fill=\"#ffffff\" \
+             fill-opacity=\"0.85\"/>\n<text fill=\"#b00020\" font-size=\"{LABEL_SIZE}\"><title>{}</title>",
             escape(failure)
         );
         for (number, line) in lines.iter().enumerate() {
