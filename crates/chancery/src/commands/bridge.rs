@@ -58,12 +58,11 @@ fn join(installation: &Installation, options: &Join, output: Output) -> Result {
 fn cross_sign(installation: &Installation, options: &CrossSign, output: Output) -> Result {
     let file = Path::new(&options.what);
     if !file.is_file() {
-        let is_fingerprint = options.what.bytes().filter(u8::is_ascii_alphanumeric).count() == 24;
-        if !chancery_pki::is_domain(&options.what) && !is_fingerprint {
-            let what = plain(&options.what);
-            return Err(Failure::usage(format!("{what} is no file, no domain and no fingerprint")));
-        }
-        return host::cross_sign(installation, options, output);
+        let is_bridge = installation.store()?.bridge()?.is_some();
+        return match no_file(&options.what, is_bridge) {
+            Some(failure) => Err(failure),
+            None => host::cross_sign(installation, options, output),
+        };
     }
     let bytes = input::read(file, SMALL)?;
     match kind(&bytes) {
@@ -71,6 +70,20 @@ fn cross_sign(installation: &Installation, options: &CrossSign, output: Output) 
         Some(Kind::Certificate) => host::returned(installation, &certificate(&bytes)?, output),
         _ => Err(of_no_use(file, "an answer of a bridge, nor a certificate (PEM)")),
     }
+}
+
+/// Returns what is wrong with the name of a member where it is no file, if something is.
+fn no_file(what: &str, is_bridge: bool) -> Option<Failure> {
+    let is_fingerprint = what.bytes().filter(u8::is_ascii_alphanumeric).count() == 24;
+    let is_member = chancery_pki::is_domain(what) || is_fingerprint;
+    let what = plain(what);
+    if !is_bridge {
+        let message =
+            format!("there is no file {what}, and no bridge here that could vouch for it");
+        return Some(Failure::usage(message).hint("give the file with the answer of the bridge"));
+    }
+    let message = format!("{what} is no file, no domain and no fingerprint");
+    (!is_member).then(|| Failure::usage(message))
 }
 
 /// Opens the bridge of an installation.
@@ -119,3 +132,23 @@ fn write(out: Option<&Path>, text: &str) -> Result<Option<String>> {
 
 /// The table of levels, in the data directory.
 const LEVELS: &str = "levels.toml";
+
+#[cfg(test)]
+mod tests {
+    use super::no_file;
+
+    #[test]
+    fn a_member_whose_file_is_missing_is_not_taken_for_a_bridge() {
+        for (what, is_bridge, says) in [
+            ("acme.example", true, None),
+            ("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF", true, None),
+            ("no such file", true, Some("no file, no domain and no fingerprint")),
+            ("acme.answer", false, Some("there is no file acme.answer")),
+            ("no such file", false, Some("there is no file no such file")),
+        ] {
+            let failure = no_file(what, is_bridge).map(|it| it.message);
+            assert_eq!(failure.is_some(), says.is_some(), "{failure:?}");
+            assert!(failure.unwrap_or_default().contains(says.unwrap_or_default()), "{what}");
+        }
+    }
+}
