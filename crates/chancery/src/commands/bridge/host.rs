@@ -1,5 +1,6 @@
 //! The commands of who runs a bridge.
 
+use chancery_authority::assurance::Levels;
 use chancery_authority::{Grant, proof};
 use chancery_net::dns::Resolver;
 use chancery_pki::Certificate;
@@ -43,8 +44,14 @@ pub(super) fn take(installation: &Installation, request: &[u8], output: Output) 
     let mut host = open(installation, &store)?;
     let taken = block_on(async { Ok(host.take(request, act("chancery bridge join")).await?) })?;
     let shown = Shown::of(&taken.member);
+    let domain = taken.member.domains.first().map_or("", |it| it.domain.as_str());
+    // What is wrong with the table itself is for `bridge check` to say.
+    if let Ok(levels) = read_levels(installation)
+        && let Some(text) = unknown_level(&levels, &taken.member.wanted, domain)
+    {
+        note(&text);
+    }
     output.show(&shown, || {
-        let domain = taken.member.domains.first().map_or("", |it| it.domain.as_str());
         let mut text = format!(
             "{} asks for {} at level {}\nfingerprint  {}\n",
             shown.member,
@@ -65,6 +72,20 @@ pub(super) fn take(installation: &Installation, request: &[u8], output: Output) 
         }
         text
     })
+}
+
+/// Returns what to say of a level that the bridge does not have: another may be granted.
+fn unknown_level(levels: &Levels, wanted: &str, domain: &str) -> Option<String> {
+    if levels.level(wanted).is_some() {
+        return None;
+    }
+    let names: Vec<&str> = levels.levels.iter().map(|level| level.name.as_str()).collect();
+    Some(format!(
+        "There is no level {} here. Let it ask again, or grant another one, of {}:\n  \
+         chancery bridge cross-sign {domain} --level LEVEL",
+        plain(wanted),
+        names.join(", ")
+    ))
 }
 
 /// Looks for the proofs, or notes what a person says.
@@ -262,3 +283,18 @@ fn domains(member: &MemberRow) -> String {
 
 /// What is left to do after something was taken back.
 const PUBLISH: &str = "A running `chancery serve` publishes the new revocation list within a minute; otherwise publish it now.";
+
+#[cfg(test)]
+mod tests {
+    use super::{Levels, unknown_level};
+
+    #[test]
+    fn a_level_that_is_not_there_is_told_with_those_that_are() {
+        let levels = Levels::parse(&Levels::template("1.3.6.1.4.1.99999")).unwrap();
+        let first = levels.levels[0].name.as_str();
+        assert_eq!(unknown_level(&levels, first, "acme.example"), None);
+        let text = unknown_level(&levels, "nosuch", "acme.example").unwrap();
+        assert!(text.contains("no level nosuch") && text.contains(first), "{text}");
+        assert!(text.contains("cross-sign acme.example --level"), "{text}");
+    }
+}
