@@ -113,7 +113,7 @@ pub struct Watch {
     #[arg(long, value_name = "TIME", default_value = "90d")]
     pub within: String,
     /// For which time: seconds since 1970, a day, or such as 2026-06-01T12:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub at: Option<String>,
     /// Look at these files and folders with certificates in place of the installation
     #[arg(long, value_name = "FILE|DIR")]
@@ -145,7 +145,7 @@ pub struct Question {
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Vec<String>,
     /// For which time: seconds since 1970, a day, or such as 2026-06-01T12:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub at: Option<String>,
     /// Certificates to trust; without one nothing is
     #[arg(long, value_name = "FILE")]

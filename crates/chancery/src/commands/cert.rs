@@ -33,7 +33,7 @@ pub(super) fn run(config: Option<&Path>, command: Cert, output: Output) -> Resul
         Cert::Remove { fingerprints } => list::remove(&load()?, &fingerprints, output),
         Cert::Watch(options) => watch::run(config, &options, output),
         Cert::Show(options) => show::run(&options, output),
-        Cert::Validate(question) => finish(&decide(&question)?, output),
+        Cert::Validate(question) => finish(&decide(&question)?, &question, output),
         Cert::Path(options) => {
             let decided = decide(&options.question)?;
             if let Some(file) = &options.svg {
@@ -42,7 +42,7 @@ pub(super) fn run(config: Option<&Path>, command: Cert, output: Output) -> Resul
                     Failure::failed(format!("cannot write {shown}: {error}"))
                 })?;
             }
-            finish(&decided, output)
+            finish(&decided, &options.question, output)
         }
     }
 }
@@ -57,7 +57,7 @@ struct Report<'a> {
 }
 
 /// Prints an answer; the exit status tells it too.
-fn finish(decided: &Decided, output: Output) -> Result {
+fn finish(decided: &Decided, question: &Question, output: Output) -> Result {
     let Decided { answer, fetches, exhausted, .. } = decided;
     output.show(&Report { answer, fetches }, || {
         let mut text = answer.to_string();
@@ -78,6 +78,12 @@ fn finish(decided: &Decided, output: Output) -> Result {
     let code = answer.path.failures().next().map(|failure| failure.rule.code());
     let mut failure = Failure::no("the certificate is not valid for this");
     failure.code = code.map(|code| code.id);
+    if question.anchor.is_empty() {
+        // Then nothing can be valid, whatever else is wrong.
+        failure = failure.hint(
+            "name the authorities to trust with --anchor FILE; without one nobody is trusted",
+        );
+    }
     Err(failure)
 }
 
@@ -194,7 +200,7 @@ mod tests {
     use chancery_pki::{Organisation, Outcome, issue, path};
     use clap::Parser as _;
 
-    use super::{decide, files, policies, time};
+    use super::{decide, files, finish, policies, time};
     use crate::cli::{Cli, Command, cert::Cert};
 
     /// Asks as the command line would; `@` stands for the folder of the files.
@@ -237,9 +243,32 @@ mod tests {
         }
         let before = ask(folder.path(), "@/leaf.der --anchor @/ca.pem --at 1999-01-01");
         assert_eq!(before.outcome, Outcome::Rejected);
+        let before = ask(folder.path(), "@/leaf.der --anchor @/ca.pem --at -252460800");
+        assert_eq!(before.asked.at, -252_460_800);
         let stranger = ask(folder.path(), "@/leaf.der --at 2026-06-02");
         assert_eq!(stranger.outcome, Outcome::Stranger);
         assert!(stranger.missing.iter().any(|it| matches!(it.what, Wanted::Issuer { .. })));
+    }
+
+    #[test]
+    fn who_names_no_anchor_is_told_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let acme = Organisation::new("Acme", ["acme.example"]).unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, issue::ca(&acme, &key, 1_780_315_200, [1; 20]).unwrap().to_pem())
+            .unwrap();
+        let file = file.to_str().unwrap();
+        for (more, is_told) in [(&[][..], true), (&["--anchor", file][..], false)] {
+            let words = ["chancery", "cert", "validate", file, "--address", "a@b.example"];
+            let cli = Cli::try_parse_from(words.iter().chain(more)).unwrap();
+            let Command::Cert(command) = cli.command else { panic!() };
+            let Cert::Validate(question) = *command else { panic!() };
+            let output = crate::output::Output::new(crate::cli::Format::Text);
+            let failure = finish(&decide(&question).unwrap(), &question, output).unwrap_err();
+            let hint = failure.hint.unwrap_or_default();
+            assert_eq!(hint.contains("--anchor FILE"), is_told, "{hint}");
+        }
     }
 
     #[test]

@@ -150,11 +150,15 @@ fn cannot_read(file: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("cannot read {}: {error}", plain(&file.display().to_string())))
 }
 
-fn cannot_use(file: &Path, error: &Error) -> Failure {
+pub(super) fn cannot_use(file: &Path, error: &Error) -> Failure {
     let mut failure =
         Failure::of(&format!("cannot use {}", plain(&file.display().to_string())), error);
     // The command line named it.
     failure.status = crate::failure::Status::Usage;
+    if matches!(error, Error::KeyEncrypted) {
+        failure = failure
+            .hint("give the passphrase: `chancery cert import --passphrase-file FILE` reads it");
+    }
     failure
 }
 

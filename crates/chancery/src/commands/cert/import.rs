@@ -64,9 +64,9 @@ pub(super) fn run(installation: &Installation, options: &Import, output: Output)
     })?;
     if told.keys_left > 0 {
         note(&format!(
-            "{} left where they are: this organisation's keys are made by `chancery key renew`, and \
+            "{}: this organisation's keys are made by `chancery key renew`, and \
              `chancery message --key FILE` uses others.",
-            counted(told.keys_left, "private key was").replace("key wass", "keys were")
+            left(told.keys_left)
         ));
     }
     if told.imported.certificates > 0 {
@@ -78,6 +78,32 @@ pub(super) fn run(installation: &Installation, options: &Import, output: Output)
     Ok(())
 }
 
+/// Says that private keys were not taken.
+fn left(keys: usize) -> String {
+    let rest = if keys == 1 { "was left where it is" } else { "were left where they are" };
+    format!("{} {rest}", counted(keys, "private key"))
+}
+
 fn shown(file: &Path) -> String {
     plain(&file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{files, left};
+
+    #[test]
+    fn keys_that_stay_are_counted() {
+        assert_eq!(left(1), "1 private key was left where it is");
+        assert_eq!(left(2), "2 private keys were left where they are");
+    }
+
+    #[test]
+    fn a_store_with_a_passphrase_says_where_to_give_it() {
+        let failure = files::cannot_use(Path::new("x.p12"), &chancery_pki::Error::KeyEncrypted);
+        let hint = failure.hint.unwrap();
+        assert!(hint.contains("cert import --passphrase-file FILE"), "{hint}");
+    }
 }
