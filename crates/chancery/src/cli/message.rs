@@ -226,6 +226,9 @@ pub struct Decrypt {
     /// Whom to believe about signatures inside [default: the partners in the book, if a configuration is named]
     #[command(flatten)]
     pub trusted: Trusted,
+    /// Write HTML that loads something from elsewhere too, where nobody signed and the cipher does not notice changes
+    #[arg(long)]
+    pub allow_remote_content: bool,
 }
 
 /// Options of `message verify`.

@@ -15,8 +15,8 @@ use std::path::Path;
 use chancery_crypto::random;
 use chancery_smime::{
     Choice, Delivered, HeaderConfidentiality, InPlace, OpenFacts, Opened, OpeningKey, Outcome,
-    Permitted, Protection, RecipientKey, Signing, choose, encrypt_in_place, open, protect_in_place,
-    sign_opaque,
+    Permitted, Protection, RecipientKey, Signing, Verdict, choose, encrypt_in_place, open,
+    protect_in_place, sign_opaque,
 };
 use serde::Serialize;
 
@@ -195,6 +195,15 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
             Failure::no("the message is encrypted in part only, and was left as it is")
                 .hint("see `chancery message show`, and decrypt that part alone"),
         )
+    } else if !options.allow_remote_content && may_leak(verdict) {
+        Some(Failure {
+            code: Some("smime.remote_content"),
+            ..Failure::no(
+                "the message was decrypted and not written: HTML in it loads something from elsewhere, the cipher does \
+                 not notice changes and nobody signed it, so showing it may give it away",
+            )
+            .hint("pass --allow-remote-content, and show it without remote content")
+        })
     } else {
         None
     };
@@ -206,6 +215,14 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
         note(verdict::text(verdict).trim_end());
     }
     report(output, verdict)
+}
+
+/// Returns true if what was decrypted would load something from elsewhere, and somebody may have made it do so without being
+/// able to read it (Efail).
+fn may_leak(verdict: &Verdict) -> bool {
+    let has = |code: &str| verdict.problems.iter().any(|problem| problem.code == code);
+    let is_signed = verdict.signers.iter().any(|it| it.signature_ok && it.covers_content);
+    has("smime.remote_content") && has("smime.cipher_unauthenticated") && !is_signed
 }
 
 fn verify(config: Option<&Path>, options: &Verify, output: Output) -> Result {

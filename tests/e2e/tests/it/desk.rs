@@ -286,6 +286,10 @@ fn a_no_is_said_by_status_and_code_and_nothing_is_written() {
     no("sign letter.eml --signer alice.key --certificate bob.pem", 2, "no certificate belongs");
     no("sign letter.eml --signer alice.key --certificate alice.pem --out signed.eml", 2, "--force");
 
+    desk.certify("bob", "bob", "signs.pem", "digitalSignature", "9");
+    no("encrypt letter.eml --to signs.pem --out sealed.eml", 2, "for signing only");
+    no("encrypt letter.eml --to ca.pem --out sealed.eml", 2, "for signing only");
+
     desk.done("encrypt letter.eml --to bob.pem --cipher aes256-gcm --out sealed.eml", "");
     let mode = fs::metadata(desk.path("sealed.eml")).expect("it was written").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -311,6 +315,26 @@ fn a_no_is_said_by_status_and_code_and_nothing_is_written() {
         "not encrypted",
     );
     assert!(!desk.path("opened.eml").exists());
+}
+
+#[test]
+fn what_would_give_itself_away_when_it_is_shown_is_not_written() {
+    let desk = Desk::new();
+    let page = "Content-Type: text/html\n\n<p>noon<img src=\"http://logo.example/\">\n";
+    let from = "From: alice@acme.example\n";
+    let letter = format!("{from}MIME-Version: 1.0\n{page}");
+    let opening = "decrypt --key bob.key --certificate bob.pem --anchor ca.pem";
+    let sealed = desk.done("encrypt --to bob.pem", &letter);
+    let refused = desk.message(opening, &sealed);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+    assert!(refused.stderr.contains("smime.remote_content"), "{refused:?}");
+    assert!(desk.done(&format!("{opening} --allow-remote-content"), &sealed).contains("logo"));
+    // Nobody can have changed these unseen.
+    let sealed = desk.done("encrypt --to bob.pem --cipher aes256-gcm", &letter);
+    assert!(desk.done(opening, &sealed).contains("logo"));
+    let signed = "encrypt --to bob.pem --signer alice.key --certificate alice.pem";
+    let sealed = desk.done(signed, &letter);
+    assert!(desk.done(opening, &sealed).contains("logo"));
 }
 
 #[test]

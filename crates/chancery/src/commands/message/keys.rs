@@ -210,11 +210,15 @@ fn of_file(name: &Path, office: Option<&Office>) -> Result<RecipientKey> {
     let Some(&certificate) = same.first().filter(is_right) else {
         let is_valid = same.first().is_some_and(|it| it.is_valid_at(at));
         let why = if is_valid { "for signing only" } else { "out of its time" };
-        return Err(Failure::no(format!("the certificate in {shown} is {why}"))
+        return Err(Failure::usage(format!("the certificate in {shown} is {why}"))
             .hint("ask the recipient for the current one, and the one to encrypt to"));
     };
     let known = office.map(|office| office.known_of(certificate)).transpose()?.unwrap_or_default();
-    RecipientKey::new(certificate.der(), &known).map_err(|error| Failure::of(&shown, &error))
+    let unusable = |error: chancery_smime::Error| Failure {
+        status: crate::failure::Status::Usage,
+        ..Failure::of(&shown, &error)
+    };
+    RecipientKey::new(certificate.der(), &known).map_err(unusable)
 }
 
 /// Whom the person at the desk believes.
