@@ -51,8 +51,8 @@ fuzz_target!(|bytes: &[u8]| {
         assert_ours_fits(&opened(&signed));
     }
     for confidentiality in [HeaderConfidentiality::Baseline, HeaderConfidentiality::Shy] {
-        let plain = sealed(bytes, InPlace { confidentiality, legacy_display: false });
-        let shown = sealed(bytes, InPlace { confidentiality, legacy_display: true });
+        let plain = sealed(bytes, InPlace { confidentiality, legacy_display: false, keeps_bcc: false });
+        let shown = sealed(bytes, InPlace { confidentiality, legacy_display: true, keeps_bcc: false });
         assert_eq!(plain.is_some(), shown.is_some());
         let (Some(plain), Some(shown)) = (plain, shown) else { continue };
         for opened in [&plain, &shown] {

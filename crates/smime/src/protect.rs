@@ -81,6 +81,8 @@ pub struct InPlace {
     /// True to repeat hidden fields, as Subject, at the start of the texts that readers show, for programs that do not look
     /// for them inside (RFC 9788 section 2.1.2); those that know the standard do not show them twice.
     pub legacy_display: bool,
+    /// True to leave Bcc outside as it is, for the program that takes its recipients from there; it is never inside.
+    pub keeps_bcc: bool,
 }
 
 /// Protects the content of `original` and its header, in one pass (RFC 9788): inside stand the content and every field of

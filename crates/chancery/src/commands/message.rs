@@ -105,7 +105,7 @@ fn encrypt(config: Option<&Path>, options: &Encrypt, output: Output) -> Result {
     } else {
         HeaderConfidentiality::Baseline
     };
-    let how = InPlace { confidentiality, legacy_display: true };
+    let how = InPlace { confidentiality, legacy_display: true, keeps_bcc: true };
     let cannot = |error| Failure::of("cannot encrypt the message", &error);
     if let Some(signer) = &signer {
         let protection = Protection {

@@ -113,6 +113,11 @@ pub(crate) fn cipher(
     for field in original.fields().filter(goes_inside) {
         push_line(&mut inside, field.raw);
     }
+    if how.keeps_bcc {
+        for field in original.all("Bcc") {
+            push_line(&mut outside, field.raw);
+        }
+    }
     let lines = if how.legacy_display { display_lines(original, &hidden) } else { Vec::new() };
     let display = legacy::write(entity, head, &lines)?;
     let parameters =

@@ -106,7 +106,11 @@ fn what_is_not_verified_is_vouched_for_by_nobody() {
 #[test]
 fn all_that_we_encrypt_is_vouched_for() {
     let (acme, globex) = (Party::acme(), Party::globex());
-    let how = InPlace { confidentiality: HeaderConfidentiality::Baseline, legacy_display: true };
+    let how = InPlace {
+        confidentiality: HeaderConfidentiality::Baseline,
+        legacy_display: true,
+        keeps_bcc: false,
+    };
     let original = std::str::from_utf8(MESSAGE).unwrap();
     let in_place = in_place(&globex, &acme, original, how).into_bytes();
     let (wrapped, _) = acme.protect(MESSAGE, &globex, ContentAlgorithm::Aes256Cbc);

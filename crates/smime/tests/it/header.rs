@@ -323,7 +323,7 @@ fn a_message_protected_in_place_hides_what_the_policy_hides() {
         ),
         (HeaderConfidentiality::None, &["Subject: =?utf-8?B?", "Keywords: plan\r\n"], &[]),
     ] {
-        let how = InPlace { confidentiality, legacy_display: false };
+        let how = InPlace { confidentiality, legacy_display: false, keeps_bcc: false };
         let wire = in_place(&globex, &acme, &original, how);
         for text in shown {
             assert!(wire.contains(text), "{confidentiality:?} {text}: {wire}");

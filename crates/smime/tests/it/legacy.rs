@@ -8,8 +8,11 @@ use crate::{
     support::{Party, open_as},
 };
 
-const DISPLAY: InPlace =
-    InPlace { confidentiality: HeaderConfidentiality::Baseline, legacy_display: true };
+const DISPLAY: InPlace = InPlace {
+    confidentiality: HeaderConfidentiality::Baseline,
+    legacy_display: true,
+    keeps_bcc: false,
+};
 
 /// Protects a message with a legacy display; returns what is inside of all layers, and what is delivered.
 fn protected(original: &str, how: InPlace) -> (String, String) {

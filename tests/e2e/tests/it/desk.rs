@@ -338,6 +338,24 @@ fn what_would_give_itself_away_when_it_is_shown_is_not_written() {
 }
 
 #[test]
+fn blind_copies_stay_outside_for_the_program_that_sends_them() {
+    let desk = Desk::new();
+    let blind = "Bcc: eve@acme.example,\n dave@acme.example\n";
+    let letter = format!("{blind}{LETTER}");
+    let signed = "encrypt --to bob.pem --signer alice.key --certificate alice.pem";
+    for words in ["encrypt --to bob.pem", signed] {
+        let sealed = desk.done(words, &letter);
+        let header = sealed.split("\n\n").next().expect("there is a header");
+        assert_eq!(header.matches(blind).count(), 1, "{sealed}");
+        desk.write("sealed.eml", &sealed);
+        let inside =
+            ["cms", "-decrypt", "-in", "sealed.eml", "-recip", "bob.pem", "-inkey", "bob.key"];
+        let inside = desk.ssl(&[&inside]);
+        assert!(inside.contains(TEXT) && !inside.contains("eve@"), "{inside}");
+    }
+}
+
+#[test]
 fn show_draws_what_can_be_seen_without_a_key() {
     let desk = Desk::new();
     let sealed = desk.done("encrypt --to bob.pem --to alice.pem", LETTER);

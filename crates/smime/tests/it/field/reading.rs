@@ -99,7 +99,11 @@ fn mustang_1379_content_keeps_its_transfer_encoding_inside_of_what_we_make() {
         signing_time: AT,
         boundary_seed: b"x",
     };
-    let how = InPlace { confidentiality: HeaderConfidentiality::Baseline, legacy_display: false };
+    let how = InPlace {
+        confidentiality: HeaderConfidentiality::Baseline,
+        legacy_display: false,
+        keeps_bcc: false,
+    };
     let mut wire = Vec::new();
     protect_in_place(&mut Cursor::new(&original), how, &protection, &mut wire).unwrap();
     let inside = openssl.verify(&acme, &openssl.decrypt(&globex, &wire));
@@ -250,7 +254,11 @@ fn forwardemail_568_proton_bridge_43_go_pgpmail_16_no_subject_is_left_outside() 
     let (acme, globex) = (Party::acme(), Party::globex());
     let original = "From: joerg@acme.example\r\nTo: hank@globex.example\r\nSubject: the merger\r\n\
         Keywords: merger, secret\r\nComments: merger\r\n\r\nhello\r\n";
-    let how = InPlace { confidentiality: HeaderConfidentiality::Baseline, legacy_display: true };
+    let how = InPlace {
+        confidentiality: HeaderConfidentiality::Baseline,
+        legacy_display: true,
+        keeps_bcc: false,
+    };
     let in_place = in_place(&globex, &acme, original, how).into_bytes();
     let (wrapped, _) = acme.protect(original.as_bytes(), &globex, ContentAlgorithm::Aes256Gcm);
     for wire in [in_place, wrapped] {
