@@ -30,6 +30,7 @@ use judge::{Judge, MAX_SIGNERS};
 use layers::{Content, Layer, Peeled};
 
 mod answer;
+mod body;
 mod damage;
 mod deliver;
 mod encrypter;

@@ -16,6 +16,7 @@ use crate::{
     error::{self, Error, Result},
     keys::OpeningKey,
     open::{
+        body,
         kind::{Kind, Sealed, kind_of},
         parts, signature,
     },
@@ -124,6 +125,8 @@ impl<'m> Peeled<'m> {
         if !at.head.is_whole {
             self.complain(&error::HEADER_TOO_LARGE, "the header is larger than 256 KiB");
             self.is_ambiguous = true;
+            // Nobody knows what is behind it.
+            self.is_partial = true;
             return Ok(Step::Bottom(at));
         }
         if at.head.is_multipart() {
@@ -158,6 +161,14 @@ impl<'m> Peeled<'m> {
             Kind::Signed => self.unpack(at, spools),
             Kind::Authenticated(sealed) => self.check_code(at, &sealed, keys, spools),
             Kind::Digested => self.check_digest(at, spools),
+            Kind::Other(what) if what == "data" => {
+                self.names.push("application/pkcs7-mime");
+                self.complain(
+                    &error::MALFORMED,
+                    "the message calls itself S/MIME, and nothing in it is signed or encrypted",
+                );
+                Ok(Step::Bottom(at))
+            }
             Kind::Other(what) => {
                 self.names.push("application/pkcs7-mime");
                 self.complain(
@@ -490,7 +501,7 @@ impl Content<'_> {
     pub(super) fn cms(&mut self) -> io::Result<Decoder<impl Read>> {
         let encoding = self.head.part().transfer_encoding;
         let body = Span { start: self.head.body, end: self.entity.span.end };
-        Ok(Decoder::new(encoding, self.entity.reader(body)?))
+        body::cms(&mut self.entity, body, encoding)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     entity::{Entity, Place},
     error,
     open::{
+        body::cms,
         layers::{Content, Layer, Peeled},
         signature,
         tnef::{self, Unpacked},
@@ -265,12 +266,16 @@ fn mentions_smime(tnef: &[u8]) -> bool {
 
 /// Looks into a CMS part; one that cannot be read is as closed as one that is encrypted.
 fn sealed(entity: &mut Entity<'_>, part: &Part) -> io::Result<Sealed> {
-    let Ok(inspected) = chancery_cms::inspect(body(entity, part)?) else {
+    let span = entity.placed(part.body);
+    let Ok(inspected) = chancery_cms::inspect(cms(entity, span, part.transfer_encoding)?) else {
         return Ok(Sealed::Encrypted);
     };
     Ok(match inspected.content_type.as_str() {
         "signed-data" => {
-            match chancery_cms::open_signed_attached(body(entity, part)?, io::sink()) {
+            match chancery_cms::open_signed_attached(
+                cms(entity, span, part.transfer_encoding)?,
+                io::sink(),
+            ) {
                 Ok(report) if report.signers.is_empty() => Sealed::Other,
                 Ok(report) => Sealed::Signed(report),
                 Err(chancery_cms::Error::Io(source)) => return Err(source),

@@ -4,9 +4,9 @@ use std::io::{self, Read};
 
 use chancery_cms::{DetachedVerifier, SignedReport};
 use chancery_fault::Code;
-use chancery_mail::{Index, Span, index::Part, transfer::Decoder};
+use chancery_mail::{Index, Span, index::Part};
 
-use crate::{entity::Entity, error, line_ends::are_crlf, verdict::Problem};
+use crate::{entity::Entity, error, line_ends::are_crlf, open::body, verdict::Problem};
 
 /// A multipart/signed that was looked at.
 pub(super) struct Detached {
@@ -54,8 +54,8 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
     }
     let Some(content) = found.content.map(|it| entity.placed(it)) else { return Ok(found) };
     let mut der = Vec::new();
-    let body = entity.reader(entity.placed(signature.body))?;
-    Decoder::new(signature.transfer_encoding, body)
+    let body = entity.placed(signature.body);
+    body::cms(entity, body, signature.transfer_encoding)?
         .take(MAX_SIGNATURE + 1)
         .read_to_end(&mut der)?;
     if der.is_empty() {
@@ -85,6 +85,9 @@ pub(super) fn verify(entity: &mut Entity<'_>, index: &Index, part: &Part) -> io:
                 );
                 found.complain(&error::SIGNATURE_MALFORMED, text);
                 found.is_shown = true;
+            }
+            if report.signers.is_empty() {
+                found.complain(&error::SIGNATURE_MALFORMED, "the signature has no signer");
             }
             found.check_micalg(part, &report);
             found.report = Some(report);

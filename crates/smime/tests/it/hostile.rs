@@ -265,6 +265,68 @@ fn tolerated_changes_are_noted() {
 }
 
 #[test]
+fn a_structure_under_a_wrong_or_missing_encoding_is_read() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let trust = vec![acme.anchor()];
+    let opaque = mail(&openssl.sign(&acme, &["-nodetach"], &entity()));
+    let sealed = mail(&openssl.encrypt(&globex, &["-aes-256-gcm"], &opaque[HEADER.len()..]));
+    let detached = mail(&openssl.sign(&acme, &[], &entity()));
+    let label = "Content-Transfer-Encoding: base64\r\n";
+    for good in [opaque, sealed, detached] {
+        let good = String::from_utf8(good).unwrap();
+        assert!(good.contains(label), "{good}");
+        for other in
+            ["", "Content-Transfer-Encoding: 7bit\r\n", "Content-Transfer-Encoding: base-64\r\n"]
+        {
+            let opened = open_as(&globex, good.replace(label, other).as_bytes(), &trust);
+            assert_eq!(opened.verdict.result, Outcome::Verified, "{other}: {:?}", opened.codes());
+        }
+        let (at, structure) = good.split_at(good.rfind("\r\n\r\nMI").unwrap() + 4);
+        let end =
+            structure.find("\r\n\r\n").or(structure.find("\r\n--")).unwrap_or(structure.len());
+        let (structure, rest) = structure.split_at(end);
+        let pem =
+            format!("{at}-----BEGIN PKCS7-----\r\n{structure}\r\n-----END PKCS7-----\r\n{rest}");
+        let opened = open_as(&globex, pem.replace(label, "").as_bytes(), &trust);
+        assert_eq!(opened.verdict.result, Outcome::Verified, "{pem}: {:?}", opened.codes());
+    }
+    let (header, der) = taken_apart(&mail(&openssl.sign(&acme, &["-nodetach"], &entity())));
+    let opened = open_as(&globex, &[header, der].concat(), &trust);
+    assert_eq!(opened.verdict.result, Outcome::Verified, "binary: {:?}", opened.codes());
+}
+
+#[test]
+fn what_is_no_protection_is_called_by_its_name() {
+    let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
+    let trust = vec![acme.anchor()];
+    let head = "Content-Type: application/pkcs7-mime; name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    // ContentInfo of the type data with two bytes (RFC 5652 section 4).
+    let data = b"\x30\x11\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x04\x04\x02hi";
+    let opened = open_as(&globex, &put_together(&mail(head.as_bytes()), data), &trust);
+    assert_eq!(opened.verdict.result, Outcome::Unprotected, "{:#?}", opened.verdict);
+    assert_eq!(
+        (opened.codes(), opened.verdict.protection.as_str()),
+        (vec!["smime.malformed"], "none")
+    );
+
+    let signed = String::from_utf8(mail(&openssl.sign(&acme, &[], &entity()))).unwrap();
+    // SignedData of detached content without signers (RFC 5652 section 5.1).
+    let nobody = b"\x30\x23\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x16\x30\x14\x02\x01\x01\x31\x00\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\x31\x00";
+    let at = signed.rfind("\r\n\r\nMI").unwrap() + 4;
+    let close = at + signed[at..].find("\r\n--").or(signed[at..].find("\r\n\r\n--")).unwrap();
+    let structure = base64_simd::STANDARD.encode_to_string(nobody);
+    let message = [&signed[..at], &structure, &signed[close..]].concat();
+    let opened = open_as(&globex, message.as_bytes(), &trust);
+    assert_eq!(opened.verdict.result, Outcome::Failed, "{:#?}", opened.verdict);
+    assert_eq!(opened.codes(), ["smime.signature_malformed"]);
+
+    let message = [&b"X-Long: "[..], &vec![b'a'; 300_000], b"\r\n", signed.as_bytes()].concat();
+    let opened = open_as(&globex, &message, &trust);
+    assert_eq!(opened.verdict.result, Outcome::Unverified, "{:#?}", opened.verdict);
+    assert!(opened.codes().contains(&"smime.header_too_large"), "{:?}", opened.codes());
+}
+
+#[test]
 fn sha1_is_read_and_not_believed() {
     let (acme, globex, openssl) = (Party::acme(), Party::globex(), OpenSsl::new());
     let message = mail(&openssl.sign(&acme, &["-md", "sha1"], &entity()));
