@@ -18,6 +18,7 @@ mod pkits;
 mod revocation;
 #[cfg(test)]
 mod revocation_limits;
+#[cfg(test)]
 mod revocation_vectors;
 #[cfg(test)]
 mod vectors;

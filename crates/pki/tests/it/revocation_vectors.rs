@@ -29,7 +29,9 @@ fn every_case_has_its_status_and_its_outcome() {
         let trust = Trust { revocation, ..anchors };
         let target = certificates(&case, "target");
         let mut pool = Pool::new();
-        certificates(&case, "pool").iter().for_each(|it| pool.add(it));
+        for certificate in certificates(&case, "pool") {
+            pool.add(&certificate);
+        }
         let (evidence, verifier) = (evidence(&case), Verifier::default());
         let at = value("at").parse().unwrap();
         let purpose = Purpose::SmimeSign;
