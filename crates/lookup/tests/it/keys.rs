@@ -249,7 +249,7 @@ async fn a_source_that_is_down_rests_and_the_others_answer() {
 async fn a_source_that_rested_is_asked_again_and_counts_again() {
     let world = World::new(|dialer| vec![store(dialer, "a", "*")]).await;
     let fail = |email: &str| {
-        let path = format!("/a?email={email}");
+        let path = format!("/a?uri={email}&email={email}");
         world.web.put_with(&path, b"", &["Content-Encoding: gzip"]);
     };
     for number in 0..3 {
