@@ -103,5 +103,5 @@ fn certificates_lists_and_responses_are_shown() {
     assert_eq!(all[0]["parts"][0]["status"], "good");
     assert_eq!(all[0]["parts"][1]["extended_key_usage"][0], "OCSPSigning");
     let (status, text) = show(b"hello", "text");
-    assert_eq!((status, text.as_str()), (Some(1), ""));
+    assert_eq!((status, text.as_str()), (Some(2), ""));
 }
