@@ -9,14 +9,14 @@ mod show;
 mod transit;
 mod verdict;
 
-use std::io::Write as _;
+use std::io::{Seek, Write as _};
 use std::path::Path;
 
 use chancery_crypto::random;
 use chancery_smime::{
     Choice, Delivered, HeaderConfidentiality, InPlace, OpenFacts, Opened, OpeningKey, Outcome,
-    Permitted, Protection, RecipientKey, Signing, Verdict, choose, encrypt_in_place, open,
-    protect_in_place, sign_opaque,
+    Permitted, Protection, RecipientKey, Signing, Spools as _, Verdict, choose, encrypt_in_place,
+    open, protect_in_place, sign_opaque,
 };
 use serde::Serialize;
 
@@ -172,6 +172,8 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
     let believed = Believed::read(&options.trusted, config, false)?;
     let mut input = Input::canonical(options.files.file.as_deref())?;
     let mut sink = Sink::like(&options.files, &input)?;
+    // What is refused below must not be on its way already.
+    let mut content = TemporarySpools.fresh().map_err(|error| files::spool_failed(&error))?;
     let facts = OpenFacts { at: now_ms() / 1000, our_domains: &[] };
     let opened = chancery_smime::decrypt(
         &mut input,
@@ -179,7 +181,7 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
         &believed,
         &facts,
         &mut TemporarySpools,
-        &mut sink,
+        &mut content,
     )
     .map_err(|error| Failure::of("cannot open the message", &error))?;
     drop(input);
@@ -210,6 +212,7 @@ fn decrypt(config: Option<&Path>, options: &Decrypt, output: Output) -> Result {
     if let Some(failure) = refused {
         return Err(failure.with_found(output, verdict, ""));
     }
+    copy(&mut content, &mut sink)?;
     sink.finish()?;
     if !output.is_json() {
         note(verdict::text(verdict).trim_end());
@@ -270,9 +273,8 @@ fn opened(
         .map_err(|error| Failure::of("cannot open the message", &error))
 }
 
-/// Writes the message as it came.
-fn copy(input: &mut Input, sink: &mut Sink) -> Result {
-    use std::io::Seek as _;
+/// Writes a message as it is.
+fn copy(input: &mut (impl std::io::Read + Seek), sink: &mut Sink) -> Result {
     input.rewind().map_err(|error| files::spool_failed(&error))?;
     std::io::copy(input, sink).map_err(|error| files::spool_failed(&error))?;
     sink.flush().map_err(|error| files::spool_failed(&error))

@@ -21,9 +21,9 @@ fn nothing_is_encrypted_to_who_may_only_sign_or_is_an_authority() {
     desk.certify("bob", "bob", "expired.pem", "keyEncipherment", "-1");
     desk.certify("bob", "bob", "signs.pem", "digitalSignature", "9");
     join(&desk, &["expired.pem", "ca.pem"], "old.pem");
-    refused(&desk, "encrypt --to old.pem", 1, "out of its time");
+    refused(&desk, "encrypt --to old.pem", 2, "out of its time");
     join(&desk, &["expired.pem", "signs.pem", "ca.pem"], "both.pem");
-    refused(&desk, "encrypt --to both.pem", 1, "for signing only");
+    refused(&desk, "encrypt --to both.pem", 2, "for signing only");
     join(&desk, &["signs.pem", "bob.pem"], "right.pem");
     desk.done("encrypt letter.eml --to right.pem --out sealed.eml", "");
     desk.done("decrypt sealed.eml --key bob.key --certificate bob.pem", "");

@@ -232,7 +232,7 @@ fn an_expired_certificate_does_not_hide_a_valid_one() {
     // Nobody encrypts to the authority because the person's own certificate has ended.
     join(&desk, "ended.pem", &["old.pem", "ca.pem"]);
     let refused = desk.message("encrypt letter.eml --to ended.pem", "");
-    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("out of its time"), "{refused:?}");
 }
 
