@@ -59,6 +59,8 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn command(program: impl Into<OsString>) -> Command {
     let mut command = Command::new(program.into());
     command.current_dir(root()).stdin(Stdio::null());
+    // Without a locale javac takes sources for ASCII, and with another one programs do not speak English.
+    command.env("LC_ALL", "C.UTF-8");
     let mut folders: Vec<PathBuf> =
         cache().map(|cache| vec![cache.join("bin")]).unwrap_or_default();
     folders.extend(env::split_paths(&variable("PATH").unwrap_or_default()));

@@ -27,7 +27,10 @@ impl<'p> BouncyCastle<'p> {
         let source = folder.join("BouncyCastle.java");
         fs::write(&source, include_str!("BouncyCastle.java")).expect("the folder is ours");
         let mut compiler = Command::new("javac");
-        compiler.args(["-nowarn", "-cp", &libraries(), "-d"]).arg(&folder).arg(&source);
+        compiler
+            .args(["-encoding", "UTF-8", "-nowarn", "-cp", &libraries(), "-d"])
+            .arg(&folder)
+            .arg(&source);
         let output = run(&mut compiler, b"");
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "javac: {complaint}");
